@@ -1,0 +1,69 @@
+"""What happens to a training batch on its way to the network: one random affine map and lighting, and mixup."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Ranges that are drawn from uniformly, per image."""
+
+    degrees: float  # rotation within +- degrees
+    shift: float  # translation within +- this share of the side
+    zoom: float  # magnification in [1, zoom]
+    flip: bool  # mirrored left-right with probability 1/2
+    lighting: float  # brightness and contrast within +- this share
+
+
+def transform(images: Tensor, name: str, generator: torch.Generator) -> Tensor:
+    """Returns images (batch, channels, h, w) in [0, 1] under the policy `name`; "none" returns them as they are."""
+    if name == "none":
+        return images
+    policy, batch = POLICIES[name], len(images)
+    angle, dx, dy, zoom, mirror, brightness, contrast = _uniform(7, batch, images, generator)
+    angle = (2 * angle - 1) * math.radians(policy.degrees)
+    scale = 1 / (1 + zoom * (policy.zoom - 1))
+    flip = torch.where(mirror < 0.5, -1.0, 1.0) if policy.flip else torch.ones_like(mirror)
+    cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
+    rows = [cos * flip, -sin, 2 * policy.shift * (2 * dx - 1), sin * flip, cos, 2 * policy.shift * (2 * dy - 1)]
+    grid = F.affine_grid(torch.stack(rows, dim=1).view(batch, 2, 3), list(images.shape), align_corners=False)
+    padding = "reflection" if policy.flip else "zeros"  # a leaf goes on beyond its photo, a digit does not
+    images = F.grid_sample(images, grid, padding_mode=padding, align_corners=False)
+    if policy.lighting:
+        gain = 1 + policy.lighting * (2 * contrast - 1)[:, None, None, None]
+        offset = policy.lighting * (brightness - 0.5)[:, None, None, None]
+        images = ((images - 0.5) * gain + 0.5 + offset).clamp(0, 1)
+    return images
+
+
+def mixup(images: Tensor, targets: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns images (batch, ...) and targets (batch, classes), each mixed with its neighbour in the shuffled batch.
+
+    x_i <- r_i x_i + (1 - r_i) x_{i-1}, and t_i alike (arXiv:1710.09412 eq. 1-2); `shares` is r, (batch,).
+    """
+    wide = shares.view(-1, *[1] * (images.dim() - 1))
+    return (
+        wide * images + (1 - wide) * images.roll(1, dims=0),
+        shares[:, None] * targets + (1 - shares[:, None]) * targets.roll(1, dims=0),
+    )
+
+
+def mixup_shares(alpha: float, count: int, seed: int) -> Tensor:
+    """Returns r ~ Beta(alpha, alpha), (count,) float32, the larger part first (r >= 1/2): one draw per image."""
+    drawn = np.random.default_rng(seed).beta(alpha, alpha, size=count)
+    return torch.from_numpy(np.maximum(drawn, 1 - drawn).astype(np.float32))
+
+
+def _uniform(rows: int, batch: int, like: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.rand((rows, batch), generator=generator, device=like.device, dtype=like.dtype)
+
+
+POLICIES = {
+    "digits": Policy(degrees=10, shift=1 / 14, zoom=1.0, flip=False, lighting=0.0),
+    "leaves": Policy(degrees=10, shift=0.0, zoom=1.1, flip=True, lighting=0.2),
+}

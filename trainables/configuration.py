@@ -1,0 +1,179 @@
+"""What a run trains, as a frozen value without seed or path, and the key under which its record lies.
+
+A field that is left at its default does not enter the key, so a new field with the old behaviour as its default
+orphans no record. Sources: K21 = arXiv:2109.09016, Y19 = arXiv:1911.10687.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from trainables.errors import ConfigurationError
+
+SCHEMA_VERSION = 1
+OTHERS = "others"  # a class name: every class of the data set that no other role names, taken as one
+
+NormKind = Literal["none", "batch"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Data(_Section):
+    """Which images, which of their classes in which role, how many of each (K21 sec. 3.2: the 1000/10 protocol)."""
+
+    source: Literal["digits", "mnist"] = Field("digits", description="a data set of trainables/datasets.py")
+    minority: tuple[str, ...] = Field(("8",), min_length=1, description="rare classes; 'a+b' merges two into one")
+    majority: tuple[str, ...] = Field((OTHERS,), min_length=1, description="frequent classes; 'others' = all the rest")
+    train_majority: int = Field(1000, ge=1, description="training images of each majority class")
+    train_minority: int = Field(10, ge=1, description="training images of each minority class")
+    validation_majority: int = Field(150, ge=0, description="validation images of each majority class")
+    validation_minority: int = Field(7, ge=0, description="validation images of each minority class")
+    test_majority: int = Field(150, ge=1, description="test images of each majority class")
+    test_minority: int = Field(150, ge=1, description="test images of each minority class")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes in the order of the network's outputs: majority first, as in K21 (0 healthy, 1 unhealthy)."""
+        return self.majority + self.minority
+
+    @property
+    def roles(self) -> tuple[Literal["majority", "minority"], ...]:
+        """The role of each class, in the order of `classes`."""
+        return ("majority",) * len(self.majority) + ("minority",) * len(self.minority)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [part for name in self.classes for part in name.split("+")]
+        if len(set(names)) < len(names):
+            raise ValueError(f"got {', '.join(names)}; a class can be named once, in one role")
+        return self
+
+
+class Augmentation(_Section):
+    """What is done to a training batch before the network sees it (two factors of K21 Table 2)."""
+
+    transform: Literal["none", "digits", "leaves"] = Field("none", description="see trainables/augmentation.py")
+    mixup_alpha: float = Field(0.0, ge=0, description="Beta(alpha, alpha) of arXiv:1710.09412; 0 = no mixup")
+
+
+class Network(_Section):
+    """The network, its norms and its output."""
+
+    name: Literal["dense", "cnn"] = Field("dense", description="a network of trainables/networks.py")
+    hidden: int = Field(128, ge=1, description="units of the hidden layer of 'dense'")
+    first_norm: NormKind = Field("none", description="norm after the hidden layer of 'dense', before its ReLU")
+    final_norm: NormKind = Field("none", description="norm over the class scores, before softmax (K21)")
+    output: Literal["softmax", "sigmoid"] = Field("softmax", description="turns scores into probabilities")
+
+
+class Loss(_Section):
+    """The training loss."""
+
+    name: Literal["cce", "bce"] = Field("cce", description="categorical or binary (one-hot target) cross-entropy")
+    class_weights: Literal["none", "inverse"] = Field("none", description="inverse = N / N_k (Y19 eq. 3)")
+
+
+class Optimiser(_Section):
+    """The optimiser."""
+
+    name: Literal["adamw"] = "adamw"
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0, description="decoupled; never on norms and biases")
+
+
+class Schedule(_Section):
+    """How long and in what steps."""
+
+    epochs: int = Field(30, ge=1)
+    batch_size: int = Field(64, ge=2, description="images; the last incomplete batch is dropped")
+
+
+class Configuration(_Section):
+    """One cell of a study's table: everything that decides a run's outcome but its seed."""
+
+    data: Data = Data()
+    augmentation: Augmentation = Augmentation()
+    network: Network = Network()
+    loss: Loss = Loss()
+    optimiser: Optimiser = Optimiser()
+    schedule: Schedule = Schedule()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.network.output == "sigmoid" and self.loss.name == "cce":
+            raise ValueError("network.output=sigmoid goes with loss.name=bce; got cce")
+        if self.network.name != "dense" and (self.network.first_norm != "none" or self.network.hidden != 128):
+            raise ValueError(f"network.first_norm and network.hidden belong to network.name=dense; got {self.network.name}")
+        return self
+
+    def flat(self) -> dict[str, Any]:
+        """Returns {"section.field": value}; class names are lists."""
+        return {
+            f"{section}.{name}": list(value) if isinstance(value, tuple) else value
+            for section in type(self).model_fields
+            for name, value in getattr(self, section)
+        }
+
+    @classmethod
+    def from_flat(cls, flat: Mapping[str, Any]) -> Self:
+        """Returns the configuration of a flat dict; absent fields take their defaults, "3,5" is the list of 3 and 5.
+
+        Raises:
+            ConfigurationError: an unknown field, a value that is not allowed.
+        """
+        sections: dict[str, dict[str, Any]] = {}
+        for name, value in flat.items():
+            section, field = resolve_field(name).split(".")
+            split = isinstance(value, str) and (section, field) in (("data", "minority"), ("data", "majority"))
+            sections.setdefault(section, {})[field] = tuple(value.split(",")) if split else value
+        try:
+            return cls.model_validate(sections)
+        except ValidationError as error:
+            raise ConfigurationError(explain(error)) from None
+
+    def replace(self, changes: Mapping[str, Any]) -> Self:
+        """Returns a copy with some fields changed; raises ConfigurationError as `from_flat` does."""
+        return self.from_flat({**self.flat(), **{resolve_field(name): value for name, value in changes.items()}})
+
+    @property
+    def key(self) -> str:
+        """12 hexadecimal digits: SHA-256 of the schema version and the fields that differ from their defaults."""
+        defaults = type(self)().flat()
+        changed = {name: value for name, value in self.flat().items() if value != defaults[name]}
+        text = json.dumps([SCHEMA_VERSION, changed], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def resolve_field(name: str) -> str:
+    """Returns the full name of a field: "learning_rate" -> "optimiser.learning_rate".
+
+    Raises:
+        ConfigurationError: no such field, or a short name that several sections have.
+    """
+    fields = list(Configuration().flat())
+    if name in fields:
+        return name
+    matches = [field for field in fields if field.split(".")[1] == name]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise ConfigurationError(f"field {name!r} is ambiguous: {', '.join(matches)}")
+    near = get_close_matches(name, fields + [field.split(".")[1] for field in fields], n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    raise ConfigurationError(f"unknown field {name!r}{hint}; allowed: {', '.join(fields)}")
+
+
+def explain(error: ValidationError) -> str:
+    """Returns one line for pydantic's report: field, what was got, what is allowed."""
+    lines = []
+    for item in error.errors():
+        message = item["msg"].removeprefix("Value error, ")
+        got = "" if item["type"] == "value_error" else f": got {item['input']!r}"
+        lines.append(f"{'.'.join(map(str, item['loc']))}{got}: {message}".removeprefix(": "))
+    return "; ".join(lines)

@@ -1,0 +1,25 @@
+"""Domain errors: what a user can cause and what a training can run into."""
+
+
+class StudyError(Exception):
+    """Base of every error whose message is meant for the user: one line, what was got and what is allowed."""
+
+
+class ConfigurationError(StudyError):
+    """A setting that does not exist or has a value that is not allowed."""
+
+
+class DataError(StudyError):
+    """Data that is missing, unreadable, or too little for the counts asked."""
+
+
+class RecordError(StudyError):
+    """A run folder that cannot be written, or a file in it whose checksum does not match its record."""
+
+
+class NonFiniteLossError(StudyError):
+    """The training loss became NaN or infinite."""
+
+    def __init__(self, seed: int, epoch: int, loss: float) -> None:
+        super().__init__(f"seed {seed}: training loss is {loss} in epoch {epoch}; a lower learning rate may help")
+        self.seed, self.epoch, self.loss = seed, epoch, loss

@@ -1,0 +1,161 @@
+"""The unit of truth: one run = configuration + seed, in `<runs>/<study>/<key>/seed-<n>/`.
+
+`weights.safetensors` and `predictions.safetensors` are written first and `record.json`, with their checksums, last: a run
+is complete when its record is there and the checksums hold. Everything else (means, tables, MLflow) is derived.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import fsspec
+import numpy as np
+import safetensors.numpy
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from trainables.configuration import Configuration
+from trainables.errors import RecordError
+
+Tensors = Mapping[str, np.ndarray[Any, Any]]
+
+RECORD, WEIGHTS, PREDICTIONS = "record.json", "weights.safetensors", "predictions.safetensors"
+
+
+class Record(BaseModel):
+    """What one run was and what it measured; `history[metric][epoch - 1]`, None where a metric is undefined."""
+
+    model_config = ConfigDict(frozen=True)
+
+    study: str
+    arm: str = Field(description="name of the configuration within its study when it ran")
+    key: str
+    seed: int
+    status: Literal["complete", "failed"]
+    reason: str = Field("", description="why a failed run failed")
+    configuration: dict[str, Any] = Field(description="flat: section.field -> value")
+    data_fingerprint: str
+    history: dict[str, list[float | None]] = Field(default={}, description="split/metric/class -> one value per epoch")
+    best_epoch_by_validation: int | None = Field(None, description="highest mean F1 over classes on validation")
+    best_epoch_by_test: int | None = Field(None, description="the same on test: a look ahead, never used to choose")
+    batch_composition: dict[str, int] = Field(default={}, description="minority images in a batch -> batches")
+    seconds: float = Field(description="wall time; of a trial with several seeds, an equal share")
+    finished_at: str = Field(description="UTC, ISO 8601")
+    device: str
+    versions: dict[str, str] = {}
+    files: dict[str, str] = Field(default={}, description="file name -> SHA-256")
+
+    def metric(self, name: str, epoch: int | None = None) -> float:
+        """Returns a metric after `epoch` epochs (default: the last), NaN where undefined or not measured."""
+        values = self.history.get(name) or [None]
+        value = values[-1 if epoch is None else epoch - 1]
+        return float("nan") if value is None else value
+
+    def metrics(self) -> dict[str, float]:
+        """Returns every metric of the last epoch that is defined."""
+        return {name: values[-1] for name, values in self.history.items() if values and values[-1] is not None}
+
+    def typed_configuration(self) -> Configuration:
+        """Returns the configuration as a typed value."""
+        return Configuration.from_flat(self.configuration)
+
+
+class RunFolder:
+    """A place for runs: a local folder, a shared one, or any URL that fsspec opens."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._files, root = fsspec.core.url_to_fs(url)
+        self._root = root.rstrip("/")
+        self._local = "file" in (self._files.protocol if isinstance(self._files.protocol, tuple) else (self._files.protocol,))
+
+    def write(self, record: Record, weights: Tensors | None = None, predictions: Tensors | None = None,
+              names: Mapping[str, str] | None = None) -> Record:  # fmt: skip
+        """Stores a run, the record last, and returns the record with its checksums.
+
+        Args:
+            record: what to store; one that is there already is replaced.
+            weights: name -> array of the trained network; None for a failed run.
+            predictions: "<split>/scores|labels|positions" -> array.
+            names: "<split>/names" -> JSON list of sample names, kept beside the predictions.
+
+        Raises:
+            RecordError: the folder cannot be written.
+        """
+        folder = self._folder(record.study, record.key, record.seed)
+        files = {}
+        for name, tensors, metadata in ((WEIGHTS, weights, None), (PREDICTIONS, predictions, dict(names or {}))):
+            if tensors is not None:
+                content = safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata)
+                files[name] = hashlib.sha256(content).hexdigest()
+                self._put(f"{folder}/{name}", content)
+        record = record.model_copy(update={"files": files})
+        self._put(f"{folder}/{RECORD}", record.model_dump_json().encode())
+        return record
+
+    def read(self, study: str, key: str, seed: int) -> Record | None:
+        """Returns the record of a run, None where there is none or it, or a file of it, is damaged."""
+        folder = self._folder(study, key, seed)
+        try:
+            record = Record.model_validate_json(self._files.cat_file(f"{folder}/{RECORD}"))
+            intact = all(self._checksum(f"{folder}/{name}") == value for name, value in record.files.items())
+        except (FileNotFoundError, NotADirectoryError, ValidationError):
+            return None
+        return record if intact and (record.study, record.key, record.seed) == (study, key, seed) else None
+
+    def records(self, study: str) -> Iterator[Record]:
+        """Yields the intact records of a study, failed ones too, ordered by key and seed."""
+        places = []
+        for path in self._files.glob(f"{self._root}/{study}/*/seed-*/{RECORD}"):
+            key, seed = str(path).split("/")[-3:-1]
+            places.append((key, int(seed.removeprefix("seed-"))))
+        for key, seed in sorted(places):
+            record = self.read(study, key, seed)
+            if record is not None:
+                yield record
+
+    def tensors(self, record: Record, name: str) -> dict[str, np.ndarray[Any, Any]]:
+        """Returns the arrays of WEIGHTS or PREDICTIONS of a run.
+
+        Raises:
+            RecordError: the file is missing or its checksum is not the record's.
+        """
+        path = f"{self._folder(record.study, record.key, record.seed)}/{name}"
+        try:
+            content = self._files.cat_file(path)
+        except FileNotFoundError:
+            content = b""
+        if hashlib.sha256(content).hexdigest() != record.files.get(name):
+            raise RecordError(f"{path}: missing or damaged (its checksum is not the record's); run the study again")
+        return dict(safetensors.numpy.load(content))
+
+    def probe(self) -> None:
+        """Writes and reads a file; raises RecordError with the reason where that fails."""
+        path, content = f"{self._root}/.probe-{uuid.uuid4().hex}", b"probe"
+        self._put(path, content)
+        if self._files.cat_file(path) != content:
+            raise RecordError(f"run folder {self.url}: what was written could not be read back")
+        self._files.rm_file(path)
+
+    def _folder(self, study: str, key: str, seed: int) -> str:
+        return f"{self._root}/{study}/{key}/seed-{seed}"
+
+    def _checksum(self, path: str) -> str:
+        return hashlib.sha256(self._files.cat_file(path)).hexdigest()
+
+    def _put(self, path: str, content: bytes) -> None:
+        """Writes a file as a whole or not at all (an object store's put is atomic by itself)."""
+        try:
+            self._files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+            target = f"{path}.{uuid.uuid4().hex}.part" if self._local else path
+            self._files.pipe_file(target, content)
+            if self._local:
+                self._files.mv(target, path)
+        except OSError as error:
+            raise RecordError(f"run folder {self.url} cannot be written: {error}") from error
+
+
+def names_as_json(names: Mapping[str, list[str]]) -> dict[str, str]:
+    """Returns the `names` argument of `RunFolder.write`."""
+    return {split: json.dumps(list(values)) for split, values in names.items()}

@@ -1,0 +1,177 @@
+"""Configuration + seeds -> records: what the Ray adapter wraps and a bare GPU machine calls without Ray."""
+
+import json
+import logging
+import math
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+from trainables.configuration import Configuration
+from trainables.datasets import Images
+from trainables.errors import StudyError
+from trainables.fit import Epoch, State, fit
+from trainables.records import Record, RunFolder
+
+log = logging.getLogger(__name__)
+
+_PACKAGES = ("final-bn", "torch", "torchvision", "numpy", "ray")
+_History = dict[int, dict[str, list[float]]]  # seed -> split/metric/class -> one value per epoch, NaN where undefined
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Some seeds of one configuration of a study, trained in one process."""
+
+    study: str
+    arm: str
+    configuration: Configuration
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What is known after an epoch: its number, the seeds' metrics, and (after the last epoch) the records written."""
+
+    epoch: int
+    metrics: dict[int, dict[str, float]]
+    records: list[Record]
+    _state: State | None = None
+
+    def state(self) -> State:
+        """Returns what `run(..., state=)` needs to go on after this epoch.
+
+        Raises:
+            ValueError: the run has failed, there is nothing to go on with.
+        """
+        if self._state is None:
+            raise ValueError("a failed run has no state to go on with")
+        return self._state
+
+
+def run(
+    trial: Trial, images: Images, fingerprint: str, folder: RunFolder, device: str = "cpu", state: State | None = None
+) -> Iterator[Progress]:
+    """Trains a trial, yields after every epoch, and writes one record per seed at the end.
+
+    A seed that cannot be trained (bad counts, a loss that is not finite, an error of the device) ends as a failed record
+    with its reason; the other seeds go on.
+
+    Args:
+        trial: what to run.
+        images: its data set.
+        fingerprint: the content fingerprint of `images`, computed once by the caller.
+        folder: where the records go.
+        device: a torch device.
+        state: from `Progress.state()`; the run goes on after it, bit for bit on a CPU.
+
+    Raises:
+        RecordError: the run folder cannot be written.
+    """
+    clock = time.monotonic() - (float(state["seconds"]) if state else 0.0)
+    history = _history_of(state) if state else {seed: {} for seed in trial.seeds}
+    write = _Writer(trial, images, fingerprint, folder, device)
+    epochs = fit(trial.configuration, images, trial.seeds, device, state)
+    while True:
+        try:
+            epoch = next(epochs)
+        except Exception as error:  # recorded with its reason and reported: never lost, never fatal to other trials
+            log.debug("%s failed", trial.arm, exc_info=True)
+            reason = str(error) if isinstance(error, StudyError) else f"{type(error).__name__}: {error}"
+            yield Progress(0, {}, [write.failed(seed, reason, history[seed], 0.0) for seed in trial.seeds])
+            return
+        for seed, values in epoch.metrics.items():
+            for name, value in values.items():
+                history[seed].setdefault(name, []).append(float(f"{value:.7g}"))
+        seconds = time.monotonic() - clock
+        records = []
+        if epoch.number == trial.configuration.schedule.epochs or not epoch.metrics:
+            share = seconds / len(trial.seeds)
+            for seed in trial.seeds:
+                if seed in epoch.failures:
+                    records.append(write.failed(seed, epoch.failures[seed], history[seed], share))
+                else:
+                    records.append(write.complete(seed, epoch, history[seed], share))
+        yield Progress(epoch.number, epoch.metrics, records, _state_of(epoch, history, seconds) if not records else None)
+        if records:
+            return
+
+
+class _Writer:
+    """Turns the outcome of one seed into a stored record."""
+
+    def __init__(self, trial: Trial, images: Images, fingerprint: str, folder: RunFolder, device: str) -> None:
+        self.trial, self.images, self.fingerprint, self.folder, self.device = trial, images, fingerprint, folder, device
+
+    def complete(self, seed: int, epoch: Epoch, history: dict[str, list[float]], seconds: float) -> Record:
+        predictions, names = {}, {}
+        for split, part in epoch.predictions(seed).items():
+            for field in ("scores", "labels", "positions"):
+                predictions[f"{split}/{field}"] = getattr(part, field).numpy()
+            if not split.endswith("-removed"):
+                names[f"{split}/names"] = json.dumps([self.images.sample_names[i] for i in part.positions.tolist()])
+        weights = {name: value.numpy() for name, value in epoch.weights(seed).items()}
+        record = self._record(seed, "complete", "", history, seconds, epoch.batch_composition(seed))
+        return self.folder.write(record, weights, predictions, names)
+
+    def failed(self, seed: int, reason: str, history: dict[str, list[float]], seconds: float) -> Record:
+        return self.folder.write(self._record(seed, "failed", reason, history, seconds, {}))
+
+    def _record(
+        self, seed: int, status: str, reason: str, history: dict[str, list[float]], seconds: float, composition: dict[str, int]
+    ) -> Record:
+        configuration = self.trial.configuration
+        return Record(
+            study=self.trial.study, arm=self.trial.arm, key=configuration.key, seed=seed,
+            status="failed" if status == "failed" else "complete", reason=reason,
+            configuration=configuration.flat(), data_fingerprint=self.fingerprint,
+            history={name: [None if math.isnan(v) else v for v in values] for name, values in history.items()},
+            best_epoch_by_validation=_best_epoch(history, "validation", configuration),
+            best_epoch_by_test=_best_epoch(history, "test", configuration),
+            batch_composition=composition, seconds=round(seconds, 4),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            device=_device_name(self.device), versions=_versions(),
+        )  # fmt: skip
+
+
+def _best_epoch(history: dict[str, list[float]], split: str, configuration: Configuration) -> int | None:
+    """Returns the first epoch (from 1) with the highest mean F1 over the classes, None where it is undefined."""
+    series = [history.get(f"{split}/f1/{name}", []) for name in configuration.data.classes]
+    means = [sum(values) / len(values) for values in zip(*series, strict=True)]
+    known = [(value, -epoch) for epoch, value in enumerate(means, start=1) if not math.isnan(value)]
+    return -max(known)[1] if known else None
+
+
+def _state_of(epoch: Epoch, history: _History, seconds: float) -> State:
+    state = epoch.state() | {"seconds": torch.tensor(seconds, dtype=torch.float64)}
+    for seed, series in history.items():
+        state |= {f"history/{seed}/{k}": torch.tensor(v, dtype=torch.float64) for k, v in series.items()}
+    return state
+
+
+def _history_of(state: State) -> _History:
+    history: _History = {}
+    for name, values in state.items():
+        if name.startswith("history/"):
+            seed, metric = name.removeprefix("history/").split("/", 1)
+            history.setdefault(int(seed), {})[metric] = values.tolist()
+    return history
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue  # Ray may be absent, and so may this package's metadata where it runs from a folder
+    return found
+
+
+def _device_name(device: str) -> str:
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else device
