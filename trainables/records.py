@@ -8,6 +8,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import fsspec
@@ -104,10 +105,10 @@ class RunFolder:
             return None
         return record if intact and (record.study, record.key, record.seed) == (study, key, seed) else None
 
-    def records(self, study: str) -> Iterator[Record]:
-        """Yields the intact records of a study, failed ones too, ordered by key and seed."""
+    def records(self, study: str, key: str = "*") -> Iterator[Record]:
+        """Yields the intact records of a study (or of one key), failed ones too, ordered by key and seed."""
         places = []
-        for path in self._files.glob(f"{self._root}/{study}/*/seed-*/{RECORD}"):
+        for path in self._files.glob(f"{self._root}/{study}/{key}/seed-*/{RECORD}"):
             key, seed = str(path).split("/")[-3:-1]
             places.append((key, int(seed.removeprefix("seed-"))))
         for key, seed in sorted(places):
@@ -132,11 +133,23 @@ class RunFolder:
 
     def probe(self) -> None:
         """Writes and reads a file; raises RecordError with the reason where that fails."""
-        path, content = f"{self._root}/.probe-{uuid.uuid4().hex}", b"probe"
-        self._put(path, content)
-        if self._files.cat_file(path) != content:
-            raise RecordError(f"run folder {self.url}: what was written could not be read back")
-        self._files.rm_file(path)
+        with self.scratch(f".probe-{uuid.uuid4().hex}") as path:
+            if not self.sees(path):
+                raise RecordError(f"run folder {self.url}: what was written could not be read back")
+
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[str]:
+        """Puts a small file into the folder while the context lasts, and gives its path to `sees`."""
+        path = f"{self._root}/{name}"
+        self._put(path, b"scratch")
+        try:
+            yield path
+        finally:
+            self._files.rm_file(path)
+
+    def sees(self, path: str) -> bool:
+        """Whether a file of `scratch`, perhaps of another machine, is there."""
+        return bool(self._files.exists(path))
 
     def _folder(self, study: str, key: str, seed: int) -> str:
         return f"{self._root}/{study}/{key}/seed-{seed}"

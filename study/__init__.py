@@ -1,0 +1,1 @@
+"""What is run and what it showed: studies, their launch, their claims and tables."""

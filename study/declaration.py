@@ -1,0 +1,102 @@
+"""What a study is: frozen values that a file of study/studies/ declares and everything else reads."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from trainables.configuration import Configuration, resolve_field
+from trainables.errors import ConfigurationError
+
+MINORITY_F1, MAJORITY_F1 = "test/f1/minority", "test/f1/majority"
+REMOVED_MINORITY_F1, REMOVED_MAJORITY_F1 = "test-removed/f1/minority", "test-removed/f1/majority"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One configuration of a study, by a name that stays when `--set` changes the configuration."""
+
+    name: str
+    configuration: Configuration
+    published: Mapping[str, float] = field(default_factory=dict)  # metric -> the paper's number
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two arms that differ in the final norm only (or what else the study compares), trained on the same seeds."""
+
+    name: str
+    treated: str
+    control: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence that the records can decide: `test` names a function of study/claims.py, the arms its primary cell."""
+
+    id: str
+    sentence: str
+    test: Literal["gain", "removal", "best"]
+    treated: str
+    control: str = ""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A row of the study table: arms x seeds, what is compared and what is claimed."""
+
+    name: str
+    source: str
+    title: str
+    arms: tuple[Arm, ...]
+    pairs: tuple[Pair, ...]  # the first is the one that export and the headline take
+    claims: tuple[Claim, ...]
+    seeds: int = 10
+
+    def arm(self, name: str) -> Arm:
+        """Returns the arm of that name; raises KeyError where the study has none."""
+        return next((arm for arm in self.arms if arm.name == name), None) or _missing(name)
+
+    def map(self, change: Callable[[Configuration], Configuration]) -> "Study":
+        """Returns the study with every configuration changed.
+
+        Raises:
+            ConfigurationError: two arms become one: the change is to a field that the study varies.
+        """
+        arms = tuple(replace(arm, configuration=change(arm.configuration)) for arm in self.arms)
+        first: dict[str, str] = {}
+        for arm in arms:
+            other = first.setdefault(arm.configuration.key, arm.name)
+            if other != arm.name:
+                raise ConfigurationError(
+                    f"{self.name}: with this change the arms {other!r} and {arm.name!r} are the same; "
+                    "to choose among arms use --where"
+                )
+        return replace(self, arms=arms)
+
+    def where(self, name: str, value: str) -> "Study":
+        """Returns the study with the arms whose field has that value.
+
+        Raises:
+            ConfigurationError: no such field or no such arm; says which values there are.
+        """
+        path = resolve_field(name)
+        kept = tuple(arm for arm in self.arms if _as_text(arm.configuration.flat()[path]) == value)
+        if not kept:
+            there = sorted({_as_text(arm.configuration.flat()[path]) for arm in self.arms})
+            raise ConfigurationError(f"{self.name} has no arm with {path}={value}; there are: {', '.join(there)}")
+        return replace(self, arms=kept)
+
+    def smoke(self) -> "Study":
+        """Returns the same study at the smallest size that still runs every part, under a name of its own."""
+        small = self.map(lambda configuration: configuration.replace({"schedule.epochs": 2}))
+        return replace(small, name=f"{self.name}-smoke", seeds=2)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _missing(name: str) -> Arm:
+    raise KeyError(name)

@@ -1,0 +1,118 @@
+"""The command that runs studies: `python -m study.grid [STUDY ...]`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from study import command, options, places
+from study.studies import DEFAULT, PAPER, STUDIES, find
+
+if TYPE_CHECKING:
+    from study.declaration import Study
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs what the arguments ask for and returns the exit code."""
+    args = _parser().parse_args(arguments)
+    studies = [options.apply(study, args) for study in find(args.studies or [DEFAULT])]
+    if args.list:
+        return _list([find([name])[0] for name in STUDIES])
+    runs = places.runs_folder(args.runs)
+    if places.inside_ray_job():
+        print(f"inside a Ray job: runs go to {runs}", flush=True)
+    if args.dry_run:
+        return _dry_run(studies, args.seeds, runs)
+    return _run(studies, args, runs)
+
+
+def _run(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
+    from study.launch import Resources
+    from study.report import print_study
+    from study.session import Settings, run_session
+    from study.tables import console
+
+    settings = Settings(
+        runs, places.tracking_uri(args.tracking_uri, runs), places.data_root(args.data_root), args.seeds,
+        Resources(args.cpus_per_trial, args.gpus_per_trial),
+    )  # fmt: skip
+    screen = console()
+    outcome = run_session(studies, settings, screen)
+    for study in studies:
+        print_study(study.name, runs, screen)
+    code = command.DONE
+    if args.export:
+        from export.__main__ import main as export
+
+        code = max(export([study.name, "--runs", runs, *_given(args, "data_root", "tracking_uri")]) for study in studies)
+    for problem in outcome.problems:
+        print(f"failed: {problem}", file=sys.stderr)
+    print(f"{outcome.done_now} runs done, {outcome.already_done} were there, {len(outcome.problems)} failed or skipped")
+    if settings.tracking_uri and outcome.tracked:
+        print(f"browse: mlflow ui --backend-store-uri {settings.tracking_uri}")
+    print(f"next: python -m export {studies[0].name}   # verified ONNX files of these models")
+    if not args.studies:
+        print(f"this was {DEFAULT}, the embedded default; `python -m study.grid {PAPER}` runs every study of the papers")
+    return command.INCOMPLETE if outcome.problems else code
+
+
+def _list(studies: "list[Study]") -> int:
+    from rich.table import Table
+
+    from study.tables import console
+
+    table = Table("study", "source", "arms", "runs", "data", "what")
+    for study in studies:
+        sources = ", ".join(dict.fromkeys(arm.configuration.data.source for arm in study.arms))
+        size = len(study.arms)
+        table.add_row(study.name, study.source, str(size), str(size * study.seeds), sources, study.title)
+    console().print(table)
+    return command.DONE
+
+
+def _dry_run(studies: "list[Study]", num_seeds: int | None, runs: str) -> int:
+    from study.plan import make_plan
+    from trainables.records import RunFolder
+
+    plan = make_plan(studies, num_seeds, RunFolder(runs))
+    for trial in plan.trials:
+        print(f"{trial.study}  {trial.configuration.key}  {trial.arm}  seeds {','.join(map(str, trial.seeds))}")
+    print(f"{plan.num_left} runs to do in {len(plan.trials)} trials, {len(plan.done)} done, in {runs}")
+    return command.DONE
+
+
+def _given(args: argparse.Namespace, *names: str) -> list[str]:
+    pairs = [(f"--{name.replace('_', '-')}", getattr(args, name)) for name in names]
+    return [part for option, value in pairs if value is not None for part in (option, value)]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command.parser(
+        "study.grid", "Run studies through Ray Tune; what is recorded already is not run again.",
+        "python -m study.grid table7 --seeds 3 --set optimiser.learning_rate=0.003",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("studies", nargs="*", metavar="STUDY", help=f"{', '.join(STUDIES)}, or {PAPER} for all; default {DEFAULT}")
+    add("--list", action="store_true", help="name every study and stop")
+    add("--dry-run", action="store_true", help="print what would run and stop")
+    add("--smoke", action="store_true", help="2 epochs, 2 seeds, recorded apart as STUDY-smoke")
+    add("--seeds", type=command.positive, metavar="N", help="repetitions of each configuration")
+    add("--where", type=command.assignment, action="append", default=[], metavar="FIELD=VALUE", help="only these arms")
+    add("--set", type=command.assignment, action="append", default=[], metavar="FIELD=VALUE", help="change every arm")
+    add("--data", metavar="SPEC", help="digits | mnist")
+    add("--network", metavar="NAME", help="dense | cnn")
+    add("--cut", metavar="LAYER", help="end an image backbone at this layer")
+    add("--weights", metavar="imagenet|none|PATH", help="what an image backbone starts from")
+    add("--image-size", type=command.positive, metavar="N", help="pixels per side")
+    add("--minority", metavar="NAMES", help="rare classes, separated by commas")
+    add("--majority", metavar="NAMES", help="frequent classes, separated by commas; 'others' = all the rest")
+    add("--ratio", type=command.amount, metavar="R", help="minority / majority training images")
+    add("--export", action="store_true", help="then export to ONNX and verify")
+    add("--gpus-per-trial", type=command.amount, default=0.0, metavar="G", help="may be a fraction; default 0")
+    add("--cpus-per-trial", type=command.amount, default=1.0, metavar="C", help="default 1")
+    command.add_places(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    command.run(main)

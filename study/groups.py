@@ -1,0 +1,45 @@
+"""Records -> groups that may be compared: the arms of a study under one set of changes to its declaration.
+
+`--set` and its kin change every arm alike; a record says what changed by its difference from the declared arm. Records
+with the same changes form a group; the group without changes is the study as declared.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from study.declaration import Study
+from trainables.configuration import Configuration
+from trainables.records import Record
+
+AS_DECLARED = "as declared"
+
+
+@dataclass
+class Group:
+    """The complete records of one variant of a study: arm -> seed -> record."""
+
+    study: Study
+    label: str
+    records: dict[str, dict[int, Record]] = field(default_factory=dict)
+
+    def values(self, arm: str, metric: str) -> dict[int, float]:
+        """Returns {seed: last epoch's value} of an arm; empty where it has no records."""
+        return {seed: record.metric(metric) for seed, record in sorted(self.records.get(arm, {}).items())}
+
+
+def group(study: Study, records: Iterable[Record]) -> list[Group]:
+    """Returns the groups of a study's complete records, the declared one first; arms no longer declared are left out."""
+    declared = {arm.name: arm.configuration.flat() for arm in study.arms}
+    groups: dict[str, Group] = {}
+    for record in records:
+        if record.status != "complete" or record.arm not in declared:
+            continue
+        its = {**Configuration().flat(), **record.configuration}
+        changes = [f"{name}={_text(its[name])}" for name, value in declared[record.arm].items() if its[name] != value]
+        label = ", ".join(changes) or AS_DECLARED
+        groups.setdefault(label, Group(study, label)).records.setdefault(record.arm, {})[record.seed] = record
+    return [groups[label] for label in sorted(groups, key=lambda label: (label != AS_DECLARED, label))]
+
+
+def _text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

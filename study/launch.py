@@ -1,0 +1,171 @@
+"""The driver's Ray code: prepare the data once, run a plan's trials in reused actors, tell an observer what happens."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import ray
+from ray import tune
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from trainables import datasets, imbalance
+from trainables.configuration import Data
+from trainables.errors import DataError, RecordError, StudyError
+from trainables.records import RunFolder
+from trainables.run import Trial
+from trainables.tune_adapter import INDEX, StudyTrainable, Work
+
+LOST_PROCESS_RETRIES = 2  # deterministic failures never get here: they end as failed records
+
+_RAY_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # records and MLflow hold what its CSV, JSON and TensorBoard files would
+    "RAY_AIR_NEW_OUTPUT": "0",  # with verbose=0: Tune prints nothing, this project's progress does
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+class Observer(Protocol):
+    """Hears what happens, in the driver's thread."""
+
+    def epoch_done(self, trial: Trial, epoch: int, validation_minority_f1: float) -> None:
+        """A trial has trained `epoch` epochs of its seeds."""
+
+    def trial_done(self, trial: Trial, failures: dict[int, str]) -> None:
+        """A trial's records are written; `failures` is {seed: reason}."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What Ray reserves for one trial."""
+
+    cpus: float = 1
+    gpus: float = 0
+
+
+@dataclass
+class Prepared:
+    """Data in the object store, their fingerprints, and why some trials cannot run."""
+
+    data: dict[str, ray.ObjectRef] = field(default_factory=dict)
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    problems: dict[Data, str] = field(default_factory=dict)
+
+
+def connect() -> None:
+    """Connects to the cluster of RAY_ADDRESS (set inside a Ray job), else starts Ray on this machine."""
+    for name, value in _RAY_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(**quiet)
+    else:
+        ray.init(address="local", include_dashboard=False, **quiet)
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+
+
+def probe_nodes(runs: str) -> None:
+    """Checks that every node sees one and the same run folder, by a write and a read on each.
+
+    Raises:
+        RecordError: names the first node that does not, with advice.
+    """
+    for node in (node for node in ray.nodes() if node["Alive"]):
+        place = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        with RunFolder(runs).scratch(f".from-driver-{node['NodeID']}") as path:
+            problem = ray.get(_probe.options(scheduling_strategy=place).remote(runs, path))
+        if problem:
+            raise RecordError(
+                f"node {node['NodeManagerAddress']} does not share the run folder {runs} ({problem}); "
+                "use a folder that all nodes mount, or s3://... or gs://..., with --runs"
+            )
+
+
+@ray.remote(num_cpus=0)
+def _probe(runs: str, path: str) -> str:
+    try:
+        folder = RunFolder(runs)
+        folder.probe()
+        return "" if folder.sees(path) else "a file written by the driver is not there"
+    except RecordError as error:
+        return str(error)
+
+
+def prepare(trials: Sequence[Trial], data_root: Path) -> Prepared:
+    """Loads each data set once, in one task, and checks it against the counts that the trials ask for."""
+    prepared = Prepared()
+    for source in sorted({trial.configuration.data.source for trial in trials}):
+        asked = list(dict.fromkeys(t.configuration.data for t in trials if t.configuration.data.source == source))
+        reference, outcome = _prepare.options(num_returns=2).remote(source, str(data_root), asked)
+        fingerprint, problems = ray.get(outcome)
+        prepared.data[source], prepared.fingerprints[source] = reference, fingerprint
+        prepared.problems |= problems
+    return prepared
+
+
+@ray.remote(num_cpus=1)
+def _prepare(source: str, data_root: str, asked: list[Data]) -> tuple[Any, tuple[str, dict[Data, str]]]:
+    try:
+        images = datasets.load(source, Path(data_root))
+    except DataError as error:
+        return None, ("", dict.fromkeys(asked, str(error)))
+    problems = {}
+    for data in asked:
+        try:
+            imbalance.draw(data, images, seed=0)
+        except StudyError as error:
+            problems[data] = str(error)
+    fingerprint = images.fingerprint()
+    return (images, fingerprint), (fingerprint, problems)
+
+
+def run_trials(trials: Sequence[Trial], prepared: Prepared, runs: str, resources: Resources, observer: Observer) -> None:
+    """Runs the trials to their end; a process that is lost is tried again, then reported as failed."""
+    work = Work(trials, prepared.data, runs)
+    trainable = tune.with_resources(
+        tune.with_parameters(StudyTrainable, work=work), {"cpu": resources.cpus, "gpu": resources.gpus}
+    )
+    with tempfile.TemporaryDirectory(prefix="final-bn-tune-", ignore_cleanup_errors=True) as scratch:
+        tune.Tuner(
+            trainable,
+            param_space={INDEX: tune.grid_search(list(range(len(trials))))},
+            tune_config=tune.TuneConfig(
+                reuse_actors=True,
+                trial_name_creator=lambda trial: f"trial-{trial.config[INDEX]}",
+                trial_dirname_creator=lambda trial: f"trial-{trial.config[INDEX]}",
+            ),
+            run_config=tune.RunConfig(
+                name="final-bn",
+                storage_path=scratch,
+                callbacks=[_Relay(trials, observer)],
+                failure_config=tune.FailureConfig(max_failures=LOST_PROCESS_RETRIES),
+                verbose=0,
+            ),
+        ).fit()
+
+
+class _Relay(tune.Callback):
+    """Translates Tune's events into the observer's."""
+
+    def __init__(self, trials: Sequence[Trial], observer: Observer) -> None:
+        self.trials, self.observer = trials, observer
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing of it goes into Tune's tuner.pkl: Tune's storage is scratch and never restored."""
+        return {}
+
+    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+        ours = self.trials[trial.config[INDEX]]
+        self.observer.epoch_done(ours, result["epoch"], result["validation_minority_f1"])
+        if result["done"]:
+            failed = {seed: reason for seed, status, reason in result["finished"] if status == "failed"}
+            self.observer.trial_done(ours, failed)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        ours = self.trials[trial.config[INDEX]]
+        lines = (trial.get_pickled_error() or "its process was lost").__str__().strip().splitlines()
+        self.observer.trial_done(ours, dict.fromkeys(ours.seeds, lines[-1]))

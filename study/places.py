@@ -1,0 +1,36 @@
+"""Where runs, MLflow and data lie. Resolved once, in the driver: workers have other working directories."""
+
+import os
+from pathlib import Path
+
+RUNS_VARIABLE, DATA_VARIABLE, MLFLOW_VARIABLE = "FINALBN_RUNS", "FINALBN_DATA", "MLFLOW_TRACKING_URI"
+_HOME = Path("~/final-bn/runs")  # inside a Ray job, whose working directory is temporary
+
+
+def inside_ray_job() -> bool:
+    """Whether this process is the entrypoint of a submitted Ray job."""
+    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
+
+
+def runs_folder(given: str | None) -> str:
+    """Returns the run folder: `given`, else $FINALBN_RUNS, else ./runs (in a Ray job ~/final-bn/runs); local ones absolute."""
+    chosen = given or os.environ.get(RUNS_VARIABLE) or (str(_HOME) if inside_ray_job() else "runs")
+    return chosen if is_remote(chosen) else str(Path(chosen).expanduser().resolve())
+
+
+def tracking_uri(given: str | None, runs: str) -> str | None:
+    """Returns the MLflow URI: `given`, else $MLFLOW_TRACKING_URI, else SQLite in a local run folder, else None."""
+    chosen = given or os.environ.get(MLFLOW_VARIABLE)
+    if chosen:
+        return chosen
+    return None if is_remote(runs) else f"sqlite:///{runs}/mlflow.db"
+
+
+def data_root(given: str | None) -> Path:
+    """Returns the data folder: `given`, else $FINALBN_DATA, else ~/.cache/final-bn."""
+    return Path(given or os.environ.get(DATA_VARIABLE) or "~/.cache/final-bn").expanduser().resolve()
+
+
+def is_remote(url: str) -> bool:
+    """Whether a run folder is a URL rather than a path."""
+    return "://" in url

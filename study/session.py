@@ -1,0 +1,133 @@
+"""One call of `study.grid`: plan, prepare, run, log, and what came of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from study import launch
+from study.declaration import Study
+from study.plan import Plan, make_plan
+from study.progress import RunProgress
+from study.tracking import BackgroundTracker
+from trainables.errors import DataError
+from trainables.records import RunFolder
+from trainables.run import Trial
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where and with what a session runs."""
+
+    runs: str
+    tracking_uri: str | None
+    data_root: Path
+    num_seeds: int | None
+    resources: launch.Resources
+
+
+@dataclass
+class Outcome:
+    """How many runs were there, were done now, and what could not be done and why."""
+
+    already_done: int = 0
+    done_now: int = 0
+    problems: list[str] = field(default_factory=list)
+    tracked: bool = True
+
+
+def run_session(studies: Sequence[Study], settings: Settings, console: Console) -> Outcome:
+    """Does what is missing of the studies.
+
+    Raises:
+        StudyError: nothing can be done at all: the run folder cannot be written, no trial has its data.
+    """
+    folder = RunFolder(settings.runs)
+    folder.probe()
+    plan = make_plan(studies, settings.num_seeds, folder)
+    outcome = Outcome(already_done=len(plan.done))
+    console.print(
+        f"runs in {settings.runs}: {len(plan.done)} done, {plan.num_left} to do in {len(plan.trials)} trials",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    tracker = _start_tracking(settings, console)
+    by_name = {study.name: study for study in studies}
+    if tracker:
+        for study in studies:
+            tracker.sync(study, partial(folder.records, study.name))
+    if plan.trials:
+        launch.connect()
+        launch.probe_nodes(settings.runs)
+        _run(plan, settings, outcome, console, _Logger(tracker, by_name, folder))
+    if tracker:
+        outcome.tracked = tracker.close()
+    return outcome
+
+
+def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, logger: "_Logger") -> None:
+    prepared = launch.prepare(plan.trials, settings.data_root)
+    runnable = []
+    for trial in plan.trials:
+        problem = prepared.problems.get(trial.configuration.data)
+        if problem:
+            outcome.problems.append(f"{trial.study}, {trial.arm}: {problem}")
+        else:
+            runnable.append(trial)
+    if not runnable:
+        raise DataError("; ".join(dict.fromkeys(prepared.problems.values())))
+    _refuse_other_data(plan, prepared.fingerprints, settings.runs)
+    total = len(plan.done) + sum(len(trial.seeds) for trial in runnable)
+    with RunProgress(total, len(plan.done), console) as progress:
+        launch.run_trials(runnable, prepared, settings.runs, settings.resources, _Both(progress, logger, outcome))
+
+
+def _refuse_other_data(plan: Plan, fingerprints: dict[str, str], runs: str) -> None:
+    """Results on one data set must not be completed with runs on another of the same name."""
+    for record in plan.done:
+        source = str(record.configuration["data.source"])
+        now = fingerprints.get(source, record.data_fingerprint)
+        if now != record.data_fingerprint:
+            raise DataError(
+                f"{source}: the data have fingerprint {now}, the {record.study} runs in {runs} were made with "
+                f"{record.data_fingerprint}; use that data again or another --runs"
+            )
+
+
+def _start_tracking(settings: Settings, console: Console) -> BackgroundTracker | None:
+    if settings.tracking_uri is None:
+        console.print("MLflow: off, as the run folder is remote and no --tracking-uri is given", highlight=False)
+        return None
+    warn = partial(console.print, highlight=False, soft_wrap=True)
+    return BackgroundTracker(settings.tracking_uri, settings.runs, warn)
+
+
+@dataclass
+class _Logger:
+    tracker: BackgroundTracker | None
+    studies: dict[str, Study]
+    folder: RunFolder
+
+    def log(self, trial: Trial) -> None:
+        if self.tracker:
+            read = partial(self.folder.records, trial.study, trial.configuration.key)
+            self.tracker.sync(self.studies[trial.study], read)
+
+
+@dataclass
+class _Both:
+    """Observes for the progress display, for MLflow and for the outcome."""
+
+    progress: RunProgress
+    logger: _Logger
+    outcome: Outcome
+
+    def epoch_done(self, trial: Trial, epoch: int, validation_minority_f1: float) -> None:
+        self.progress.epoch_done(trial, epoch, validation_minority_f1)
+
+    def trial_done(self, trial: Trial, failures: dict[int, str]) -> None:
+        self.progress.trial_done(trial, failures)
+        self.outcome.done_now += len(trial.seeds) - len(failures)
+        self.outcome.problems += [f"{trial.study}, {trial.arm}, seed {s}: {reason}" for s, reason in failures.items()]
+        self.logger.log(trial)

@@ -1,0 +1,66 @@
+"""Means, intervals and tests over seeds. They cover the draw of the seed (split, weights, order), not of the data set."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+CONFIDENCE = 0.95
+EXACT_UP_TO = 14  # pairs: 2^14 sign patterns are enumerated, more are sampled
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its 95 % Student-t interval; low and high are NaN with fewer than two values."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval's width."""
+        return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True)
+class PairedDifference(Interval):
+    """The interval of the paired differences and the two-sided sign-flip p of their mean."""
+
+    p: float
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """Returns the mean of values with its interval; NaN values (undefined metrics) are left out."""
+    x = np.array([value for value in values if not math.isnan(value)])
+    if not len(x):
+        return Interval(math.nan, math.nan, math.nan, 0)
+    mean = float(x.mean())
+    if len(x) < 2:
+        return Interval(mean, math.nan, math.nan, len(x))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x)))
+    return Interval(mean, mean - half, mean + half, len(x))
+
+
+def paired_difference(treated: Mapping[int, float], control: Mapping[int, float]) -> PairedDifference:
+    """Returns treated - control over the seeds that both have, {seed: value}."""
+    seeds = sorted(treated.keys() & control.keys())
+    differences = [treated[seed] - control[seed] for seed in seeds]
+    known = [difference for difference in differences if not math.isnan(difference)]
+    summary = interval(known)
+    return PairedDifference(summary.mean, summary.low, summary.high, summary.n, _sign_flip_p(known))
+
+
+def _sign_flip_p(differences: Sequence[float]) -> float:
+    """Two-sided p of the mean when every sign was a coin flip; exact up to EXACT_UP_TO pairs."""
+    if len(differences) < 2:
+        return math.nan
+    resamples = math.inf if len(differences) <= EXACT_UP_TO else 9999
+    result = stats.permutation_test(
+        (np.array(differences),), lambda x, axis: x.mean(axis=axis), permutation_type="samples",
+        vectorized=True, n_resamples=resamples, rng=np.random.default_rng(0),
+    )  # fmt: skip
+    return float(result.pvalue)

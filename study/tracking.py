@@ -1,0 +1,264 @@
+"""All of MLflow: records -> a parent run per configuration and a child run per seed. A view that can be rebuilt.
+
+Every run is looked up by its tags before it is created, so logging again changes nothing, and an earlier driver's death
+leaves nothing twice. Nothing here is fatal: the first error is said once and logging stops until the next sync.
+"""
+
+import logging
+import os
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from study.declaration import Study
+from study.places import is_remote
+from study.statistics import interval
+from trainables.errors import StudyError
+from trainables.records import Record
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+log = logging.getLogger(__name__)
+
+
+class TrackingError(StudyError):
+    """MLflow, its server or its database did not do what was asked; the records are not touched by it."""
+
+
+KEY, LEVEL, SEED, ARM, STATE = "study.key", "study.level", "study.seed", "study.arm", "study.state"
+# These metrics are logged for every epoch, all others once: the UI stays fast and a batch within MLflow's 1000.
+CURVES = ("train/loss/all", "validation/loss/all", "validation/f1/minority", "test/f1/minority", "test-removed/f1/minority")
+BATCH = 1000
+
+
+@dataclass
+class _Known:
+    """A run that MLflow has already."""
+
+    run_id: str
+    status: str
+    state: str
+
+
+class Tracker:
+    """Logs to one MLflow server or database; use from one thread only."""
+
+    def __init__(self, uri: str, artifacts: str | None) -> None:
+        """Connects (and creates a local database).
+
+        Args:
+            uri: an MLflow tracking URI.
+            artifacts: where experiments created here keep artifacts; None leaves it to the server.
+        """
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # a server that is away must not hold a study up
+        from mlflow.tracking import MlflowClient
+
+        for name in ("alembic", "mlflow"):  # after the import, which sets them
+            logging.getLogger(name).setLevel(logging.ERROR)
+
+        self._client: MlflowClient = MlflowClient(tracking_uri=uri)
+        self._artifacts = artifacts
+        self._experiments: dict[str, str] = {}
+        self._known: dict[str, dict[tuple[str, str], _Known]] = {}
+
+    def sync(self, study: Study, records: Iterable[Record]) -> int:
+        """Brings MLflow in line with a study's records, all of one configuration together; returns runs written.
+
+        Raises:
+            TrackingError: whatever MLflow raised, on one line.
+        """
+        by_key: dict[str, list[Record]] = defaultdict(list)
+        for record in records:
+            by_key[record.key].append(record)
+        with _one_line():
+            return sum(self._sync_configuration(study, sorted(its, key=lambda r: r.seed)) for its in by_key.values())
+
+    def log_files(self, study: Study, key: str, seed: int | None, files: Sequence[Path], folder: str) -> None:
+        """Attaches files to the run of a seed, or with None to the run of its configuration; raises as `sync`."""
+        with _one_line():
+            known = self._runs(self._experiment(study))[key, "" if seed is None else str(seed)]
+            for file in files:
+                self._client.log_artifact(known.run_id, str(file), folder)
+
+    def _sync_configuration(self, study: Study, records: list[Record]) -> int:
+        experiment = self._experiment(study)
+        key, runs = records[0].key, self._runs(experiment)
+        states = {(key, str(record.seed)): f"{record.status} {record.finished_at}" for record in records}
+        stale = [r for r in records if not _is_current(runs.get((key, str(r.seed))), states[key, str(r.seed)])]
+        parent_state = " ".join(f"{record.seed}:{states[key, str(record.seed)]}" for record in records)
+        if not stale and _is_current(runs.get((key, "")), parent_state):
+            return 0
+        first = records[0]
+        parent_tags = {KEY: key, LEVEL: "configuration", ARM: first.arm, "mlflow.runName": first.arm}
+        parent = self._open(experiment, runs, (key, ""), parent_tags, _started(first))
+        for record in stale:
+            tags = {KEY: key, LEVEL: "seed", SEED: str(record.seed), ARM: record.arm,
+                    "mlflow.runName": f"seed {record.seed}", "mlflow.parentRunId": parent.run_id}  # fmt: skip
+            child = self._open(experiment, runs, (key, str(record.seed)), tags, _started(record))
+            more = {"study.reason": record.reason} if record.reason else {}
+            params = {**record.configuration, "seed": record.seed}
+            self._write(child, _values(record), params, more, states[key, str(record.seed)], record)
+        means = _means([record for record in records if record.status == "complete"])
+        self._write(parent, means, first.configuration, {}, parent_state, records[-1])
+        return len(stale) + 1
+
+    def _experiment(self, study: Study) -> str:
+        name = f"final-bn/{study.name}"
+        if name not in self._experiments:
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                place = f"{self._artifacts}/{study.name}" if self._artifacts else None
+                note = {"mlflow.note.content": f"{study.title} ({study.source})"}
+                self._experiments[name] = self._client.create_experiment(name, artifact_location=place, tags=note)
+            else:
+                self._experiments[name] = found.experiment_id
+        return self._experiments[name]
+
+    def _runs(self, experiment: str) -> dict[tuple[str, str], _Known]:
+        """Returns {(key, seed or ""): run} of an experiment, read once."""
+        if experiment not in self._known:
+            known, token = {}, None
+            while True:
+                page = self._client.search_runs([experiment], max_results=1000, page_token=token)
+                for run in page:
+                    tags = run.data.tags
+                    if KEY in tags:
+                        found = _Known(run.info.run_id, run.info.status, tags.get(STATE, ""))
+                        known[tags[KEY], tags.get(SEED, "")] = found
+                token = page.token
+                if not token:
+                    break
+            self._known[experiment] = known
+        return self._known[experiment]
+
+    def _open(
+        self, experiment: str, runs: dict[tuple[str, str], _Known], place: tuple[str, str], tags: dict[str, str], start: int
+    ) -> _Known:
+        if place not in runs:
+            created = self._client.create_run(experiment, start_time=start, tags=tags)
+            runs[place] = _Known(created.info.run_id, "RUNNING", "")
+        return runs[place]
+
+    def _write(
+        self, run: _Known, metrics: list[tuple[str, float, int]], params: Mapping[str, Any], tags: Mapping[str, str],
+        state: str, last: Record,
+    ) -> None:  # fmt: skip
+        from mlflow.entities import Metric, Param, RunTag
+
+        now = _finished(last)
+        entries = [Metric(_name(name), value, now, step) for name, value, step in metrics]
+        settings = [Param(name, str(value)) for name, value in params.items()] if not run.state else []
+        labels = [RunTag(name, value) for name, value in {**tags, STATE: state}.items()]
+        for start in range(BATCH - 200, len(entries), BATCH):
+            self._client.log_batch(run.run_id, metrics=entries[start : start + BATCH])
+        self._client.log_batch(run.run_id, metrics=entries[: BATCH - 200], params=settings, tags=labels)
+        status = "FAILED" if last.status == "failed" else "FINISHED"
+        self._client.set_terminated(run.run_id, status, now)
+        run.status, run.state = status, state
+
+
+class BackgroundTracker:
+    """Logs in a thread of its own, so that a slow or absent server costs the study nothing."""
+
+    def __init__(self, uri: str, runs: str, warn: Callable[[str], None]) -> None:
+        self._uri, self._runs, self._warn = uri, runs, warn
+        self._queue: queue.Queue[tuple[Study, Callable[[], Iterable[Record]]] | None] = queue.Queue()
+        self._thread = threading.Thread(target=self._run, name="mlflow", daemon=True)
+        self.failed = False
+        self._thread.start()
+
+    def sync(self, study: Study, read: Callable[[], Iterable[Record]]) -> None:
+        """Queues a study's records, which the thread will read: all of each configuration they belong to."""
+        self._queue.put((study, read))
+
+    def close(self) -> bool:
+        """Waits until everything queued is logged; returns whether it was."""
+        self._queue.put(None)
+        self._thread.join()
+        return not self.failed
+
+    def _run(self) -> None:
+        tracker: Tracker | None = None
+        while (item := self._queue.get()) is not None:
+            if self.failed:
+                continue
+            try:
+                tracker = tracker or open_tracker(self._uri, self._runs)
+                study, read = item
+                tracker.sync(study, read())
+            except TrackingError as error:
+                self.failed = True
+                log.debug("MLflow failed", exc_info=True)
+                self._warn(f"{error}; going on without it, `python -m study.report --sync` fills it later")
+
+
+def open_tracker(uri: str | None, runs: str) -> Tracker:
+    """Returns a tracker; a local database keeps its artifacts beside it in the run folder.
+
+    Raises:
+        TrackingError: no URI, or MLflow cannot be reached there.
+    """
+    if uri is None:
+        raise TrackingError("a remote run folder has no MLflow of its own; name one with --tracking-uri")
+    local = uri.startswith("sqlite:") and not is_remote(runs)
+    with _one_line():
+        return Tracker(uri, f"{runs}/mlflow-artifacts" if local else None)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Turns whatever MLflow, its server or its database raises into a TrackingError of one line."""
+    try:
+        yield
+    except Exception as error:
+        line = (str(error).strip().splitlines() or [""])[0][:300]
+        raise TrackingError(f"MLflow: {type(error).__name__}: {line}") from error
+
+
+def _is_current(run: _Known | None, state: str) -> bool:
+    return run is not None and run.state == state and run.status != "RUNNING"
+
+
+def _values(record: Record) -> list[tuple[str, float, int]]:
+    """Returns (metric, value, epoch): curves for every epoch, the rest for the last, and the best epochs' headline."""
+    last = len(record.history.get("train/loss/all", []))
+    values = [(name, value, last) for name, value in record.metrics().items() if name not in CURVES]
+    for name in CURVES:
+        series = enumerate(record.history.get(name, []), start=1)
+        values += [(name, value, epoch) for epoch, value in series if value is not None]
+    for label, epoch in (("validation", record.best_epoch_by_validation), ("test", record.best_epoch_by_test)):
+        if epoch is not None:
+            values.append((f"test-at-best-{label}/f1/minority", record.metric("test/f1/minority", epoch), epoch))
+    return values
+
+
+def _means(records: list[Record]) -> list[tuple[str, float, int]]:
+    """Returns the mean over seeds of every last metric, and of the headline half of its 95 % interval."""
+    if not records:
+        return []
+    values = [(name, interval([r.metric(name) for r in records]).mean, 0) for name in records[0].metrics()]
+    half = interval([record.metric("test/f1/minority") for record in records]).half_width
+    values += [("test/f1/minority-interval", half, 0), ("seeds", float(len(records)), 0)]
+    return [value for value in values if value[1] == value[1]]
+
+
+def _name(metric: str) -> str:
+    """Returns a name MLflow accepts: letters, digits and _-. :/ stay, others become "_"."""
+    return "".join(c if c.isalnum() or c in "_-. :/" else "_" for c in metric)
+
+
+def _finished(record: Record) -> int:
+    return int(datetime.fromisoformat(record.finished_at).timestamp() * 1000)
+
+
+def _started(record: Record) -> int:
+    return _finished(record) - int(record.seconds * 1000)
+
