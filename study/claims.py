@@ -43,9 +43,7 @@ def decide(difference: PairedDifference) -> tuple[str, str]:
     return UNDECIDED, "the interval holds 0"
 
 
-def removal_statistic(
-    removed: dict[int, float], final: dict[int, float], none: dict[int, float]
-) -> PairedDifference:
+def removal_statistic(removed: dict[int, float], final: dict[int, float], none: dict[int, float]) -> PairedDifference:
     """Returns (removed - none) - 0.5 (final - none), paired over seeds: H1's share of the gain that stays."""
     seeds = removed.keys() & final.keys() & none.keys()
     half_kept = {seed: (removed[seed] - none[seed]) - 0.5 * (final[seed] - none[seed]) for seed in seeds}

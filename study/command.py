@@ -56,7 +56,9 @@ def assignment(text: str) -> tuple[str, str]:
 
 def run(main: Callable[[Sequence[str]], int], arguments: Sequence[str] | None = None) -> None:
     """Runs a command and exits with its code; a StudyError is one line and exit 2, Ctrl-C is exit 130."""
-    logging.basicConfig(level=os.environ.get("FINALBN_LOG", "WARNING").upper(), format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(
+        level=os.environ.get("FINALBN_LOG", "WARNING").upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
     try:
         code = main(sys.argv[1:] if arguments is None else arguments)
     except StudyError as error:

@@ -44,7 +44,9 @@ def _run(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
     if args.export:
         from export.__main__ import main as export
 
-        code = max(export([study.name, "--runs", runs, *_given(args, "data_root", "tracking_uri")]) for study in studies)
+        code = max(
+            export([study.name, "--runs", runs, *_given(args, "data_root", "tracking_uri")]) for study in studies
+        )
     for problem in outcome.problems:
         print(f"failed: {problem}", file=sys.stderr)
     print(f"{outcome.done_now} runs done, {outcome.already_done} were there, {len(outcome.problems)} failed or skipped")
@@ -52,7 +54,9 @@ def _run(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
         print(f"browse: mlflow ui --backend-store-uri {settings.tracking_uri}")
     print(f"next: python -m export {studies[0].name}   # verified ONNX files of these models")
     if not args.studies:
-        print(f"this was {DEFAULT}, the embedded default; `python -m study.grid {PAPER}` runs every study of the papers")
+        print(
+            f"this was {DEFAULT}, the embedded default; `python -m study.grid {PAPER}` runs every study of the papers"
+        )
     return command.INCOMPLETE if outcome.problems else code
 
 

@@ -28,7 +28,7 @@ class Group:
 
 
 def group(study: Study, records: Iterable[Record]) -> list[Group]:
-    """Returns the groups of a study's complete records, the declared one first; arms no longer declared are left out."""
+    """Returns the groups of a study's complete records, the declared one first; undeclared arms are left out."""
     declared = {arm.name: arm.configuration.flat() for arm in study.arms}
     groups: dict[str, Group] = {}
     for record in records:

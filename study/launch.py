@@ -123,7 +123,9 @@ def _prepare(source: str, data_root: str, asked: list[Data]) -> tuple[Any, tuple
     return (images, fingerprint), (fingerprint, problems)
 
 
-def run_trials(trials: Sequence[Trial], prepared: Prepared, runs: str, resources: Resources, observer: Observer) -> None:
+def run_trials(
+    trials: Sequence[Trial], prepared: Prepared, runs: str, resources: Resources, observer: Observer
+) -> None:
     """Runs the trials to their end; a process that is lost is tried again, then reported as failed."""
     work = Work(trials, prepared.data, runs)
     trainable = tune.with_resources(
@@ -158,7 +160,9 @@ class _Relay(tune.Callback):
         """Nothing of it goes into Tune's tuner.pkl: Tune's storage is scratch and never restored."""
         return {}
 
-    def on_trial_result(self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any) -> None:
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
         ours = self.trials[trial.config[INDEX]]
         self.observer.epoch_done(ours, result["epoch"], result["validation_minority_f1"])
         if result["done"]:

@@ -47,4 +47,6 @@ def _refuse_backbone_options(study: Study, options: argparse.Namespace) -> None:
     for option, value in given.items():
         if value not in (None, "none"):
             names = ", ".join(sorted({arm.configuration.network.name for arm in study.arms}))
-            raise ConfigurationError(f"{option}: got {value}; it belongs to image backbones, {study.name} trains {names}")
+            raise ConfigurationError(
+                f"{option}: got {value}; it belongs to image backbones, {study.name} trains {names}"
+            )

@@ -13,7 +13,7 @@ def inside_ray_job() -> bool:
 
 
 def runs_folder(given: str | None) -> str:
-    """Returns the run folder: `given`, else $FINALBN_RUNS, else ./runs (in a Ray job ~/final-bn/runs); local ones absolute."""
+    """Returns the run folder: `given`, else $FINALBN_RUNS, else ./runs (in a Ray job ~/final-bn/runs)."""
     chosen = given or os.environ.get(RUNS_VARIABLE) or (str(_HOME) if inside_ray_job() else "runs")
     return chosen if is_remote(chosen) else str(Path(chosen).expanduser().resolve())
 

@@ -41,7 +41,6 @@ def main(arguments: Sequence[str]) -> int:
 def print_study(name: str, runs: str, screen: "Console") -> bool:
     """Prints the tables of every group of a study; returns whether there was a record."""
     from study.tables import arms_table, claims_table, pairs_table
-
     from trainables.records import RunFolder
 
     groups = _groups(declared(name), RunFolder(runs))
@@ -95,7 +94,9 @@ def _sync(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command.parser("study.report", "Print what the records show.", "python -m study.report digits --format json")
+    parser = command.parser(
+        "study.report", "Print what the records show.", "python -m study.report digits --format json"
+    )
     add = parser.add_argument
     add("studies", nargs="*", metavar="STUDY", help="default: every study with records")
     add("--sync", action="store_true", help="bring MLflow in line with the records first")

@@ -1,4 +1,4 @@
-"""Means, intervals and tests over seeds. They cover the draw of the seed (split, weights, order), not of the data set."""
+"""Means, intervals and tests over seeds: they cover the seed's draws (split, weights, order), not that of the data."""
 
 import math
 from collections.abc import Mapping, Sequence

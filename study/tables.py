@@ -86,7 +86,9 @@ def as_data(group: Group, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         arm.name: {
             "seeds": sorted(group.records[arm.name]),
             "published": dict(arm.published),
-            "metrics": {m: _as_dict(interval(list(group.values(arm.name, m).values()))) for m in _metrics(group, arm.name)},
+            "metrics": {
+                m: _as_dict(interval(list(group.values(arm.name, m).values()))) for m in _metrics(group, arm.name)
+            },
         }
         for arm in group.study.arms
         if arm.name in group.records

@@ -23,7 +23,7 @@ from trainables.errors import StudyError
 from trainables.records import Record
 
 if TYPE_CHECKING:
-    from mlflow.tracking import MlflowClient
+    pass
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,13 @@ class TrackingError(StudyError):
 
 KEY, LEVEL, SEED, ARM, STATE = "study.key", "study.level", "study.seed", "study.arm", "study.state"
 # These metrics are logged for every epoch, all others once: the UI stays fast and a batch within MLflow's 1000.
-CURVES = ("train/loss/all", "validation/loss/all", "validation/f1/minority", "test/f1/minority", "test-removed/f1/minority")
+CURVES = (
+    "train/loss/all",
+    "validation/loss/all",
+    "validation/f1/minority",
+    "test/f1/minority",
+    "test-removed/f1/minority",
+)
 BATCH = 1000
 
 
@@ -140,7 +146,12 @@ class Tracker:
         return self._known[experiment]
 
     def _open(
-        self, experiment: str, runs: dict[tuple[str, str], _Known], place: tuple[str, str], tags: dict[str, str], start: int
+        self,
+        experiment: str,
+        runs: dict[tuple[str, str], _Known],
+        place: tuple[str, str],
+        tags: dict[str, str],
+        start: int,
     ) -> _Known:
         if place not in runs:
             created = self._client.create_run(experiment, start_time=start, tags=tags)
@@ -261,4 +272,3 @@ def _finished(record: Record) -> int:
 
 def _started(record: Record) -> int:
     return _finished(record) - int(record.seconds * 1000)
-

@@ -43,7 +43,7 @@ class Data(_Section):
         return self.majority + self.minority
 
     @property
-    def roles(self) -> tuple[Literal["majority", "minority"], ...]:
+    def roles(self) -> tuple[str, ...]:
         """The role of each class, in the order of `classes`."""
         return ("majority",) * len(self.majority) + ("minority",) * len(self.minority)
 
@@ -109,7 +109,9 @@ class Configuration(_Section):
         if self.network.output == "sigmoid" and self.loss.name == "cce":
             raise ValueError("network.output=sigmoid goes with loss.name=bce; got cce")
         if self.network.name != "dense" and (self.network.first_norm != "none" or self.network.hidden != 128):
-            raise ValueError(f"network.first_norm and network.hidden belong to network.name=dense; got {self.network.name}")
+            raise ValueError(
+                f"network.first_norm and network.hidden belong to network.name=dense; got {self.network.name}"
+            )
         return self
 
     def flat(self) -> dict[str, Any]:

@@ -78,9 +78,7 @@ def _mnist(data_root: Path) -> Images:
     )
 
 
-def _mnist_part(
-    data_root: Path, part: Literal["train", "test"]
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def _mnist_part(data_root: Path, part: Literal["train", "test"]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     from torchvision.datasets import MNIST
 
     expected = 60_000 if part == "train" else 10_000

@@ -11,6 +11,8 @@ gamma beta  learned scale and shift     (classes,)
 m v         running mean and variance   (classes,)
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -38,4 +40,4 @@ def fold(dense: nn.Linear, norm: nn.Module) -> nn.Linear:
     return folded
 
 
-NORMS = {"none": lambda num_classes: nn.Identity(), "batch": nn.BatchNorm1d}
+NORMS: dict[str, Callable[[int], nn.Module]] = {"none": lambda num_classes: nn.Identity(), "batch": nn.BatchNorm1d}

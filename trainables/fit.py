@@ -77,7 +77,11 @@ def fit(
     failures: dict[int, str] = {}
     trainings: dict[int, Training] = {}
     for seed in seeds:
-        own = None if state is None else {n.removeprefix(f"{seed}/"): v for n, v in state.items() if n.startswith(f"{seed}/")}
+        own = (
+            None
+            if state is None
+            else {n.removeprefix(f"{seed}/"): v for n, v in state.items() if n.startswith(f"{seed}/")}
+        )
         if own == {}:
             failures[seed] = "failed before this state was taken"
         else:

@@ -45,7 +45,7 @@ def draw(data: Data, images: Images, seed: int) -> Split:
         shuffled = np.random.default_rng(seed_for("split", seed, index)).permutation(members)
         official = None if images.official_test is None else images.official_test[shuffled]
         if official is None:
-            pools = [(("test", "validation", "train"), shuffled)]
+            pools: list[tuple[tuple[str, ...], Indices]] = [(("test", "validation", "train"), shuffled)]
         else:
             pools = [(("test",), shuffled[official]), (("validation", "train"), shuffled[~official])]
         for names, pool in pools:

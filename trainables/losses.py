@@ -23,7 +23,7 @@ def class_weights(loss: Loss, counts: Tensor) -> Tensor:
 def per_image(scores: Tensor, targets: Tensor, loss: Loss, network: Network) -> Tensor:
     """Returns l_i (batch,) of scores and targets (batch, classes).
 
-    BCE is the mean over the C outputs against the target; softmax + BCE is the BCE of each softmax output (K21 Table 7).
+    BCE is the mean over the C outputs against the target; softmax + BCE is that of each softmax output (K21 Table 7).
     """
     if loss.name == "cce":
         return -(targets * F.log_softmax(scores, dim=1)).sum(dim=1)

@@ -50,7 +50,9 @@ def measure(
         result.update({f"{metric}/{name}": value for metric, value in zip(PER_CLASS, values, strict=True)})
     for role in dict.fromkeys(roles):
         for metric in PER_CLASS:
-            values_of_role = [result[f"{metric}/{name}"] for name, its in zip(class_names, roles, strict=True) if its == role]
+            values_of_role = [
+                result[f"{metric}/{name}"] for name, its in zip(class_names, roles, strict=True) if its == role
+            ]
             known = [value for value in values_of_role if value == value]
             result[f"{metric}/{role}"] = sum(known) / len(known) if known else float("nan")
     result[f"accuracy/{ALL}"] = float((decided == labels).mean())

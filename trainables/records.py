@@ -1,7 +1,7 @@
 """The unit of truth: one run = configuration + seed, in `<runs>/<study>/<key>/seed-<n>/`.
 
-`weights.safetensors` and `predictions.safetensors` are written first and `record.json`, with their checksums, last: a run
-is complete when its record is there and the checksums hold. Everything else (means, tables, MLflow) is derived.
+`weights.safetensors` and `predictions.safetensors` are written first and `record.json`, with their checksums, last: a
+run is complete when its record is there and the checksums hold. Everything else (means, tables, MLflow) is derived.
 """
 
 import hashlib
@@ -69,7 +69,9 @@ class RunFolder:
         self.url = url
         self._files, root = fsspec.core.url_to_fs(url)
         self._root = root.rstrip("/")
-        self._local = "file" in (self._files.protocol if isinstance(self._files.protocol, tuple) else (self._files.protocol,))
+        self._local = "file" in (
+            self._files.protocol if isinstance(self._files.protocol, tuple) else (self._files.protocol,)
+        )
 
     def write(self, record: Record, weights: Tensors | None = None, predictions: Tensors | None = None,
               names: Mapping[str, str] | None = None) -> Record:  # fmt: skip
@@ -109,10 +111,10 @@ class RunFolder:
         """Yields the intact records of a study (or of one key), failed ones too, ordered by key and seed."""
         places = []
         for path in self._files.glob(f"{self._root}/{study}/{key}/seed-*/{RECORD}"):
-            key, seed = str(path).split("/")[-3:-1]
-            places.append((key, int(seed.removeprefix("seed-"))))
-        for key, seed in sorted(places):
-            record = self.read(study, key, seed)
+            found, folder = str(path).split("/")[-3:-1]
+            places.append((found, int(folder.removeprefix("seed-"))))
+        for found, seed in sorted(places):
+            record = self.read(study, found, seed)
             if record is not None:
                 yield record
 

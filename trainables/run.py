@@ -59,8 +59,8 @@ def run(
 ) -> Iterator[Progress]:
     """Trains a trial, yields after every epoch, and writes one record per seed at the end.
 
-    A seed that cannot be trained (bad counts, a loss that is not finite, an error of the device) ends as a failed record
-    with its reason; the other seeds go on.
+    A seed that cannot be trained (bad counts, a loss that is not finite, an error of the device) ends as a failed
+    record with its reason; the other seeds go on.
 
     Args:
         trial: what to run.
@@ -97,7 +97,9 @@ def run(
                     records.append(write.failed(seed, epoch.failures[seed], history[seed], share))
                 else:
                     records.append(write.complete(seed, epoch, history[seed], share))
-        yield Progress(epoch.number, epoch.metrics, records, _state_of(epoch, history, seconds) if not records else None)
+        yield Progress(
+            epoch.number, epoch.metrics, records, _state_of(epoch, history, seconds) if not records else None
+        )
         if records:
             return
 
@@ -123,7 +125,13 @@ class _Writer:
         return self.folder.write(self._record(seed, "failed", reason, history, seconds, {}))
 
     def _record(
-        self, seed: int, status: str, reason: str, history: dict[str, list[float]], seconds: float, composition: dict[str, int]
+        self,
+        seed: int,
+        status: str,
+        reason: str,
+        history: dict[str, list[float]],
+        seconds: float,
+        composition: dict[str, int],
     ) -> Record:
         configuration = self.trial.configuration
         return Record(

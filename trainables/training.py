@@ -21,7 +21,7 @@ EVALUATION_BATCH = 512  # images; bounds memory, changes no result
 
 @dataclass(frozen=True)
 class Predictions:
-    """Scores of one split: float32 (n, classes) before softmax or sigmoid, labels (n,), positions in the data set (n,)."""
+    """Scores of a split before softmax or sigmoid: (n, classes); labels (n,); positions in the data set (n,)."""
 
     scores: Tensor
     labels: Tensor
@@ -32,7 +32,12 @@ class Training:
     """The state of one training; `run_epoch` moves it on by an epoch."""
 
     def __init__(
-        self, configuration: Configuration, images: Images, seed: int, device: torch.device, state: dict[str, Tensor] | None
+        self,
+        configuration: Configuration,
+        images: Images,
+        seed: int,
+        device: torch.device,
+        state: dict[str, Tensor] | None,
     ) -> None:
         self.configuration, self.seed, self.device = configuration, seed, device
         split = draw(configuration.data, images, seed)
@@ -88,7 +93,7 @@ class Training:
             per_image = losses.per_image(self.network(images), targets, config.loss, config.network)
             loss = losses.weighted_mean(per_image, targets, self.class_weights)
             self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             self.optimiser.step()
             total += loss.detach()
         return float(total / (step + 1))
@@ -96,7 +101,8 @@ class Training:
     @torch.no_grad()
     def _evaluate(self) -> dict[str, float]:
         """Measures both held-out splits, with the final norm and (where there is one) without; keeps the scores."""
-        config, result = self.configuration, {}
+        config = self.configuration
+        result: dict[str, float] = {}
         has_norm = config.network.final_norm != "none"
         self.network.eval()
         for split in ("validation", "test"):

@@ -6,7 +6,7 @@ from study.declaration import Arm, Claim, Pair, Study
 from trainables.configuration import Configuration
 
 # One line per factor of K21 Table 2: name, what switching it on changes.
-FACTORS = {
+FACTORS: dict[str, dict[str, str | float]] = {
     "final BN": {"network.final_norm": "batch"},
     "weighted loss": {"loss.class_weights": "inverse"},
     "augmentation": {"augmentation.transform": "digits"},
@@ -19,8 +19,8 @@ def digits() -> Study:
     """Claim: one final BN lifts the minority F1 (K21 sec. 3.2), and can be removed at inference (K21 H1, Table 4).
 
     scikit-learn's 8x8 digits, "8" against all others, 1000/10 for training, 150/7 validation, 150/150 test; dense 128,
-    AdamW 1e-3, 30 epochs, batch 64. All combinations of five factors (UF needs a pretrained backbone): 32 arms. The paper
-    has no numbers for these data; its analogue is Apple, F1 0.29 -> 0.96 (Table 1).
+    AdamW 1e-3, 30 epochs, batch 64. All combinations of five factors (UF needs a pretrained backbone): 32 arms. The
+    paper has no numbers for these data; its analogue is Apple, F1 0.29 -> 0.96 (Table 1).
     Cost: 320 runs, about 2 CPU minutes. `python -m study.grid digits`
     """
     arms = []

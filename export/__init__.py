@@ -1,0 +1,1 @@
+"""Records -> verified ONNX files. Knows nothing of studies or MLflow."""

@@ -1,0 +1,188 @@
+"""The command `python -m export STUDY`: the study declares the pairs, export works, tracking logs."""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from study import command, places
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from export.variants import Exported
+    from study.declaration import Study
+    from study.groups import Group
+    from study.statistics import PairedDifference
+    from trainables.records import RunFolder
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exports and verifies what the arguments ask for and returns the exit code."""
+    args = _parser().parse_args(arguments)
+
+    from export.verify import ExportMismatchError
+    from study.groups import group
+    from study.report import declared
+    from trainables.errors import ConfigurationError
+    from trainables.records import RunFolder
+
+    runs = places.runs_folder(args.runs)
+    folder, study = RunFolder(runs), declared(args.study)
+    output = Path(args.output) if args.output else _default_output(runs, study.name)
+    selections = [
+        (found, arms) for found in group(study, folder.records(study.name)) if (arms := _arms(study, found, args.key))
+    ]
+    if not selections:
+        wanted = f"key {args.key}" if args.key else f"{study.pairs[0].treated!r} and {study.pairs[0].control!r}"
+        raise ConfigurationError(
+            f"{study.name}: no finished runs of {wanted} in {runs}; python -m study.grid {study.name}"
+        )
+    code = command.DONE
+    for found, arms in selections:
+        try:
+            code = max(code, _export_group(found, arms, folder, output, args))
+        except ExportMismatchError as error:
+            print(f"error: {error}", file=sys.stderr)
+            code = command.INCOMPLETE
+    print(f"files: {output}")
+    return code
+
+
+def _export_group(found: "Group", arms: list[str], folder: "RunFolder", output: Path, args: argparse.Namespace) -> int:
+    """Exports every seed of the arms, prints the table and the H1 verdict, and logs to MLflow."""
+    from rich.progress import track
+
+    from export.variants import export_run
+    from study.tables import console
+    from trainables import datasets
+
+    records = [found.records[arm][seed] for arm in arms for seed in sorted(found.records[arm])]
+    source = records[0].typed_configuration().data.source
+    images = datasets.load(source, places.data_root(args.data_root))
+    screen = console()
+    exported = []
+    for record in track(records, "exporting", console=screen, disable=not screen.is_terminal):
+        place = output / record.key / f"seed-{record.seed}"
+        done = export_run(record, folder, images, place)
+        (place / "verification.json").write_text(json.dumps(_as_data(done), indent=1, allow_nan=False))
+        exported.append(done)
+    screen.print(_table(found, exported))
+    _log(found.study, exported, folder, args, screen)
+    return _judge_h1(exported, args.require_h1)
+
+
+def _arms(study: "Study", found: "Group", key: str | None) -> list[str]:
+    """The arms to export: of the one key, else the first declared pair, if it has records."""
+    if key:
+        return [arm for arm, its in found.records.items() if next(iter(its.values())).key == key]
+    pair = [study.pairs[0].treated, study.pairs[0].control]
+    return pair if all(arm in found.records for arm in pair) else []
+
+
+def _judge_h1(exported: "list[Exported]", required: bool) -> int:
+    from study.claims import REPRODUCED, decide
+
+    statistic = _h1(exported)
+    if statistic is None:
+        return command.DONE
+    verdict, reason = decide(statistic)
+    print(
+        f"H1 (removed - none) - 0.5 (final - none), minority F1 through onnxruntime: {statistic.mean:+.3f} "
+        f"[{statistic.low:+.3f}, {statistic.high:+.3f}], n = {statistic.n}: {verdict}, {reason}"
+    )
+    return command.INCOMPLETE if required and verdict != REPRODUCED else command.DONE
+
+
+def _h1(exported: "list[Exported]") -> "PairedDifference | None":
+    from study.claims import removal_statistic
+
+    f1: dict[str, dict[int, float]] = {}
+    for done in exported:
+        for variant, measured in done.verifications.items():
+            f1.setdefault(variant, {})[done.record.seed] = measured.metrics["f1/minority"]
+    if not {"remove", "keep", "none"} <= f1.keys():
+        return None
+    return removal_statistic(f1["remove"], f1["keep"], f1["none"])
+
+
+def _table(found: "Group", exported: "list[Exported]") -> "Table":
+    from rich.table import Table
+
+    from export.variants import VARIANTS
+    from export.verify import ATOL
+    from study.statistics import interval
+    from study.tables import show
+
+    table = Table(
+        title=f"{found.study.name} ({found.label}), whole test sets through onnxruntime", title_justify="left"
+    )
+    classes = exported[0].record.typed_configuration().data.classes
+    compared = (f"max difference to PyTorch (allowed {ATOL:g})", "decisions changed")
+    for name in ("variant", "seeds", *compared, *(f"F1 {name}" for name in classes), "nodes", "p50 ms", "p95 ms"):
+        table.add_column(name, justify="left" if name == "variant" else "right")
+    for variant in VARIANTS:
+        its = [done.verifications[variant] for done in exported if variant in done.verifications]
+        if not its:
+            continue
+        difference = f"{max(v.difference for v in its):.1e}"
+        changed = f"{sum(v.decisions_changed for v in its)} of {sum(v.num_images for v in its)}"
+        f1 = [show(interval([v.metrics[f"f1/{name}"] for v in its])) for name in classes]
+        latency = [f"{sum(times) / len(its):.3f}" for times in ([v.p50_ms for v in its], [v.p95_ms for v in its])]
+        table.add_row(variant, str(len(its)), difference, changed, *f1, str(its[0].nodes), *latency)
+    return table
+
+
+def _log(
+    study: "Study", exported: "list[Exported]", folder: "RunFolder", args: argparse.Namespace, screen: Any
+) -> None:
+    """Puts the files beside their runs in MLflow; says so where that fails, the files are there all the same."""
+    from study.tracking import TrackingError, open_tracker
+
+    uri = places.tracking_uri(args.tracking_uri, folder.url)
+    if uri is None:
+        return
+    try:
+        tracker = open_tracker(uri, folder.url)
+        for key in dict.fromkeys(done.record.key for done in exported):
+            tracker.sync(study, folder.records(study.name, key))
+        for done in exported:
+            first = next(iter(done.files.values()))
+            files = [*done.files.values(), first.parent / "verification.json"]
+            tracker.log_files(study, done.record.key, done.record.seed, files, "onnx")
+    except TrackingError as error:
+        screen.print(f"{error}; the files are not in MLflow", highlight=False, soft_wrap=True)
+
+
+def _as_data(done: "Exported") -> dict[str, Any]:
+    variants = {name: asdict(measured) for name, measured in done.verifications.items()}
+    for measured in variants.values():
+        measured["metrics"] = {k: None if math.isnan(v) else v for k, v in measured["metrics"].items()}
+    record = done.record
+    return {"study": record.study, "arm": record.arm, "key": record.key, "seed": record.seed, "variants": variants}
+
+
+def _default_output(runs: str, study: str) -> Path:
+    return Path("onnx", study) if places.is_remote(runs) else Path(runs, "onnx", study)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command.parser(
+        "export", "Write a study's final-BN models as ONNX (kept, folded, removed, none) and verify each.",
+        "python -m export digits --require-h1",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("study", metavar="STUDY", help="a study with finished runs")
+    add("--key", metavar="KEY", help="one configuration instead of the study's declared pair")
+    add("--output", metavar="DIR", help="default: onnx/STUDY in the run folder")
+    add("--require-h1", action="store_true", help="fail (exit 1) unless H1 is reproduced")
+    command.add_places(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,70 @@
+"""A trained network -> an ONNX graph whose final norm is still a node of its own.
+
+The graph takes uint8 images (batch, height, width, channels) as a camera gives them and returns probabilities
+(batch, classes): scaling and softmax or sigmoid are inside. torch's own optimisation is off, as it folds the final norm
+away before anyone can keep or remove it; constants are folded and unused nodes dropped here instead.
+"""
+
+import logging
+import warnings
+from collections.abc import Mapping
+
+import onnx
+import torch
+from onnxscript import optimizer
+from torch import Tensor, nn
+
+from trainables.losses import probabilities
+from trainables.networks import Classifier
+
+INPUT, OUTPUT = "images", "probabilities"
+
+
+class Deployed(nn.Module):
+    """The network as a device sees it: uint8 images in, probabilities out."""
+
+    def __init__(self, classifier: Classifier, output: str, final_norm: bool = True) -> None:
+        super().__init__()
+        self.classifier, self.output, self.final_norm = classifier, output, final_norm
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Returns probabilities (batch, classes) of uint8 images (batch, height, width, channels)."""
+        x = images.permute(0, 3, 1, 2).float() / 255
+        scores = self.classifier(x) if self.final_norm else self.classifier.scores(x)
+        return probabilities(scores, self.output)
+
+
+def to_onnx(network: Deployed, image_shape: tuple[int, int, int], metadata: Mapping[str, str]) -> onnx.ModelProto:
+    """Returns the graph of a network in evaluation mode, batch size free, `metadata` inside the file.
+
+    Args:
+        network: what to export.
+        image_shape: (channels, height, width).
+        metadata: written into the file's metadata_props.
+    """
+    channels, height, width = image_shape
+    example = torch.zeros((2, height, width, channels), dtype=torch.uint8)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside torch's exporter
+        program = torch.onnx.export(
+            network.eval(), (example,), dynamo=True, optimize=False, external_data=False, verbose=False,
+            input_names=[INPUT], output_names=[OUTPUT], dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
+        )  # fmt: skip
+    assert program is not None  # dynamo=True always returns a program
+    model = program.model_proto
+    optimizer.fold_constants(model)
+    optimizer.remove_unused_nodes(model)
+    _drop_exporter_notes(model)
+    for name, value in metadata.items():
+        model.metadata_props.add(key=name, value=value)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _drop_exporter_notes(model: onnx.ModelProto) -> None:
+    """Removes stack traces and source paths that the exporter leaves in every node."""
+    graph = model.graph
+    for item in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        del item.metadata_props[:]
+        item.doc_string = ""
