@@ -26,17 +26,15 @@ def main(arguments: Sequence[str]) -> int:
     args = _parser().parse_args(arguments)
 
     from export.verify import ExportMismatchError
-    from study.groups import group
-    from study.report import declared
+    from study.studies import find
+    from study.summary import groups_of
     from trainables.errors import ConfigurationError
     from trainables.records import RunFolder
 
     runs = places.runs_folder(args.runs)
-    folder, study = RunFolder(runs), declared(args.study)
+    folder, study = RunFolder(runs), find([args.study])[0]
     output = Path(args.output) if args.output else _default_output(runs, study.name)
-    selections = [
-        (found, arms) for found in group(study, folder.records(study.name)) if (arms := _arms(study, found, args.key))
-    ]
+    selections = [(found, arms) for found in groups_of(study, folder) if (arms := _arms(study, found, args.key))]
     if not selections:
         wanted = f"key {args.key}" if args.key else f"{study.pairs[0].treated!r} and {study.pairs[0].control!r}"
         raise ConfigurationError(

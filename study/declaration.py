@@ -10,6 +10,8 @@ from trainables.errors import ConfigurationError
 MINORITY_F1, MAJORITY_F1 = "test/f1/minority", "test/f1/majority"
 REMOVED_MINORITY_F1, REMOVED_MAJORITY_F1 = "test-removed/f1/minority", "test-removed/f1/majority"
 
+SMOKE = "-smoke"  # ends the name of a study's smoke size
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -89,7 +91,7 @@ class Study:
     def smoke(self) -> "Study":
         """Returns the same study at the smallest size that still runs every part, under a name of its own."""
         small = self.map(lambda configuration: configuration.replace({"schedule.epochs": 2}))
-        return replace(small, name=f"{self.name}-smoke", seeds=2)
+        return replace(small, name=f"{self.name}{SMOKE}", seeds=2)
 
 
 def _as_text(value: Any) -> str:

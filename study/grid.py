@@ -28,9 +28,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
     from study.launch import Resources
-    from study.report import print_study
     from study.session import Settings, run_session
+    from study.summary import print_study
     from study.tables import console
+    from trainables.records import RunFolder
 
     settings = Settings(
         runs, places.tracking_uri(args.tracking_uri, runs), places.data_root(args.data_root), args.seeds,
@@ -39,7 +40,7 @@ def _run(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
     screen = console()
     outcome = run_session(studies, settings, screen)
     for study in studies:
-        print_study(study.name, runs, screen)
+        print_study(find([study.name])[0], RunFolder(runs), screen)
     code = command.DONE
     if args.export:
         from export.__main__ import main as export

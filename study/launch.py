@@ -57,7 +57,9 @@ class Prepared:
 
 
 def connect() -> None:
-    """Connects to the cluster of RAY_ADDRESS (set inside a Ray job), else starts Ray on this machine."""
+    """Connects to the cluster of RAY_ADDRESS (set inside a Ray job), else starts Ray here; once per process."""
+    if ray.is_initialized():
+        return
     for name, value in _RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}

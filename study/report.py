@@ -10,82 +10,37 @@ from study import command, places
 from study.studies import DEFAULT, STUDIES, find
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from study.claims import Verdict
     from study.declaration import Study
-    from study.groups import Group
     from trainables.records import RunFolder
-
-SMOKE = "-smoke"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Reports what the arguments ask for and returns the exit code."""
+    args = _parser().parse_args(arguments)
+
+    from study.summary import groups_of, print_study, verdicts_of
     from study.tables import as_data, console
     from trainables.records import RunFolder
 
-    args = _parser().parse_args(arguments)
-    runs = places.runs_folder(args.runs)
-    names = args.studies or [name for name in STUDIES if any(RunFolder(runs).records(name))] or [DEFAULT]
-    studies = [declared(name) for name in names]
-    code = _sync(studies, args, runs) if args.sync else command.DONE
+    folder = RunFolder(places.runs_folder(args.runs))
+    studies = find(args.studies or [name for name in STUDIES if any(folder.records(name))] or [DEFAULT])
+    code = _sync(studies, args, folder) if args.sync else command.DONE
     if args.format == "json":
-        data = [as_data(group, _verdicts(group)) for study in studies for group in _groups(study, RunFolder(runs))]
+        data = [as_data(found, verdicts_of(found)) for study in studies for found in groups_of(study, folder)]
         print(json.dumps(data, indent=1, allow_nan=False))
         return code if data else command.INCOMPLETE
-    found = [print_study(name, runs, console()) for name in names]
+    found = [print_study(study, folder, console()) for study in studies]
     return code if all(found) else command.INCOMPLETE
 
 
-def print_study(name: str, runs: str, screen: "Console") -> bool:
-    """Prints the tables of every group of a study; returns whether there was a record."""
-    from study.tables import arms_table, claims_table, pairs_table
-    from trainables.records import RunFolder
-
-    groups = _groups(declared(name), RunFolder(runs))
-    for group in groups:
-        screen.print(arms_table(group))
-        for table in (pairs_table(group), claims_table(_verdicts(group))):
-            if table is not None:
-                screen.print(table)
-    if not groups:
-        screen.print(f"{name}: no finished run in {runs}; python -m study.grid {name} makes them", highlight=False)
-    return bool(groups)
-
-
-def declared(name: str) -> "Study":
-    """Returns the declaration of a study, also under its smoke name.
-
-    Raises:
-        ConfigurationError: no such study.
-    """
-    if name.endswith(SMOKE):
-        return find([name.removesuffix(SMOKE)])[0].smoke()
-    return find([name])[0]
-
-
-def _groups(study: "Study", folder: "RunFolder") -> "list[Group]":
-    from study.groups import group
-
-    return group(study, folder.records(study.name))
-
-
-def _verdicts(group: "Group") -> "list[Verdict]":
-    from study.claims import judge
-
-    return [judge(claim, group) for claim in group.study.claims]
-
-
-def _sync(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
+def _sync(studies: "list[Study]", args: argparse.Namespace, folder: "RunFolder") -> int:
     """Brings MLflow in line with the records; the one place where its failure is this command's failure."""
     from study.tracking import TrackingError, open_tracker
-    from trainables.records import RunFolder
 
-    uri = places.tracking_uri(args.tracking_uri, runs)
+    uri = places.tracking_uri(args.tracking_uri, folder.url)
     try:
-        tracker = open_tracker(uri, runs)
-        written = sum(tracker.sync(study, RunFolder(runs).records(study.name)) for study in studies)
+        tracker = open_tracker(uri, folder.url)
+        written = sum(tracker.sync(study, folder.records(study.name)) for study in studies)
     except TrackingError as error:
         print(f"error: {error}", file=sys.stderr)
         return command.INCOMPLETE

@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console
 
 from study import launch
+from study.background import BackgroundTracker
 from study.declaration import Study
 from study.plan import Plan, make_plan
 from study.progress import RunProgress
-from study.tracking import BackgroundTracker
 from trainables.errors import DataError
 from trainables.records import RunFolder
 from trainables.run import Trial

@@ -6,10 +6,8 @@ leaves nothing twice. Nothing here is fatal: the first error is said once and lo
 
 import logging
 import os
-import queue
-import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -174,41 +172,6 @@ class Tracker:
         status = "FAILED" if last.status == "failed" else "FINISHED"
         self._client.set_terminated(run.run_id, status, now)
         run.status, run.state = status, state
-
-
-class BackgroundTracker:
-    """Logs in a thread of its own, so that a slow or absent server costs the study nothing."""
-
-    def __init__(self, uri: str, runs: str, warn: Callable[[str], None]) -> None:
-        self._uri, self._runs, self._warn = uri, runs, warn
-        self._queue: queue.Queue[tuple[Study, Callable[[], Iterable[Record]]] | None] = queue.Queue()
-        self._thread = threading.Thread(target=self._run, name="mlflow", daemon=True)
-        self.failed = False
-        self._thread.start()
-
-    def sync(self, study: Study, read: Callable[[], Iterable[Record]]) -> None:
-        """Queues a study's records, which the thread will read: all of each configuration they belong to."""
-        self._queue.put((study, read))
-
-    def close(self) -> bool:
-        """Waits until everything queued is logged; returns whether it was."""
-        self._queue.put(None)
-        self._thread.join()
-        return not self.failed
-
-    def _run(self) -> None:
-        tracker: Tracker | None = None
-        while (item := self._queue.get()) is not None:
-            if self.failed:
-                continue
-            try:
-                tracker = tracker or open_tracker(self._uri, self._runs)
-                study, read = item
-                tracker.sync(study, read())
-            except TrackingError as error:
-                self.failed = True
-                log.debug("MLflow failed", exc_info=True)
-                self._warn(f"{error}; going on without it, `python -m study.report --sync` fills it later")
 
 
 def open_tracker(uri: str | None, runs: str) -> Tracker:

@@ -83,13 +83,15 @@ def _mnist_part(data_root: Path, part: Literal["train", "test"]) -> tuple[npt.ND
 
     expected = 60_000 if part == "train" else 10_000
     folder = data_root / "MNIST" / "raw"
+    there = _mnist_is_there(folder)
     try:
-        dataset = MNIST(str(data_root), train=part == "train", download=not _mnist_is_there(folder))
-    except (AssertionError, ValueError, EOFError) as error:
-        raise DataError(f"MNIST: a file in {folder} is damaged ({error}); delete it to download it again") from error
-    except (OSError, RuntimeError) as error:
+        dataset = MNIST(str(data_root), train=part == "train", download=not there)
+    except (AssertionError, ValueError, EOFError, OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        if there:
+            raise DataError(f"MNIST: a file in {folder} is damaged ({reason}); put the official one there") from error
         raise DataError(
-            f"MNIST: not in {folder} and the download failed ({error}); "
+            f"MNIST: not in {folder} and the download failed ({reason}); "
             "put the four official files there or name their folder with --data-root"
         ) from error
     pixels = dataset.data.numpy()

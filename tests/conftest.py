@@ -1,0 +1,59 @@
+"""Shared by all tests: fixed seeds, small images, a cluster that is started once."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from trainables import datasets
+from trainables.configuration import Configuration
+from trainables.datasets import Images
+
+
+@pytest.fixture(autouse=True)
+def _fixed_seeds() -> None:
+    torch.manual_seed(0)
+    np.random.seed(0)
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FINALBN_RUNS", "MLFLOW_TRACKING_URI", "RAY_ADDRESS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def digits() -> Images:
+    return datasets.load("digits", Path())
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data; tests that need it are skipped where there is none."""
+    folder = os.environ.get("FINALBN_DATA")
+    if not folder:
+        pytest.skip("FINALBN_DATA is not set")
+    return Path(folder).resolve()
+
+
+@pytest.fixture
+def tiny() -> Configuration:
+    """A configuration that trains in well under a second and uses the final norm."""
+    return Configuration().replace(
+        {"data.train_majority": 128, "schedule.epochs": 3, "schedule.batch_size": 32, "network.final_norm": "batch"}
+    )
+
+
+@pytest.fixture(scope="module")
+def ray_local() -> Iterator[None]:
+    """Ray on this machine with two CPUs, shut down after the module."""
+    import ray
+
+    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()

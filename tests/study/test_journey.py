@@ -1,0 +1,182 @@
+"""The main job as a user runs it: real processes, real Ray, real MLflow; killed, run again, extended, exported."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMALL = (
+    "--set",
+    "schedule.epochs=2",
+    "--where",
+    "augmentation.transform=none",
+    "--where",
+    "mixup_alpha=0",
+    "--where",
+    "weight_decay=0",
+)  # fmt: skip  four arms of the digits study
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]
+
+
+def _python(*arguments: str, runs: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    places = [] if runs is None else ["--runs", str(runs)]
+    command = [sys.executable, "-m", *arguments, *places]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+def _tracked(runs: Path) -> Counter[tuple[str, str]]:
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{runs}/mlflow.db")
+    experiment = client.get_experiment_by_name("final-bn/digits")
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id])
+    return Counter((run.data.tags["study.level"], run.info.status) for run in found)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder in which four arms have two seeds, made by a driver that was killed and one that went on."""
+    folder = tmp_path_factory.mktemp("runs")
+    command = [sys.executable, "-m", "study.grid", *SMALL, "--seeds", "2", "--runs", str(folder)]
+    killed = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(600):
+        if list(folder.glob("digits/*/seed-*/record.json")):
+            break
+        time.sleep(0.05)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    before = len(list(folder.glob("digits/*/seed-*/record.json")))
+    assert before > 0
+    done = _python("study.grid", *SMALL, "--seeds", "2", runs=folder)
+    assert done.returncode == 0, done.stderr
+    assert f"{before} done" in done.stdout or before < 8  # the killed driver's workers may finish one more
+    return folder
+
+
+def test_a_killed_study_is_completed_and_nothing_is_there_twice(runs: Path) -> None:
+    assert len(list(runs.glob("digits/*/seed-*/record.json"))) >= 8
+    tracked = _tracked(runs)
+    assert tracked["configuration", "FINISHED"] == 4
+    assert set(tracked) == {("configuration", "FINISHED"), ("seed", "FINISHED")}
+
+
+def test_the_same_command_again_has_nothing_to_do_and_more_seeds_do_the_rest(runs: Path) -> None:
+    again = _python("study.grid", *SMALL, "--seeds", "2", runs=runs)
+    assert again.returncode == 0
+    assert "8 done, 0 to do" in again.stdout
+    more = _python("study.grid", *SMALL, "--seeds", "3", runs=runs)
+    assert "8 done, 4 to do in 4 trials" in more.stdout
+    assert _tracked(runs)["seed", "FINISHED"] == 12
+
+
+def test_the_report_is_never_cut_and_json_is_json(runs: Path) -> None:
+    import json
+
+    shown = _python("study.report", "digits", runs=runs)
+    assert shown.returncode == 0, shown.stderr
+    assert "final BN + weighted loss" in shown.stdout
+    assert "…" not in shown.stdout
+    (group,) = json.loads(_python("study.report", "--format", "json", runs=runs).stdout)
+    assert group["group"] == "schedule.epochs=2"
+    assert {claim["claim"] for claim in group["claims"]} >= {"H0", "H1"}
+
+
+def test_export_writes_verified_files_and_logs_them(runs: Path) -> None:
+    done = _python("export", "digits", runs=runs)
+    assert done.returncode == 0, done.stderr
+    assert all(variant in done.stdout for variant in ("keep", "fold", "remove", "none", "H1 (removed - none)"))
+    files = Counter(path.name for path in (runs / "onnx").rglob("*") if path.is_file())
+    assert files["keep.onnx"] == files["fold.onnx"] == files["remove.onnx"] == files["none.onnx"] >= 2
+    assert list((runs / "mlflow-artifacts").rglob("fold.onnx")) != []
+
+
+def test_export_of_what_was_never_run_says_what_to_do(runs: Path) -> None:
+    done = _python("export", "table7", runs=runs)
+    assert done.returncode == 2
+    assert "python -m study.grid table7" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_nan_loss_fails_its_runs_by_name_and_the_rest_finish(tmp_path: Path) -> None:
+    # without a norm these scores overflow; with one they cannot
+    arguments = (*SMALL, "--where", "class_weights=none", "--seeds", "1", "--set", "learning_rate=1e38")
+    done = _python("study.grid", *arguments, runs=tmp_path)
+    assert done.returncode == 1
+    assert "failed: digits, plain, seed 0: seed 0: training loss is nan" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "data.train_minority=100"], "257 images asked, 174 there"),
+        (["table7", "--data-root", "/nowhere"], "MNIST: not in /nowhere/MNIST/raw and the download failed"),
+        (["--minority", "eight"], "unknown class 'eight'; allowed: 0, 1, 2"),
+    ],
+    ids=["counts", "data", "class"],
+)
+def test_data_that_cannot_serve_is_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    done = _python("study.grid", *arguments, runs=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_run_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = _python("study.grid", runs=tmp_path / "file" / "runs")
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a Ray head of its own, token authentication on; `python` there is this interpreter."""
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        port, dashboard = one.getsockname()[1], other.getsockname()[1]
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    process = subprocess.Popen(
+        ["ray", "start", "--head", "--block", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=2"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    address = f"http://127.0.0.1:{dashboard}"
+    try:
+        for _ in range(100):
+            listed = subprocess.run(["ray", "job", "list", "--address", address], capture_output=True, check=False)
+            if listed.returncode == 0:
+                break
+            time.sleep(0.5)
+        yield address
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)  # not `ray stop`: it would end every Ray on this machine
+        process.wait(timeout=60)
+
+
+def test_ray_job_submit(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("python", "-m", "study.grid", *SMALL, "--seeds", "1", "--runs", str(tmp_path))
+    submit = ["ray", "job", "submit", "--address", head, "--working-dir", ".", "--", *arguments]
+    done = subprocess.run(submit, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"inside a Ray job: runs go to {tmp_path}" in done.stdout
+    assert "4 runs done, 0 were there, 0 failed" in done.stdout
+    assert len(list(tmp_path.glob("digits/*/seed-0/record.json"))) == 4
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    refused = subprocess.run(["ray", "job", "list", "--address", head], capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "Invalid authentication token" in refused.stdout + refused.stderr

@@ -1,0 +1,70 @@
+import torch
+
+from trainables.configuration import Configuration
+from trainables.datasets import Images
+from trainables.fit import Epoch, fit
+
+
+def _last(configuration: Configuration, images: Images, seeds: list[int]) -> Epoch:
+    *_, last = fit(configuration, images, seeds)
+    return last
+
+
+def _same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_seeds_in_lockstep_equal_seeds_alone_bit_for_bit(tiny: Configuration, digits: Images) -> None:
+    busy = tiny.replace({"augmentation.transform": "digits", "augmentation.mixup_alpha": 0.4})
+    together, alone = _last(busy, digits, [0, 1, 2]), _last(busy, digits, [1])
+    assert _same(together.weights(1), alone.weights(1))
+    assert together.metrics[1] == alone.metrics[1]
+
+
+def test_a_continued_training_equals_an_uninterrupted_one_bit_for_bit(tiny: Configuration, digits: Images) -> None:
+    whole = _last(tiny, digits, [0, 1])
+    first = next(fit(tiny, digits, [0, 1]))
+    *_, continued = fit(tiny, digits, [0, 1], state=first.state())
+    assert continued.number == whole.number == 3
+    assert _same(continued.weights(1), whole.weights(1))
+    assert continued.metrics == whole.metrics
+    assert continued.batch_composition(0) == whole.batch_composition(0)
+
+
+def test_arms_share_split_initial_weights_and_batches(tiny: Configuration, digits: Images) -> None:
+    with_norm, without = tiny, tiny.replace({"network.final_norm": "none"})
+    a, b = next(fit(with_norm, digits, [0])), next(fit(without, digits, [0]))
+    assert torch.equal(a.predictions(0)["test"].positions, b.predictions(0)["test"].positions)
+    assert a.batch_composition(0) == b.batch_composition(0)
+
+
+def test_training_leaves_torchs_global_generator_alone(tiny: Configuration, digits: Images) -> None:
+    before = torch.get_rng_state()
+    _last(tiny, digits, [0])
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_loss_that_is_not_finite_ends_its_seed_with_a_reason(tiny: Configuration, digits: Images) -> None:
+    broken = tiny.replace({"optimiser.learning_rate": 1e38, "network.final_norm": "none"})
+    epochs = list(fit(broken, digits, [0]))
+    assert epochs[-1].metrics == {}
+    assert "seed 0: training loss is" in epochs[-1].failures[0]
+
+
+def test_the_final_norm_is_evaluated_kept_and_removed(tiny: Configuration, digits: Images) -> None:
+    last = _last(tiny, digits, [0])
+    kept, removed = last.predictions(0)["test"].scores, last.predictions(0)["test-removed"].scores
+    weights = last.weights(0)
+    scale = weights["final_norm.weight"] / (weights["final_norm.running_var"] + 1e-5).sqrt()
+    expected = scale * (removed - weights["final_norm.running_mean"]) + weights["final_norm.bias"]
+    torch.testing.assert_close(kept, expected)
+    assert "test-removed/f1/minority" in last.metrics[0]
+
+
+def test_it_learns(digits: Images) -> None:
+    # 1000/10 on digits, 30 epochs: the final norm finds the rare class where the plain network finds none
+    plain = Configuration()
+    final = plain.replace({"network.final_norm": "batch"})
+    f1 = [_last(arm, digits, [0, 1]).metrics for arm in (plain, final)]
+    assert all(f1[0][seed]["test/f1/minority"] < 0.1 for seed in (0, 1))
+    assert all(f1[1][seed]["test/f1/minority"] > 0.8 for seed in (0, 1))

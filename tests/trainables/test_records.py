@@ -1,0 +1,92 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainables.configuration import Configuration
+from trainables.datasets import Images
+from trainables.errors import RecordError
+from trainables.records import PREDICTIONS, RECORD, WEIGHTS, Record, RunFolder
+from trainables.run import Trial, run
+
+
+@pytest.fixture
+def finished(tmp_path: Path, tiny: Configuration, digits: Images) -> tuple[RunFolder, Record, Path]:
+    folder = RunFolder(str(tmp_path))
+    *_, last = run(Trial("study", "arm", tiny, (0, 1)), digits, "fingerprint", folder)
+    record = last.records[0]
+    return folder, record, tmp_path / "study" / tiny.key / "seed-0"
+
+
+def test_a_run_is_three_files_and_reads_back(finished: tuple[RunFolder, Record, Path]) -> None:
+    folder, record, place = finished
+    assert {path.name for path in place.iterdir()} == {RECORD, WEIGHTS, PREDICTIONS}
+    assert folder.read("study", record.key, 0) == record
+    assert [found.seed for found in folder.records("study")] == [0, 1]
+    assert len(record.history["test/f1/minority"]) == 3
+    assert folder.tensors(record, PREDICTIONS)["test/scores"].shape == (300, 2)
+    assert record.typed_configuration().key == record.key
+
+
+@pytest.mark.parametrize("name", [RECORD, WEIGHTS, PREDICTIONS])
+def test_a_file_cut_short_is_never_read_as_good(finished: tuple[RunFolder, Record, Path], name: str) -> None:
+    folder, record, place = finished
+    content = (place / name).read_bytes()
+    (place / name).write_bytes(content[: len(content) // 2])
+    assert folder.read("study", record.key, 0) is None
+    assert [found.seed for found in folder.records("study")] == [1]
+
+
+def test_damaged_weights_are_refused(finished: tuple[RunFolder, Record, Path]) -> None:
+    folder, record, place = finished
+    content = bytearray((place / WEIGHTS).read_bytes())
+    content[-1] ^= 1
+    (place / WEIGHTS).write_bytes(content)
+    with pytest.raises(RecordError, match="missing or damaged"):
+        folder.tensors(record, WEIGHTS)
+
+
+def test_a_record_is_plain_json_with_null_where_undefined(tmp_path: Path, tiny: Configuration, digits: Images) -> None:
+    nobody = tiny.replace({"data.validation_minority": 0})
+    *_, last = run(Trial("study", "arm", nobody, (0,)), digits, "fingerprint", RunFolder(str(tmp_path)))
+    stored = json.loads((tmp_path / "study" / nobody.key / "seed-0" / RECORD).read_text())
+    assert stored["history"]["validation/f1/minority"] == [None, None, None]
+    assert np.isnan(last.records[0].metric("validation/f1/minority"))
+
+
+def test_a_failed_seed_is_recorded_with_its_reason(tmp_path: Path, tiny: Configuration, digits: Images) -> None:
+    broken = tiny.replace({"optimiser.learning_rate": 1e38, "network.final_norm": "none"})
+    folder = RunFolder(str(tmp_path))
+    *_, last = run(Trial("study", "arm", broken, (0,)), digits, "fingerprint", folder)
+    assert last.records[0].status == "failed"
+    assert "training loss is" in last.records[0].reason
+    assert list(folder.records("study")) == last.records
+
+
+def test_counts_that_the_data_cannot_give_fail_with_a_reason(tmp_path: Path, digits: Images) -> None:
+    greedy = Configuration().replace({"data.train_minority": 100})
+    *_, last = run(Trial("study", "arm", greedy, (0,)), digits, "fingerprint", RunFolder(str(tmp_path)))
+    assert "257 images asked, 174 there" in last.records[0].reason
+
+
+def test_a_continued_run_has_the_whole_history(tmp_path: Path, tiny: Configuration, digits: Images) -> None:
+    trial = Trial("study", "arm", tiny, (0, 1))
+    *_, whole = run(trial, digits, "fingerprint", RunFolder(str(tmp_path / "whole")))
+    first = next(run(trial, digits, "fingerprint", RunFolder(str(tmp_path / "parts"))))
+    *_, rest = run(trial, digits, "fingerprint", RunFolder(str(tmp_path / "parts")), state=first.state())
+    for a, b in zip(whole.records, rest.records, strict=True):
+        assert (a.history, a.files[WEIGHTS]) == (b.history, b.files[WEIGHTS])
+
+
+def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match="cannot be written"):
+        RunFolder(str(tmp_path / "file" / "runs")).probe()
+
+
+def test_the_run_folder_may_be_any_fsspec_url(tiny: Configuration, digits: Images) -> None:
+    folder = RunFolder("memory://somewhere/runs")
+    folder.probe()
+    *_, last = run(Trial("study", "arm", tiny, (0,)), digits, "fingerprint", folder)
+    assert list(folder.records("study")) == last.records
