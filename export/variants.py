@@ -37,7 +37,7 @@ class Exported:
 
 
 def export_run(
-    record: Record, folder: RunFolder, images: Images, output: Path, make: Mapping[str, MakeVariant] = SURGERY
+    record: Record, folder: RunFolder, images: Images, output: Path, make: Mapping[str, MakeVariant] | None = None
 ) -> Exported:
     """Writes `<output>/<variant>.onnx` of a run, keep, fold and remove of a final norm or none, and measures each.
 
@@ -46,12 +46,13 @@ def export_run(
         folder: where its weights lie.
         images: its data set.
         output: folder for the files; made if it is not there.
-        make: variant -> surgery.
+        make: variant -> surgery; default SURGERY.
 
     Raises:
         ExportMismatchError: a file differs from its PyTorch network, or the network from what was recorded.
         RecordError: weights or predictions are damaged.
     """
+    make = SURGERY if make is None else make
     configuration = record.typed_configuration()
     network = networks.build(configuration.network, images.shape, len(configuration.data.classes))
     weights = folder.tensors(record, WEIGHTS)

@@ -56,7 +56,7 @@ class Prepared:
     problems: dict[Data, str] = field(default_factory=dict)
 
 
-def connect() -> None:
+def connect(num_cpus: int | None = None) -> None:
     """Connects to the cluster of RAY_ADDRESS (set inside a Ray job), else starts Ray here; once per process."""
     if ray.is_initialized():
         return
@@ -66,7 +66,7 @@ def connect() -> None:
     if os.environ.get("RAY_ADDRESS"):
         ray.init(**quiet)
     else:
-        ray.init(address="local", include_dashboard=False, **quiet)
+        ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
 
 

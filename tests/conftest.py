@@ -53,7 +53,8 @@ def ray_local() -> Iterator[None]:
     """Ray on this machine with two CPUs, shut down after the module."""
     import ray
 
-    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
-    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    from study import launch
+
+    launch.connect(num_cpus=2)
     yield
     ray.shutdown()

@@ -22,6 +22,7 @@ from trainables.errors import RecordError
 Tensors = Mapping[str, np.ndarray[Any, Any]]
 
 RECORD, WEIGHTS, PREDICTIONS = "record.json", "weights.safetensors", "predictions.safetensors"
+NAMES = "names"
 
 
 class Record(BaseModel):
@@ -74,21 +75,23 @@ class RunFolder:
         )
 
     def write(self, record: Record, weights: Tensors | None = None, predictions: Tensors | None = None,
-              names: Mapping[str, str] | None = None) -> Record:  # fmt: skip
+              names: Mapping[str, list[str]] | None = None) -> Record:  # fmt: skip
         """Stores a run, the record last, and returns the record with its checksums.
 
         Args:
             record: what to store; one that is there already is replaced.
             weights: name -> array of the trained network; None for a failed run.
             predictions: "<split>/scores|labels|positions" -> array.
-            names: "<split>/names" -> JSON list of sample names, kept beside the predictions.
+            names: split -> names of its images, kept in the metadata of the predictions.
 
         Raises:
             RecordError: the folder cannot be written.
         """
         folder = self._folder(record.study, record.key, record.seed)
         files = {}
-        for name, tensors, metadata in ((WEIGHTS, weights, None), (PREDICTIONS, predictions, dict(names or {}))):
+        # one metadata entry: safetensors writes several in no fixed order, and equal runs should be equal files
+        parts = ((WEIGHTS, weights, None), (PREDICTIONS, predictions, {NAMES: json.dumps(names)}))
+        for name, tensors, metadata in parts:
             if tensors is not None:
                 content = safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata)
                 files[name] = hashlib.sha256(content).hexdigest()
@@ -169,8 +172,3 @@ class RunFolder:
                 self._files.mv(target, path)
         except OSError as error:
             raise RecordError(f"run folder {self.url} cannot be written: {error}") from error
-
-
-def names_as_json(names: Mapping[str, list[str]]) -> dict[str, str]:
-    """Returns the `names` argument of `RunFolder.write`."""
-    return {split: json.dumps(list(values)) for split, values in names.items()}

@@ -1,6 +1,5 @@
 """Configuration + seeds -> records: what the Ray adapter wraps and a bare GPU machine calls without Ray."""
 
-import json
 import logging
 import math
 import platform
@@ -111,12 +110,13 @@ class _Writer:
         self.trial, self.images, self.fingerprint, self.folder, self.device = trial, images, fingerprint, folder, device
 
     def complete(self, seed: int, epoch: Epoch, history: dict[str, list[float]], seconds: float) -> Record:
-        predictions, names = {}, {}
+        predictions = {}
+        names: dict[str, list[str]] = {}
         for split, part in epoch.predictions(seed).items():
             for field in ("scores", "labels", "positions"):
                 predictions[f"{split}/{field}"] = getattr(part, field).numpy()
             if not split.endswith("-removed"):
-                names[f"{split}/names"] = json.dumps([self.images.sample_names[i] for i in part.positions.tolist()])
+                names[split] = [self.images.sample_names[i] for i in part.positions.tolist()]
         weights = {name: value.numpy() for name, value in epoch.weights(seed).items()}
         record = self._record(seed, "complete", "", history, seconds, epoch.batch_composition(seed))
         return self.folder.write(record, weights, predictions, names)

@@ -25,7 +25,7 @@ SMALL = (
     "weight_decay=0",
 )  # fmt: skip  four arms of the digits study
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.timeout(300)
 
 
 def _python(*arguments: str, runs: Path | None = None) -> "subprocess.CompletedProcess[str]":
@@ -164,8 +164,8 @@ def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             time.sleep(0.5)
         yield address
     finally:
-        os.killpg(process.pid, signal.SIGTERM)  # not `ray stop`: it would end every Ray on this machine
-        process.wait(timeout=60)
+        os.killpg(process.pid, signal.SIGKILL)  # not `ray stop`: it would end every Ray on this machine
+        process.wait()
 
 
 def test_ray_job_submit(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

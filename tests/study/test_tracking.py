@@ -1,5 +1,7 @@
 """MLflow as a view: built from records, the same when built again, never in the way."""
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,9 +17,6 @@ from study.declaration import Arm, Study
 from study.tracking import Tracker, TrackingError, open_tracker
 from trainables.configuration import Configuration
 from trainables.records import Record
-
-# MLflow's own dependencies warn at import; its behaviour is what is tested here
-pytestmark = pytest.mark.filterwarnings("ignore")
 
 STUDY = Study("s", "source", "title", (Arm("plain", Configuration()),), (), ())
 
@@ -113,17 +112,9 @@ def server(tmp_path: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    arguments = [
-        "server",
-        "--port",
-        str(port),
-        "--backend-store-uri",
-        f"sqlite:///{tmp_path}/server.db",
-        "--workers",
-        "1",
-    ]
+    places = ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--artifacts-destination", f"{tmp_path}/files"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", *arguments, "--artifacts-destination", str(tmp_path / "artifacts")],
+        [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1", *places],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
@@ -134,9 +125,6 @@ def server(tmp_path: Path) -> Iterator[str]:
             time.sleep(0.2)
         yield f"http://127.0.0.1:{port}"
     finally:
-        import os
-        import signal
-
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
@@ -148,4 +136,4 @@ def test_a_real_server_gets_runs_and_files(server: str, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("hello")
     tracker.log_files(STUDY, "k", 0, [tmp_path / "note.txt"], "onnx")
     assert tracker.sync(STUDY, [_record(0)]) == 0
-    assert (list((tmp_path / "artifacts").rglob("note.txt"))) != []
+    assert (list((tmp_path / "files").rglob("note.txt"))) != []

@@ -1,0 +1,116 @@
+"""Hand-made graphs in the shapes that exporters write: each positive has its negative, each tolerance a wrong model."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import parser
+
+from export import surgery
+from export.surgery import SurgeryError
+from export.verify import open_session
+
+HEADER = '<ir_version: 10, opset_import: ["" : 20]>'
+CONSTANTS = """
+    float[{weight}] w = {{1.0, -2.0, 0.5, 3.0, 0.25, -1.0}}, float[2] c = {{0.5, -0.5}},
+    float[2] gamma = {{1.5, -0.5}}, float[2] beta = {{0.1, 0.2}},
+    float[2] mean = {{0.3, -1.0}}, float[2] var = {{4.0, 0.25}}
+"""
+NORM = "n = BatchNormalization <epsilon = 0.001> (s, gamma, beta, mean, var)"
+LAYERS = {
+    "gemm transB": ("2,3", "s = Gemm <transB = 1> (x, w, c)"),
+    "gemm": ("3,2", "s = Gemm (x, w, c)"),
+    "gemm without bias": ("3,2", "s = Gemm (x, w)"),
+    "gemm alpha beta": ("3,2", "s = Gemm <alpha = 0.5, beta = 2.0> (x, w, c)"),
+    "matmul add": ("3,2", "m = MatMul (x, w)\n s = Add (m, c)"),
+    "add the other way": ("3,2", "m = MatMul (x, w)\n s = Add (c, m)"),
+}
+ENDS = {"softmax": "y = Softmax (n)", "sigmoid": "y = Sigmoid (n)", "nothing": "y = Identity (n)"}
+X = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
+
+
+def _model(body: str, weight: str = "3,2", inputs: str = "float[batch,3] x", extra: str = "") -> onnx.ModelProto:
+    constants = CONSTANTS.format(weight=weight) + extra
+    model = parser.parse_model(f"{HEADER} g ({inputs}) => (float[batch,2] y) <{constants}> {{ {body} }}")
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _run(model: onnx.ModelProto) -> np.ndarray:
+    (outputs,) = open_session(model.SerializeToString()).run(None, {"x": X})
+    return np.asarray(outputs)
+
+
+def _operators(model: onnx.ModelProto) -> list[str]:
+    return [node.op_type for node in model.graph.node]
+
+
+@pytest.mark.parametrize("end", ["softmax", "sigmoid"])
+@pytest.mark.parametrize(("weight", "layer"), LAYERS.values(), ids=LAYERS.keys())
+def test_fold_keeps_every_output_and_remove_does_not(weight: str, layer: str, end: str) -> None:
+    model = _model(f"{layer} {NORM} {ENDS[end]}", weight)
+    before = model.SerializeToString()
+    folded, removed = surgery.fold(model), surgery.remove(model)
+    np.testing.assert_allclose(_run(folded), _run(model), atol=2e-6)  # float32 rounding
+    assert np.abs(_run(removed) - _run(model)).max() > 0.1
+    for changed in (folded, removed):
+        assert "BatchNormalization" not in _operators(changed)
+        assert len(changed.graph.node) == len(model.graph.node) - 1
+        assert not {"gamma", "beta", "mean", "var"} & {constant.name for constant in changed.graph.initializer}
+    assert model.SerializeToString() == before
+
+
+def test_a_norm_that_is_the_graph_output_keeps_the_output_name() -> None:
+    model = _model(f"s = Gemm (x, w, c) {NORM.replace('n =', 'y =', 1)}")
+    for changed in (surgery.fold(model), surgery.remove(model)):
+        assert [output.name for output in changed.graph.output] == ["y"]
+        assert _operators(changed) == ["Gemm"]
+    np.testing.assert_allclose(_run(surgery.fold(model)), _run(model), atol=1e-5)
+
+
+def test_a_weight_that_another_layer_uses_too_is_left_to_it() -> None:
+    body = f"z = MatMul (x, w)\n s = Gemm (x, w, c) {NORM} p = Softmax (n) q = Mul (z, zero) y = Add (p, q)"
+    model = _model(body, extra=", float[1] zero = {0.0}")
+    with pytest.raises(SurgeryError, match="the scores come from Add"):
+        surgery.fold(model)
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (_model("s = Gemm (x, w, c) y = Softmax (s)"), "the scores come from Gemm"),
+        (
+            _model("s = Gemm (x, w, c) n, m2, v2 = BatchNormalization <training_mode = 1> (s, gamma, beta, mean, var)"
+                   "y = Softmax (n)"),
+            "training mode",
+        ),
+        (_model(f"r = Gemm (x, w, c) s = Relu (r) {NORM} y = Softmax (n)"), "stands Relu; Gemm or MatMul"),
+        (_model(f"s = Gemm (x, w, c) {NORM} p = Softmax (n) t = Tanh (s) y = Add (p, t)"), "the scores come from Add"),
+        (
+            _model(f"s = Gemm (x, w, c) {NORM} p = Add (n, s) y = Softmax (p)"), "the scores come from Add"
+        ),
+        (
+            _model(f"s = Gemm (x, w2, c) {NORM} y = Softmax (n)", inputs="float[batch,3] x, float[3,2] w2"),
+            "'w2' is a graph input",
+        ),
+        (_model(f"w2 = Abs (w) s = Gemm (x, w2, c) {NORM} y = Softmax (n)"), "'w2' is computed in the graph"),
+        (_model(f"a = Relu (x) s = Add (a2, c) {NORM} y = Softmax (n)".replace("a2", "m").replace(
+            "a = Relu (x)", "m = Gemm (x, w, c)")), "an Add without a MatMul"),
+    ],
+    ids=["no norm", "training mode", "no dense", "used elsewhere", "residual", "graph input", "computed", "add"],
+)  # fmt: skip
+def test_what_cannot_be_folded_says_why(model: onnx.ModelProto, reason: str) -> None:
+    with pytest.raises(SurgeryError, match=reason):
+        surgery.fold(model)
+
+
+def test_scores_that_are_used_elsewhere_are_refused() -> None:
+    model = _model(f"s = Gemm (x, w, c) t = Tanh (s) {NORM} y = Softmax (n)")
+    with pytest.raises(SurgeryError, match="used elsewhere too"):
+        surgery.remove(model)
+
+
+def test_two_outputs_are_refused() -> None:
+    model = _model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
+    model.graph.output.append(onnx.helper.make_tensor_value_info("n", onnx.TensorProto.FLOAT, ["batch", 2]))
+    with pytest.raises(SurgeryError, match="got 2 graph outputs"):
+        surgery.find(model)
