@@ -19,7 +19,7 @@ from export import surgery
 from export.onnx_graph import Deployed, to_onnx
 from export.verify import ExportMismatchError, Verification, verify
 from trainables import imbalance, networks
-from trainables.datasets import Images
+from trainables.images import Images
 from trainables.records import PREDICTIONS, WEIGHTS, Record, RunFolder
 
 KEEP, FOLD, REMOVE, NONE = VARIANTS = ("keep", "fold", "remove", "none")

@@ -1,18 +1,24 @@
-"""Groups of records -> verdicts. Pure functions; each claim names its primary cell, and no test looks further.
+"""Groups of records -> verdicts. Pure functions; each claim names its primary cells, and no test looks further.
 
-A claim is *reproduced* when the whole 95 % interval of its statistic is above 0, *not reproduced* when the interval's
-upper end is not above 0, else *undecided* (also with fewer than two seeds).
+A statistic that a claim says is above 0 is *reproduced* when its whole 95 % interval is above 0, *not reproduced* when
+the interval's upper end is not, else *undecided* (also with fewer than two seeds). A claim of no effect is reproduced
+when the whole interval lies within MARGIN of 0, not reproduced when none of it does, else undecided.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from statistics import median
 
 from study.declaration import MINORITY_F1, REMOVED_MINORITY_F1, Claim
 from study.groups import Group
 from study.statistics import PairedDifference, paired_difference
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
+MARGIN = 0.05  # in F1: differences within it count as no effect
+GOOD_F1 = 0.8  # "sooner" counts the epochs to it
+
+Values = dict[int, float]  # seed -> value
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class Verdict:
 def judge(claim: Claim, group: Group) -> Verdict:
     """Returns the verdict on a claim from the complete records of a group."""
     statistic, difference = TESTS[claim.test](claim, group)
-    return Verdict(claim, statistic, difference, *decide(difference))
+    decided = decide_no_effect(difference) if claim.test == "no effect" else decide(difference)
+    return Verdict(claim, statistic, difference, *decided)
 
 
 def decide(difference: PairedDifference) -> tuple[str, str]:
@@ -43,7 +50,18 @@ def decide(difference: PairedDifference) -> tuple[str, str]:
     return UNDECIDED, "the interval holds 0"
 
 
-def removal_statistic(removed: dict[int, float], final: dict[int, float], none: dict[int, float]) -> PairedDifference:
+def decide_no_effect(difference: PairedDifference) -> tuple[str, str]:
+    """Returns verdict and reason for a statistic that a claim says is 0, to MARGIN."""
+    if difference.n < 2 or math.isnan(difference.low):
+        return UNDECIDED, f"{difference.n} paired seeds; at least 2 are needed"
+    if difference.low > -MARGIN and difference.high < MARGIN:
+        return REPRODUCED, f"the whole interval is within {MARGIN} of 0"
+    if difference.low >= MARGIN or difference.high <= -MARGIN:
+        return NOT_REPRODUCED, f"the whole interval is {MARGIN} or more from 0"
+    return UNDECIDED, f"the interval crosses {MARGIN:+} or {-MARGIN:+}"
+
+
+def removal_statistic(removed: Values, final: Values, none: Values) -> PairedDifference:
     """Returns (removed - none) - 0.5 (final - none), paired over seeds: H1's share of the gain that stays."""
     seeds = removed.keys() & final.keys() & none.keys()
     half_kept = {seed: (removed[seed] - none[seed]) - 0.5 * (final[seed] - none[seed]) for seed in seeds}
@@ -51,32 +69,76 @@ def removal_statistic(removed: dict[int, float], final: dict[int, float], none: 
 
 
 def _gain(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
-    treated, control = (group.values(arm, MINORITY_F1) for arm in (claim.treated, claim.control))
-    return f"minority F1: {claim.treated} - {claim.control}", paired_difference(treated, control)
+    treated = _mean([group.values(arm, claim.metric) for arm in claim.treated])
+    control = _mean([group.values(arm, claim.metric) for arm in claim.control])
+    return f"{claim.metric}: {_name(claim.treated)} - {_name(claim.control)}", paired_difference(treated, control)
 
 
 def _removal(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
-    removed = group.values(claim.treated, REMOVED_MINORITY_F1)
-    final, none = group.values(claim.treated, MINORITY_F1), group.values(claim.control, MINORITY_F1)
-    return "minority F1: (removed - none) - 0.5 (final - none)", removal_statistic(removed, final, none)
+    removed = _mean([group.values(arm, REMOVED_MINORITY_F1) for arm in claim.treated])
+    final = _mean([group.values(arm, MINORITY_F1) for arm in claim.treated])
+    none = _mean([group.values(arm, MINORITY_F1) for arm in claim.control])
+    return f"{MINORITY_F1}: (removed - none) - 0.5 (final - none)", removal_statistic(removed, final, none)
 
 
 def _best(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
-    """The claimed arm against the best of the others by mean test F1: a comparison after the fact, said so."""
-    means = {
-        arm: sum(values.values()) / len(values)
-        for arm in group.records
-        if arm != claim.treated and (values := group.values(arm, MINORITY_F1))
-    }
+    """The claimed arm against the best of its rivals by mean test F1: a comparison after the fact, said so."""
+    (treated,) = claim.treated
+    rivals = [arm for arm in claim.control or tuple(group.records) if arm != treated]
+    means = {arm: sum(its.values()) / len(its) for arm in rivals if (its := group.values(arm, claim.metric))}
     if not means:
-        return "minority F1: against the best other arm", paired_difference({}, {})
+        return f"{claim.metric}: {treated} against the best other", paired_difference({}, {})
     rival = max(means, key=lambda arm: means[arm])
-    difference = paired_difference(group.values(claim.treated, MINORITY_F1), group.values(rival, MINORITY_F1))
-    return f"minority F1: {claim.treated} - {rival} (the best other arm)", difference
+    difference = paired_difference(group.values(treated, claim.metric), group.values(rival, claim.metric))
+    return f"{claim.metric}: {treated} - {rival} (the best other)", difference
+
+
+def _spread(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
+    """Distance from the arm's median, control - treated: above 0 when treatment makes seeds agree (Brown-Forsythe)."""
+    treated, control = (
+        _mean([_distances(group.values(arm, claim.metric)) for arm in arms]) for arms in (claim.treated, claim.control)
+    )
+    return f"{claim.metric}: distance from the median, control - treated", paired_difference(control, treated)
+
+
+def _sooner(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
+    """Epochs until the metric first reaches GOOD_F1, control - treated; an arm that never does takes one more."""
+    treated, control = (
+        _mean([_epochs_to(group, arm, claim.metric) for arm in arms]) for arms in (claim.treated, claim.control)
+    )
+    return f"epochs until {claim.metric} >= {GOOD_F1}, control - treated", paired_difference(control, treated)
+
+
+def _epochs_to(group: Group, arm: str, metric: str) -> Values:
+    epochs = {}
+    for seed, record in group.records.get(arm, {}).items():
+        series = record.history.get(metric, [])
+        reached = (epoch for epoch, value in enumerate(series, start=1) if value is not None and value >= GOOD_F1)
+        epochs[seed] = float(next(reached, len(series) + 1))
+    return epochs
+
+
+def _distances(values: Values) -> Values:
+    middle = median(values.values()) if values else math.nan
+    return {seed: abs(value - middle) for seed, value in values.items()}
+
+
+def _mean(cells: Iterable[Values]) -> Values:
+    """Returns the mean over cells of every seed that all cells have."""
+    listed = list(cells)
+    seeds = set.intersection(*(set(values) for values in listed)) if listed else set()
+    return {seed: sum(values[seed] for values in listed) / len(listed) for seed in sorted(seeds)}
+
+
+def _name(arms: tuple[str, ...]) -> str:
+    return arms[0] if len(arms) == 1 else f"mean of {arms[0]} ... {arms[-1]}"
 
 
 TESTS: dict[str, Callable[[Claim, Group], tuple[str, PairedDifference]]] = {
     "gain": _gain,
+    "no effect": _gain,
     "removal": _removal,
     "best": _best,
+    "spread": _spread,
+    "sooner": _sooner,
 }

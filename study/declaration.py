@@ -33,13 +33,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence that the records can decide: `test` names a function of study/claims.py, the arms its primary cell."""
+    """A sentence that the records can decide.
+
+    `test` names a function of study/claims.py. Its primary cells are the arms `treated`, each against the arm of
+    `control` at the same place; where there are several, a seed's value is their mean. `metric` is what is compared.
+    """
 
     id: str
     sentence: str
-    test: Literal["gain", "removal", "best"]
-    treated: str
-    control: str = ""
+    test: Literal["gain", "no effect", "removal", "best", "spread", "sooner"]
+    treated: tuple[str, ...]
+    control: tuple[str, ...] = ()
+    metric: str = MINORITY_F1
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,16 @@ from study import command, options, places
 from study.studies import DEFAULT, PAPER, STUDIES, find
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from study.declaration import Study
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs what the arguments ask for and returns the exit code."""
     args = _parser().parse_args(arguments)
-    studies = [options.apply(study, args) for study in find(args.studies or [DEFAULT])]
+    identity, weights = options.read_weights(args.weights)
+    studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]
     if args.list:
         return _list([find([name])[0] for name in STUDIES])
     runs = places.runs_folder(args.runs)
@@ -23,10 +26,10 @@ def main(arguments: Sequence[str]) -> int:
         print(f"inside a Ray job: runs go to {runs}", flush=True)
     if args.dry_run:
         return _dry_run(studies, args.seeds, runs)
-    return _run(studies, args, runs)
+    return _run(studies, args, runs, weights)
 
 
-def _run(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
+def _run(studies: "list[Study]", args: argparse.Namespace, runs: str, weights: "dict[str, Path]") -> int:
     from study.launch import Resources
     from study.session import Settings, run_session
     from study.summary import print_study
@@ -35,7 +38,7 @@ def _run(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
 
     settings = Settings(
         runs, places.tracking_uri(args.tracking_uri, runs), places.data_root(args.data_root), args.seeds,
-        Resources(args.cpus_per_trial, args.gpus_per_trial),
+        Resources(args.cpus_per_trial, args.gpus_per_trial), weights,
     )  # fmt: skip
     screen = console()
     outcome = run_session(studies, settings, screen)
@@ -104,8 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=command.positive, metavar="N", help="repetitions of each configuration")
     add("--where", type=command.assignment, action="append", default=[], metavar="FIELD=VALUE", help="only these arms")
     add("--set", type=command.assignment, action="append", default=[], metavar="FIELD=VALUE", help="change every arm")
-    add("--data", metavar="SPEC", help="digits | mnist")
-    add("--network", metavar="NAME", help="dense | cnn")
+    add("--data", metavar="SPEC", help="digits | mnist | plantvillage:PLANT")
+    add("--network", metavar="NAME", help="dense | cnn | a torchvision classifier")
     add("--cut", metavar="LAYER", help="end an image backbone at this layer")
     add("--weights", metavar="imagenet|none|PATH", help="what an image backbone starts from")
     add("--image-size", type=command.positive, metavar="N", help="pixels per side")

@@ -1,23 +1,20 @@
-"""The driver's Ray code: prepare the data once, run a plan's trials in reused actors, tell an observer what happens."""
+"""The driver's Ray code: connect, check the nodes, run trials in reused actors, tell an observer what happens."""
 
 import logging
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import ray
 from ray import tune
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from trainables import datasets, imbalance
-from trainables.configuration import Data
-from trainables.errors import DataError, RecordError, StudyError
+from trainables.errors import RecordError
 from trainables.records import RunFolder
 from trainables.run import Trial
-from trainables.tune_adapter import INDEX, StudyTrainable, Work
+from trainables.tune_adapter import INDEX, Store, StudyTrainable, Work
 
 LOST_PROCESS_RETRIES = 2  # deterministic failures never get here: they end as failed records
 
@@ -45,15 +42,6 @@ class Resources:
 
     cpus: float = 1
     gpus: float = 0
-
-
-@dataclass
-class Prepared:
-    """Data in the object store, their fingerprints, and why some trials cannot run."""
-
-    data: dict[str, ray.ObjectRef] = field(default_factory=dict)
-    fingerprints: dict[str, str] = field(default_factory=dict)
-    problems: dict[Data, str] = field(default_factory=dict)
 
 
 def connect(num_cpus: int | None = None) -> None:
@@ -97,39 +85,9 @@ def _probe(runs: str, path: str) -> str:
         return str(error)
 
 
-def prepare(trials: Sequence[Trial], data_root: Path) -> Prepared:
-    """Loads each data set once, in one task, and checks it against the counts that the trials ask for."""
-    prepared = Prepared()
-    for source in sorted({trial.configuration.data.source for trial in trials}):
-        asked = list(dict.fromkeys(t.configuration.data for t in trials if t.configuration.data.source == source))
-        reference, outcome = _prepare.options(num_returns=2).remote(source, str(data_root), asked)
-        fingerprint, problems = ray.get(outcome)
-        prepared.data[source], prepared.fingerprints[source] = reference, fingerprint
-        prepared.problems |= problems
-    return prepared
-
-
-@ray.remote(num_cpus=1)
-def _prepare(source: str, data_root: str, asked: list[Data]) -> tuple[Any, tuple[str, dict[Data, str]]]:
-    try:
-        images = datasets.load(source, Path(data_root))
-    except DataError as error:
-        return None, ("", dict.fromkeys(asked, str(error)))
-    problems = {}
-    for data in asked:
-        try:
-            imbalance.draw(data, images, seed=0)
-        except StudyError as error:
-            problems[data] = str(error)
-    fingerprint = images.fingerprint()
-    return (images, fingerprint), (fingerprint, problems)
-
-
-def run_trials(
-    trials: Sequence[Trial], prepared: Prepared, runs: str, resources: Resources, observer: Observer
-) -> None:
+def run_trials(trials: Sequence[Trial], store: Store, runs: str, resources: Resources, observer: Observer) -> None:
     """Runs the trials to their end; a process that is lost is tried again, then reported as failed."""
-    work = Work(trials, prepared.data, runs)
+    work = Work(trials, store, runs)
     trainable = tune.with_resources(
         tune.with_parameters(StudyTrainable, work=work), {"cpu": resources.cpus, "gpu": resources.gpus}
     )

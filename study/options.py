@@ -1,15 +1,30 @@
 """Command-line options -> changed studies. An option that does not apply is refused, never ignored."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from study.declaration import Study
-from trainables.configuration import Configuration
+from trainables.configuration import SMALL_NETWORKS, Configuration
 from trainables.errors import ConfigurationError
 
+_FIELDS = {
+    "data": "data.source",
+    "network": "network.name",
+    "cut": "network.cut",
+    "image_size": "data.image_size",
+    "minority": "data.minority",
+    "majority": "data.majority",
+}
 
-def apply(study: Study, options: argparse.Namespace) -> Study:
+
+def apply(study: Study, options: argparse.Namespace, weights: str | None) -> Study:
     """Returns the study that the options ask for: `--where` chooses among its arms, the others change all of them.
+
+    Args:
+        study: as declared.
+        options: parsed arguments.
+        weights: what `read_weights` gave for `--weights`.
 
     Raises:
         ConfigurationError: an option that does not apply, an unknown field, a value that is not allowed.
@@ -17,22 +32,33 @@ def apply(study: Study, options: argparse.Namespace) -> Study:
     for name, value in options.where:
         study = study.where(name, value)
     changes: dict[str, Any] = {
-        path: value
-        for path, value in (
-            ("data.source", options.data),
-            ("network.name", options.network),
-            ("data.minority", options.minority),
-            ("data.majority", options.majority),
-        )
-        if value is not None
+        path: getattr(options, name) for name, path in _FIELDS.items() if getattr(options, name) is not None
     }
+    if weights is not None:
+        changes["network.weights"] = weights
     changes.update(options.set)
     if changes:
         study = study.map(lambda configuration: configuration.replace(changes))
     if options.ratio is not None:
         study = study.map(lambda configuration: _at_ratio(configuration, options.ratio))
-    _refuse_backbone_options(study, options)
+    if options.network or options.cut:
+        _check_backbones(study)
     return study.smoke() if options.smoke else study
+
+
+def read_weights(given: str | None) -> tuple[str | None, dict[str, Path]]:
+    """Returns what `--weights` stands for in a configuration, and {that: file} where it is a file.
+
+    Raises:
+        DataError: a file that is missing or is no state dict.
+    """
+    if given is None or given in ("none", "imagenet"):
+        return given, {}
+    from trainables.backbones import read_weights as read
+
+    path = Path(given).expanduser().resolve()
+    identity, _ = read(path)
+    return identity, {identity: path}
 
 
 def _at_ratio(configuration: Configuration, ratio: float) -> Configuration:
@@ -42,11 +68,11 @@ def _at_ratio(configuration: Configuration, ratio: float) -> Configuration:
     return configuration.replace({"data.train_minority": max(1, round(ratio * configuration.data.train_majority))})
 
 
-def _refuse_backbone_options(study: Study, options: argparse.Namespace) -> None:
-    given = {"--cut": options.cut, "--image-size": options.image_size, "--weights": options.weights}
-    for option, value in given.items():
-        if value not in (None, "none"):
-            names = ", ".join(sorted({arm.configuration.network.name for arm in study.arms}))
-            raise ConfigurationError(
-                f"{option}: got {value}; it belongs to image backbones, {study.name} trains {names}"
-            )
+def _check_backbones(study: Study) -> None:
+    """Refuses an unknown network or layer before anything starts."""
+    backbones = {(arm.configuration.network.name, arm.configuration.network.cut) for arm in study.arms}
+    for name, cut in backbones:
+        if name not in SMALL_NETWORKS:
+            from trainables.backbones import check
+
+            check(name, cut)

@@ -1,6 +1,6 @@
 """One call of `study.grid`: plan, prepare, run, log, and what came of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,12 @@ from study import launch
 from study.background import BackgroundTracker
 from study.declaration import Study
 from study.plan import Plan, make_plan
+from study.prepare import prepare
 from study.progress import RunProgress
 from trainables.errors import DataError
 from trainables.records import RunFolder
 from trainables.run import Trial
+from trainables.tune_adapter import DataKey, data_key
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Settings:
     data_root: Path
     num_seeds: int | None
     resources: launch.Resources
+    weights: Mapping[str, Path] = field(default_factory=dict)  # "sha256:..." -> the file of --weights
 
 
 @dataclass
@@ -67,10 +70,13 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
 
 
 def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, logger: "_Logger") -> None:
-    prepared = launch.prepare(plan.trials, settings.data_root)
+    say = partial(console.print, highlight=False, soft_wrap=True)
+    prepared = prepare(plan.trials, settings.data_root, settings.runs, settings.weights, settings.resources.gpus, say)
+    for source, files in prepared.left_out.items():
+        say(f"{source}: {len(files)} files left out: {'; '.join(files[:5])}{'; ...' if len(files) > 5 else ''}")
     runnable = []
     for trial in plan.trials:
-        problem = prepared.problems.get(trial.configuration.data)
+        problem = prepared.problems.get(trial.configuration)
         if problem:
             outcome.problems.append(f"{trial.study}, {trial.arm}: {problem}")
         else:
@@ -80,17 +86,17 @@ def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, log
     _refuse_other_data(plan, prepared.fingerprints, settings.runs)
     total = len(plan.done) + sum(len(trial.seeds) for trial in runnable)
     with RunProgress(total, len(plan.done), console) as progress:
-        launch.run_trials(runnable, prepared, settings.runs, settings.resources, _Both(progress, logger, outcome))
+        launch.run_trials(runnable, prepared.store, settings.runs, settings.resources, _Both(progress, logger, outcome))
 
 
-def _refuse_other_data(plan: Plan, fingerprints: dict[str, str], runs: str) -> None:
+def _refuse_other_data(plan: Plan, fingerprints: dict[DataKey, str], runs: str) -> None:
     """Results on one data set must not be completed with runs on another of the same name."""
     for record in plan.done:
-        source = str(record.configuration["data.source"])
+        source = data_key(record.typed_configuration())
         now = fingerprints.get(source, record.data_fingerprint)
         if now != record.data_fingerprint:
             raise DataError(
-                f"{source}: the data have fingerprint {now}, the {record.study} runs in {runs} were made with "
+                f"{source[0]}: the data have fingerprint {now}, the {record.study} runs in {runs} were made with "
                 f"{record.data_fingerprint}; use that data again or another --runs"
             )
 

@@ -10,7 +10,7 @@ import torch
 
 from trainables import datasets
 from trainables.configuration import Configuration
-from trainables.datasets import Images
+from trainables.images import Images
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = {"study/grid.py", "study/report.py", "export/__main__.py", "study/search.py", "study/doctor.py"}
 # package -> the only files that may import it
 OWNERS = {
-    "ray": {"trainables/tune_adapter.py", "study/launch.py", "study/optuna_search.py"},
+    "ray": {"trainables/tune_adapter.py", "study/launch.py", "study/prepare.py", "study/optuna_search.py"},
     "mlflow": {"study/tracking.py"},
     "optuna": {"study/optuna_search.py"},
 }

@@ -6,18 +6,23 @@ orphans no record. Sources: K21 = arXiv:2109.09016, Y19 = arXiv:1911.10687.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from trainables.errors import ConfigurationError
 
 SCHEMA_VERSION = 1
+WEIGHTS = re.compile(r"none|imagenet|sha256:[0-9a-f]{16}")
+SMALL_NETWORKS = ("dense", "cnn")  # the ones without a backbone
+SOURCES = re.compile(r"digits|mnist|plantvillage:[A-Za-z]+")
 OTHERS = "others"  # a class name: every class of the data set that no other role names, taken as one
 
-NormKind = Literal["none", "batch"]
+NormKind = Literal["none", "batch", "standard", "weighted"]  # the last two: Y19, trainables/weighted_batchnorm.py
+Count = Annotated[int, Field(ge=0)] | Literal["all"]
 
 
 class _Section(BaseModel):
@@ -27,15 +32,17 @@ class _Section(BaseModel):
 class Data(_Section):
     """Which images, which of their classes in which role, how many of each (K21 sec. 3.2: the 1000/10 protocol)."""
 
-    source: Literal["digits", "mnist"] = Field("digits", description="a data set of trainables/datasets.py")
+    source: str = Field("digits", description="digits | mnist | plantvillage:PLANT")
+    image_size: int | None = Field(None, ge=8, description="pixels per side; None leaves images as they are")
+    split: Literal["random", "blocked"] = Field("random", description="blocked: neighbours in a series stay together")
     minority: tuple[str, ...] = Field(("8",), min_length=1, description="rare classes; 'a+b' merges two into one")
     majority: tuple[str, ...] = Field((OTHERS,), min_length=1, description="frequent classes; 'others' = all the rest")
     train_majority: int = Field(1000, ge=1, description="training images of each majority class")
     train_minority: int = Field(10, ge=1, description="training images of each minority class")
     validation_majority: int = Field(150, ge=0, description="validation images of each majority class")
     validation_minority: int = Field(7, ge=0, description="validation images of each minority class")
-    test_majority: int = Field(150, ge=1, description="test images of each majority class")
-    test_minority: int = Field(150, ge=1, description="test images of each minority class")
+    test_majority: Count = Field(150, description="test images of each majority class; 'all' of the official ones")
+    test_minority: Count = Field(150, description="test images of each minority class; 'all' of the official ones")
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -46,6 +53,13 @@ class Data(_Section):
     def roles(self) -> tuple[str, ...]:
         """The role of each class, in the order of `classes`."""
         return ("majority",) * len(self.majority) + ("minority",) * len(self.minority)
+
+    @field_validator("source")
+    @classmethod
+    def _known_source(cls, value: str) -> str:
+        if not SOURCES.fullmatch(value):
+            raise ValueError(f"got {value!r}; allowed: digits, mnist, plantvillage:PLANT such as plantvillage:Apple")
+        return value
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -65,24 +79,39 @@ class Augmentation(_Section):
 class Network(_Section):
     """The network, its norms and its output."""
 
-    name: Literal["dense", "cnn"] = Field("dense", description="a network of trainables/networks.py")
+    name: str = Field("dense", description="dense | cnn | a torchvision classifier")
     hidden: int = Field(128, ge=1, description="units of the hidden layer of 'dense'")
     first_norm: NormKind = Field("none", description="norm after the hidden layer of 'dense', before its ReLU")
     final_norm: NormKind = Field("none", description="norm over the class scores, before softmax (K21)")
     output: Literal["softmax", "sigmoid"] = Field("softmax", description="turns scores into probabilities")
+    initialisation: Literal["torch", "xavier"] = Field("torch", description="of dense layers; xavier as in Y19 sec. 4")
+    weights: str = Field("none", description="backbone: none | imagenet | sha256:DIGITS")
+    cut: str = Field("", description="the backbone's last layer, such as layer3; empty: all before its pooling")
+    trainable: Literal["head", "batchnorm", "all"] = Field("all", description="head: frozen; batchnorm: its norms too")
+
+    @field_validator("weights")
+    @classmethod
+    def _known_weights(cls, value: str) -> str:
+        if not WEIGHTS.fullmatch(value):
+            raise ValueError(f"got {value!r}; allowed: none, imagenet, or sha256:... (--weights PATH makes that)")
+        return value
 
 
 class Loss(_Section):
     """The training loss."""
 
     name: Literal["cce", "bce"] = Field("cce", description="categorical or binary (one-hot target) cross-entropy")
-    class_weights: Literal["none", "inverse"] = Field("none", description="inverse = N / N_k (Y19 eq. 3)")
+    class_weights: Literal["none", "inverse", "effective"] = Field(
+        "none", description="inverse = N / N_k (Y19 eq. 3); effective = (1 - beta) / (1 - beta^N_k) (eq. 13)"
+    )
+    beta: float = Field(0.0, ge=0, lt=1, description="of class_weights=effective")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
 
 
 class Optimiser(_Section):
     """The optimiser."""
 
-    name: Literal["adamw"] = "adamw"
+    name: Literal["adamw", "adam"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0, description="decoupled; never on norms and biases")
 
@@ -92,6 +121,8 @@ class Schedule(_Section):
 
     epochs: int = Field(30, ge=1)
     batch_size: int = Field(64, ge=2, description="images; the last incomplete batch is dropped")
+    learning_rate_shape: Literal["constant", "one-cycle"] = Field("constant", description="one-cycle: up and down once")
+    steps_per_epoch: int | None = Field(None, ge=1, description="optimiser steps; None: one pass over the images")
 
 
 class Configuration(_Section):
@@ -108,10 +139,15 @@ class Configuration(_Section):
     def _fits_together(self) -> Self:
         if self.network.output == "sigmoid" and self.loss.name == "cce":
             raise ValueError("network.output=sigmoid goes with loss.name=bce; got cce")
-        if self.network.name != "dense" and (self.network.first_norm != "none" or self.network.hidden != 128):
-            raise ValueError(
-                f"network.first_norm and network.hidden belong to network.name=dense; got {self.network.name}"
-            )
+        net = self.network
+        if net.name != "dense" and (net.first_norm != "none" or net.hidden != 128):
+            raise ValueError(f"network.first_norm and network.hidden belong to network.name=dense; got {net.name}")
+        if net.name in SMALL_NETWORKS and (net.weights, net.cut, net.trainable) != ("none", "", "all"):
+            raise ValueError(f"network.weights, cut and trainable belong to image backbones; got {net.name}")
+        if net.trainable == "head" and net.weights == "none":
+            raise ValueError("network.trainable=head needs network.weights: an untrained backbone has nothing to keep")
+        if (self.loss.beta != 0) != (self.loss.class_weights == "effective"):
+            raise ValueError(f"loss.beta belongs to loss.class_weights=effective; got {self.loss.class_weights}")
         return self
 
     def flat(self) -> dict[str, Any]:

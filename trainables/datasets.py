@@ -1,59 +1,40 @@
 """Data sets: name -> uint8 images, labels and sample names. Everything that fits in memory stays there."""
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from trainables import plantvillage
 from trainables.errors import DataError
+from trainables.images import Images
 
 
-@dataclass(frozen=True)
-class Images:
-    """A labelled image data set in memory.
+def load(source: str, data_root: Path, image_size: int | None = None) -> Images:
+    """Returns the data set called `source`, resized to squares of `image_size` pixels where that is given.
 
-    Attributes:
-        pixels: uint8 (images, channels, height, width).
-        labels: int64 (images,), index into `class_names`.
-        class_names: the data set's own class names.
-        sample_names: one name per image, unique within the data set.
-        official_test: bool (images,): belongs to the published test set; None where there is no such split.
-    """
-
-    pixels: npt.NDArray[np.uint8]
-    labels: npt.NDArray[np.int64]
-    class_names: tuple[str, ...]
-    sample_names: tuple[str, ...]
-    official_test: npt.NDArray[np.bool_] | None = None
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of one image."""
-        channels, height, width = self.pixels.shape[1:]
-        return channels, height, width
-
-    def fingerprint(self) -> str:
-        """Returns 16 hexadecimal digits of a SHA-256 over pixels, labels and names: equal data, equal fingerprint."""
-        digest = hashlib.sha256(repr((self.pixels.shape, self.class_names)).encode())
-        for array in (self.pixels, self.labels, self.official_test):
-            digest.update(b"" if array is None else np.ascontiguousarray(array).data)
-        digest.update("\n".join(self.sample_names).encode())
-        return digest.hexdigest()[:16]
-
-
-def load(source: str, data_root: Path) -> Images:
-    """Returns the data set called `source`; `data_root` is where files that are not embedded lie or are put.
+    `data_root` is where files that are not embedded lie or are put.
 
     Raises:
         DataError: unknown source, files that are missing and cannot be downloaded, files that are damaged.
     """
+    name, _, plant = source.partition(":")
+    if name == "plantvillage" and plant:
+        return plantvillage.load(data_root, plant, image_size)
     if source not in DATASETS:
-        raise DataError(f"unknown data set {source!r}; allowed: {', '.join(DATASETS)}")
-    return DATASETS[source](data_root)
+        raise DataError(f"unknown data set {source!r}; allowed: {', '.join(DATASETS)}, plantvillage:PLANT")
+    images = DATASETS[source](data_root)
+    return images if image_size is None else replace(images, pixels=_resize(images.pixels, image_size))
+
+
+def _resize(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    from torchvision.transforms.v2.functional import resize
+
+    return resize(torch.from_numpy(pixels), [size, size], antialias=True).numpy()  # type: ignore[no-any-return]
 
 
 def _digits(data_root: Path) -> Images:

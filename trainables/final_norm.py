@@ -16,6 +16,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from trainables.weighted_batchnorm import WeightedBatchNorm
+
 
 def make(kind: str, num_classes: int) -> nn.Module:
     """Returns the norm of that kind; "none" is the identity."""
@@ -24,8 +26,9 @@ def make(kind: str, num_classes: int) -> nn.Module:
 
 def scale_and_shift(norm: nn.Module) -> tuple[Tensor, Tensor]:
     """Returns a, b (classes,) of the evaluation form y = a s + b; raises TypeError for anything but a batch norm."""
-    if not isinstance(norm, nn.BatchNorm1d) or norm.running_mean is None or norm.running_var is None:
+    if not isinstance(norm, (nn.BatchNorm1d, WeightedBatchNorm)) or norm.running_mean is None:
         raise TypeError(f"got {type(norm).__name__}; only a batch norm with running statistics has a scale and shift")
+    assert norm.running_var is not None  # there is no mean without a variance
     scale = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
     return scale, norm.bias.detach() - scale * norm.running_mean
 
@@ -40,4 +43,18 @@ def fold(dense: nn.Linear, norm: nn.Module) -> nn.Linear:
     return folded
 
 
-NORMS: dict[str, Callable[[int], nn.Module]] = {"none": lambda num_classes: nn.Identity(), "batch": nn.BatchNorm1d}
+def as_batch_norm(norm: nn.Module) -> nn.Module:
+    """Returns torch's batch norm with the evaluation form of Y19's layer; other modules as they are."""
+    if not isinstance(norm, WeightedBatchNorm):
+        return norm
+    same = nn.BatchNorm1d(len(norm.weight), eps=norm.eps)
+    same.load_state_dict(norm.state_dict(), strict=False)  # all but torch's count of batches
+    return same.eval()
+
+
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "none": lambda num_classes: nn.Identity(),
+    "batch": nn.BatchNorm1d,
+    "standard": lambda num_classes: WeightedBatchNorm(num_classes, weighted=False),
+    "weighted": WeightedBatchNorm,
+}

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from trainables.configuration import Configuration
-from trainables.datasets import Images
 from trainables.errors import NonFiniteLossError
+from trainables.images import Inputs
 from trainables.training import Predictions, Training
 
 State = dict[str, Tensor]  # flat, so that it can be stored without a pickle
@@ -55,7 +55,7 @@ class Epoch:
 
 def fit(
     configuration: Configuration,
-    images: Images,
+    inputs: Inputs,
     seeds: Sequence[int],
     device: torch.device | str = "cpu",
     state: State | None = None,
@@ -64,7 +64,7 @@ def fit(
 
     Args:
         configuration: what to train.
-        images: the data set that `configuration.data.source` names.
+        inputs: the data set that `configuration.data.source` names, backbone weights, features.
         seeds: repetitions; each draws its own split, initial weights and batch order.
         device: where the data lie and the network trains.
         state: from `Epoch.state()` of the same configuration and seeds; training goes on after it. Seeds that
@@ -85,7 +85,7 @@ def fit(
         if own == {}:
             failures[seed] = "failed before this state was taken"
         else:
-            trainings[seed] = Training(configuration, images, seed, torch.device(device), own)
+            trainings[seed] = Training(configuration, inputs, seed, torch.device(device), own)
     for number in range(done + 1, configuration.schedule.epochs + 1):
         metrics: dict[int, dict[str, float]] = {}
         for seed, training in trainings.items():

@@ -2,7 +2,8 @@
 
 The draw depends on the data set, the roles of its classes and the seed, never on the arm, so that arms are paired.
 Each class is shuffled once and dealt in the order test, validation, training: a larger training count adds images
-and moves none, so imbalance ratios are nested.
+and moves none, so imbalance ratios are nested. Blocked: whole blocks of neighbouring photos are shuffled and dealt,
+each to one split only.
 """
 
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables.configuration import OTHERS, Data
-from trainables.datasets import Images
 from trainables.errors import ConfigurationError, DataError
+from trainables.images import Images
 from trainables.seeding import seed_for
 
 Indices = npt.NDArray[np.int64]
+DEALING = ("test", "validation", "train")
 
 
 @dataclass(frozen=True)
@@ -35,28 +37,61 @@ def draw(data: Data, images: Images, seed: int) -> Split:
 
     Raises:
         ConfigurationError: a class that the data set does not have.
-        DataError: a class with too few images; says how many are needed and had.
+        DataError: a class with too few images; says how many are needed and had. A blocked split without series.
     """
     classes = assign_classes(data, images)
-    parts: dict[str, list[Indices]] = {"train": [], "validation": [], "test": []}
+    if data.split == "blocked" and images.blocks is None:
+        raise DataError(f"data.split=blocked: the images of {data.source} are no series; random is allowed")
+    parts: dict[str, list[Indices]] = {part: [] for part in DEALING}
     for index, (name, role) in enumerate(zip(data.classes, data.roles, strict=True)):
-        counts = {part: getattr(data, f"{part}_{role}") for part in parts}
+        counts = {part: getattr(data, f"{part}_{role}") for part in DEALING}
         members = np.flatnonzero(classes == index)
-        shuffled = np.random.default_rng(seed_for("split", seed, index)).permutation(members)
-        official = None if images.official_test is None else images.official_test[shuffled]
-        if official is None:
-            pools: list[tuple[tuple[str, ...], Indices]] = [(("test", "validation", "train"), shuffled)]
+        rng = np.random.default_rng(seed_for("split", seed, index))
+        if data.split == "blocked":
+            dealt = _deal_blocks(members, images, counts, rng)
         else:
-            pools = [(("test",), shuffled[official]), (("validation", "train"), shuffled[~official])]
-        for names, pool in pools:
-            needed = sum(counts[part] for part in names)
-            if needed > len(pool):
-                wanted = " + ".join(f"{counts[part]} {part}" for part in names)
-                raise DataError(f"class {name!r} of {data.source}: {wanted} = {needed} images asked, {len(pool)} there")
-            ends = np.cumsum([counts[part] for part in names])
-            for part, dealt in zip(names, np.split(pool[: ends[-1]], ends[:-1]), strict=True):
-                parts[part].append(dealt)
-    return Split(**{part: np.concatenate(dealt) for part, dealt in parts.items()}, classes=classes)
+            dealt = _deal(rng.permutation(members), images, counts)
+        for part in DEALING:
+            if counts[part] != "all" and len(dealt[part]) < counts[part]:
+                wanted = " + ".join(f"{counts[p]} {p}" for p in DEALING)
+                had = len(members)
+                raise DataError(
+                    f"class {name!r} of {data.source}: {wanted} images asked ({data.split} split), {had} there"
+                )
+            parts[part].append(dealt[part])
+    train, validation, test = (np.concatenate(parts[part]) for part in ("train", "validation", "test"))
+    return Split(train, validation, test, classes)
+
+
+def _deal(shuffled: Indices, images: Images, counts: dict[str, int | str]) -> dict[str, Indices]:
+    """Deals single images: the first ones test, the next validate, the next train."""
+    if images.official_test is None:
+        pools: dict[tuple[str, ...], Indices] = {DEALING: shuffled}
+    else:
+        official = images.official_test[shuffled]
+        pools = {DEALING[:1]: shuffled[official], DEALING[1:]: shuffled[~official]}
+    dealt = {}
+    for parts, pool in pools.items():
+        for part in parts:
+            number = len(pool) if counts[part] == "all" else int(counts[part])
+            dealt[part], pool = pool[:number], pool[number:]
+    return dealt
+
+
+def _deal_blocks(
+    members: Indices, images: Images, counts: dict[str, int | str], rng: np.random.Generator
+) -> dict[str, Indices]:
+    """Deals whole blocks until a split has its images; what is left of its last block serves no split."""
+    assert images.blocks is not None
+    blocks = images.blocks[members]
+    order = rng.permutation(np.unique(blocks[blocks >= 0])).tolist()
+    dealt: dict[str, Indices] = {}
+    for part in DEALING:
+        taken: list[int] = []
+        while order and (counts[part] == "all" or len(taken) < int(counts[part])):
+            taken += rng.permutation(members[blocks == order.pop(0)]).tolist()
+        dealt[part] = np.array(taken if counts[part] == "all" else taken[: int(counts[part])], dtype=np.int64)
+    return dealt
 
 
 def assign_classes(data: Data, images: Images) -> Indices:
@@ -71,8 +106,11 @@ def assign_classes(data: Data, images: Images) -> Indices:
 
 
 def _parts(name: str, images: Images) -> tuple[str, ...]:
+    if name in images.merged:
+        return images.merged[name]
     parts = (name,) if name in images.class_names else tuple(name.split("+"))
     unknown = [part for part in parts if part not in images.class_names]
     if unknown:
-        raise ConfigurationError(f"unknown class {unknown[0]!r}; allowed: {', '.join(images.class_names)}, {OTHERS}")
+        allowed = ", ".join([*images.class_names, *images.merged, OTHERS])
+        raise ConfigurationError(f"unknown class {unknown[0]!r}; allowed: {allowed}")
     return parts

@@ -14,10 +14,22 @@ from trainables.configuration import Loss, Network
 
 
 def class_weights(loss: Loss, counts: Tensor) -> Tensor:
-    """Returns w_k (classes,) from the training counts N_k (classes,); "inverse" is N / N_k (Y19 eq. 3)."""
+    """Returns w_k (classes,) from the training counts N_k (classes,).
+
+    "inverse" is N / N_k (Y19 eq. 3); "effective" is (1 - beta) / (1 - beta^N_k) (eq. 13), rescaled to mean 1 over the
+    training images, since eq. 12 needs Z_r > 1 and the raw weights fall below 1 / batch for beta near 1.
+    """
     if loss.class_weights == "inverse":
         return counts.sum() / counts
+    if loss.class_weights == "effective":
+        raw = (1 - loss.beta) / (1 - loss.beta ** counts.double())
+        return (raw * counts.sum() / (raw * counts).sum()).to(counts.dtype)
     return torch.ones_like(counts)
+
+
+def smooth(targets: Tensor, share: float) -> Tensor:
+    """Returns targets (batch, classes) with `share` of each spread evenly over all classes."""
+    return targets if share == 0 else (1 - share) * targets + share / targets.shape[1]
 
 
 def per_image(scores: Tensor, targets: Tensor, loss: Loss, network: Network) -> Tensor:
@@ -35,10 +47,9 @@ def per_image(scores: Tensor, targets: Tensor, loss: Loss, network: Network) -> 
     return -(targets * log_p + (1 - targets) * log_q).mean(dim=1)
 
 
-def weighted_mean(losses: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Returns the batch loss of per-image losses (batch,), targets (batch, classes) and class weights (classes,)."""
-    image_weights = targets @ weights
-    return (image_weights * losses).sum() / image_weights.sum()
+def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
+    """Returns the batch loss of per-image losses and weights, both (batch,)."""
+    return (weights * losses).sum() / weights.sum()
 
 
 def probabilities(scores: Tensor, output: str) -> Tensor:

@@ -2,8 +2,8 @@
 
 `class` is a class's own name, `minority` or `majority` (mean over the classes of that role) or `all`. Per class, one
 against the rest: precision, recall, F1 of the argmax decision; average precision (step-wise area, no interpolation) and
-AUROC of its probability. Over all: accuracy; loss; ECE with 15 equal bins of the top probability (arXiv:1706.04599
-eq. 3); Brier score, mean over images of the squared distance to the one-hot target, in [0, 2].
+AUROC of its probability. Over all: accuracy; loss; confidence (mean top probability); ECE with 15 equal bins of it
+(arXiv:1706.04599 eq. 3); Brier score, mean over images of the squared distance to the one-hot target, in [0, 2].
 
 Undefined cases: precision is 0 where nothing was predicted; F1 is 0 where the class exists and none was found; recall,
 F1, average precision and AUROC are NaN for a class without images, AUROC also for one without other images. A role's
@@ -19,7 +19,7 @@ Array = npt.NDArray[np.float64]
 
 SPLITS = ("validation", "validation-removed", "test", "test-removed")  # "-removed": without the final norm (H1)
 PER_CLASS = ("precision", "recall", "f1", "average_precision", "auroc")
-OVERALL = ("accuracy", "loss", "ece", "brier")
+OVERALL = ("accuracy", "loss", "confidence", "ece", "brier")
 MINORITY, MAJORITY, ALL = "minority", "majority", "all"
 NUM_BINS = 15
 
@@ -56,6 +56,7 @@ def measure(
             known = [value for value in values_of_role if value == value]
             result[f"{metric}/{role}"] = sum(known) / len(known) if known else float("nan")
     result[f"accuracy/{ALL}"] = float((decided == labels).mean())
+    result[f"confidence/{ALL}"] = float(p.max(axis=1).mean())
     result[f"ece/{ALL}"] = _calibration_error(p.max(axis=1), decided == labels)
     result[f"brier/{ALL}"] = float(((p - target) ** 2).sum(axis=1).mean())
     return result

@@ -1,25 +1,28 @@
-"""Networks as body -> dense -> [final norm]: every network ends in the same three steps, so the norm has one place."""
+"""Networks as [backbone ->] body -> dense -> [final norm]: all end in the same steps, so the norm has one place."""
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
-from trainables import final_norm
-from trainables.configuration import Network
+from trainables import backbones, final_norm
+from trainables.configuration import SMALL_NETWORKS, Network
+
+HEAD_UNITS = 512  # K21 sec. 3.1
 
 
 class Classifier(nn.Module):
     """A network whose class scores pass a final norm (the identity where there is none)."""
 
-    def __init__(self, body: nn.Module, num_features: int, num_classes: int, norm: str) -> None:
+    def __init__(self, backbone: nn.Module, body: nn.Module, num_features: int, num_classes: int, norm: str) -> None:
         super().__init__()
-        self.body = body
+        self.backbone, self.body = backbone, body
         self.dense = nn.Linear(num_features, num_classes)
         self.final_norm = final_norm.make(norm, num_classes)
 
     def scores(self, images: Tensor) -> Tensor:
         """Returns the scores before the final norm, (batch, classes): what stays when it is removed."""
-        scores: Tensor = self.dense(self.body(images))
+        scores: Tensor = self.dense(self.body(self.backbone(images)))
         return scores
 
     def forward(self, images: Tensor) -> Tensor:
@@ -28,16 +31,54 @@ class Classifier(nn.Module):
         return scores
 
 
-def build(network: Network, image_shape: tuple[int, int, int], num_classes: int) -> Classifier:
+def build(
+    network: Network,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    state: backbones.State | None = None,
+    on_features: bool = False,
+) -> Classifier:
     """Returns an untrained network; its initial weights come from torch's global generator.
 
-    The norms draw nothing, so arms that differ in norms start from the same weights.
+    The norms draw nothing, so arms that differ in norms start from the same weights; a head starts from the same
+    weights on features as on images.
+
+    Args:
+        network: which one.
+        input_shape: (channels, height, width) of an image; with `on_features` (units,).
+        num_classes: outputs.
+        state: the backbone's weights, where it has any.
+        on_features: leave the backbone out; the input is what a frozen one gives.
     """
-    body, num_features = NETWORKS[network.name](network, image_shape)
-    return Classifier(body, num_features, num_classes, network.final_norm)
+    backbone: nn.Module = nn.Identity()
+    if network.name in SMALL_NETWORKS:
+        body, num_features = SMALL[network.name](network, input_shape)
+    else:
+        if on_features:
+            units = input_shape[0]
+        else:
+            # given weights draw nothing, so that a head starts alike on features and on images
+            with torch.random.fork_rng(devices=[], enabled=state is not None):
+                backbone, units = backbones.build(network, state)
+        body, num_features = _head(units), HEAD_UNITS
+    classifier = Classifier(backbone, body, num_features, num_classes, network.final_norm)
+    if network.initialisation == "xavier":
+        for module in classifier.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_normal_(module.weight)
+                nn.init.zeros_(module.bias)
+    return classifier
 
 
-def _dense(network: Network, image_shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+def _head(units: int) -> nn.Module:
+    """K21 sec. 3.1, after average pooling: norm, dropout 0.25, dense 512, ReLU, norm, dropout 0.5."""
+    return nn.Sequential(
+        nn.BatchNorm1d(units), nn.Dropout(0.25), nn.Linear(units, HEAD_UNITS), nn.ReLU(),
+        nn.BatchNorm1d(HEAD_UNITS), nn.Dropout(0.5),
+    )  # fmt: skip
+
+
+def _dense(network: Network, image_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     """One hidden layer; its norm ("first BN", K21 Table 7) stands before the ReLU."""
     channels, height, width = image_shape
     hidden = nn.Linear(channels * height * width, network.hidden)
@@ -45,7 +86,7 @@ def _dense(network: Network, image_shape: tuple[int, int, int]) -> tuple[nn.Modu
     return nn.Sequential(nn.Flatten(), hidden, norm, nn.ReLU()), network.hidden
 
 
-def _cnn(network: Network, image_shape: tuple[int, int, int]) -> tuple[nn.Module, int]:
+def _cnn(network: Network, image_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     """Five Conv2D (K21 sec. 4.3): 16, 16, pool, 32, 32, pool, 64, global average; 3x3, ReLU, no inner norm."""
     layers: list[nn.Module] = []
     channels = image_shape[0]
@@ -58,4 +99,4 @@ def _cnn(network: Network, image_shape: tuple[int, int, int]) -> tuple[nn.Module
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()), channels
 
 
-NETWORKS: dict[str, Callable[[Network, tuple[int, int, int]], tuple[nn.Module, int]]] = {"dense": _dense, "cnn": _cnn}
+SMALL: dict[str, Callable[[Network, tuple[int, ...]], tuple[nn.Module, int]]] = {"dense": _dense, "cnn": _cnn}

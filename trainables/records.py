@@ -15,6 +15,7 @@ import fsspec
 import numpy as np
 import safetensors.numpy
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
 
 from trainables.configuration import Configuration
 from trainables.errors import RecordError
@@ -135,6 +136,19 @@ class RunFolder:
         if hashlib.sha256(content).hexdigest() != record.files.get(name):
             raise RecordError(f"{path}: missing or damaged (its checksum is not the record's); run the study again")
         return dict(safetensors.numpy.load(content))
+
+    def write_shared(self, name: str, tensors: Tensors) -> None:
+        """Stores arrays that many runs share, such as a backbone, as `<runs>/<name>.safetensors`; once."""
+        path = f"{self._root}/{name}.safetensors"
+        if not self._files.exists(path):
+            self._put(path, safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()}))
+
+    def read_shared(self, name: str) -> dict[str, np.ndarray[Any, Any]] | None:
+        """Returns the arrays of `write_shared`, None where they are not there or cut short."""
+        try:
+            return dict(safetensors.numpy.load(self._files.cat_file(f"{self._root}/{name}.safetensors")))
+        except (FileNotFoundError, NotADirectoryError, SafetensorError):
+            return None
 
     def probe(self) -> None:
         """Writes and reads a file; raises RecordError with the reason where that fails."""

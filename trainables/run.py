@@ -12,9 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 
 from trainables.configuration import Configuration
-from trainables.datasets import Images
 from trainables.errors import StudyError
 from trainables.fit import Epoch, State, fit
+from trainables.images import Inputs
 from trainables.records import Record, RunFolder
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Progress:
 
 
 def run(
-    trial: Trial, images: Images, fingerprint: str, folder: RunFolder, device: str = "cpu", state: State | None = None
+    trial: Trial, inputs: Inputs, folder: RunFolder, device: str = "cpu", state: State | None = None
 ) -> Iterator[Progress]:
     """Trains a trial, yields after every epoch, and writes one record per seed at the end.
 
@@ -63,8 +63,7 @@ def run(
 
     Args:
         trial: what to run.
-        images: its data set.
-        fingerprint: the content fingerprint of `images`, computed once by the caller.
+        inputs: its data set, backbone weights and features.
         folder: where the records go.
         device: a torch device.
         state: from `Progress.state()`; the run goes on after it, bit for bit on a CPU.
@@ -74,8 +73,8 @@ def run(
     """
     clock = time.monotonic() - (float(state["seconds"]) if state else 0.0)
     history = _history_of(state) if state else {seed: {} for seed in trial.seeds}
-    write = _Writer(trial, images, fingerprint, folder, device)
-    epochs = fit(trial.configuration, images, trial.seeds, device, state)
+    write = _Writer(trial, inputs, folder, device)
+    epochs = fit(trial.configuration, inputs, trial.seeds, device, state)
     while True:
         try:
             epoch = next(epochs)
@@ -106,8 +105,8 @@ def run(
 class _Writer:
     """Turns the outcome of one seed into a stored record."""
 
-    def __init__(self, trial: Trial, images: Images, fingerprint: str, folder: RunFolder, device: str) -> None:
-        self.trial, self.images, self.fingerprint, self.folder, self.device = trial, images, fingerprint, folder, device
+    def __init__(self, trial: Trial, inputs: Inputs, folder: RunFolder, device: str) -> None:
+        self.trial, self.inputs, self.folder, self.device = trial, inputs, folder, device
 
     def complete(self, seed: int, epoch: Epoch, history: dict[str, list[float]], seconds: float) -> Record:
         predictions = {}
@@ -116,7 +115,7 @@ class _Writer:
             for field in ("scores", "labels", "positions"):
                 predictions[f"{split}/{field}"] = getattr(part, field).numpy()
             if not split.endswith("-removed"):
-                names[split] = [self.images.sample_names[i] for i in part.positions.tolist()]
+                names[split] = [self.inputs.images.sample_names[i] for i in part.positions.tolist()]
         weights = {name: value.numpy() for name, value in epoch.weights(seed).items()}
         record = self._record(seed, "complete", "", history, seconds, epoch.batch_composition(seed))
         return self.folder.write(record, weights, predictions, names)
@@ -137,7 +136,7 @@ class _Writer:
         return Record(
             study=self.trial.study, arm=self.trial.arm, key=configuration.key, seed=seed,
             status="failed" if status == "failed" else "complete", reason=reason,
-            configuration=configuration.flat(), data_fingerprint=self.fingerprint,
+            configuration=configuration.flat(), data_fingerprint=self.inputs.images.fingerprint,
             history={name: [None if math.isnan(v) else v for v in values] for name, values in history.items()},
             best_epoch_by_validation=_best_epoch(history, "validation", configuration),
             best_epoch_by_test=_best_epoch(history, "test", configuration),

@@ -1,22 +1,23 @@
 """One network being trained for one seed: data on the device, steps, evaluation with and without the final norm."""
 
 import math
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from trainables import augmentation, losses, metrics, networks
-from trainables.configuration import Configuration
-from trainables.datasets import Images
+from trainables import augmentation, features, final_norm, losses, metrics, networks, weighted_batchnorm
+from trainables.configuration import SMALL_NETWORKS, Configuration
 from trainables.errors import ConfigurationError, NonFiniteLossError
+from trainables.images import Inputs
 from trainables.imbalance import Split, draw
+from trainables.optimisation import Optimisation
 from trainables.seeding import generator, seed_for
 
-EVALUATION_BATCH = 512  # images; bounds memory, changes no result
+EVALUATION_BATCH = 512  # images of a small network; bounds memory, changes no result
+EVALUATION_BATCH_BACKBONE = 32
 
 
 @dataclass(frozen=True)
@@ -34,26 +35,31 @@ class Training:
     def __init__(
         self,
         configuration: Configuration,
-        images: Images,
+        inputs: Inputs,
         seed: int,
         device: torch.device,
         state: dict[str, Tensor] | None,
     ) -> None:
         self.configuration, self.seed, self.device = configuration, seed, device
-        split = draw(configuration.data, images, seed)
-        batch_size = configuration.schedule.batch_size
-        if len(split.train) < batch_size:
-            raise ConfigurationError(f"schedule.batch_size: got {batch_size}; only {len(split.train)} training images")
+        on_features = inputs.features is not None
+        if on_features and not features.applies(configuration):
+            raise ValueError("features of a frozen backbone stand for unchanged images only")
+        split = draw(configuration.data, inputs.images, seed)
+        self.data = {part: _to_device(inputs, split, part, device) for part in ("train", "validation", "test")}
+        self.steps_per_epoch = _steps_per_epoch(configuration, len(split.train))
+        num_classes = len(configuration.data.classes)
+        shape = inputs.features.shape[1:] if inputs.features is not None else inputs.images.shape
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_for("initial weights", seed))
-            self.network = networks.build(configuration.network, images.shape, len(configuration.data.classes))
+            self.network = networks.build(configuration.network, shape, num_classes, inputs.backbone, on_features)
         self.network.to(device)
-        self.optimiser = _make_optimiser(self.network, configuration)
-        self.data = {part: _to_device(images, split, part, device) for part in ("train", "validation", "test")}
-        counts = torch.bincount(self.data["train"].labels, minlength=len(configuration.data.classes)).float()
+        total_steps = self.steps_per_epoch * configuration.schedule.epochs
+        self.optimisation = Optimisation(self.network, configuration, total_steps)
+        self.weighted_norms = weighted_batchnorm.layers_of(self.network)
+        counts = torch.bincount(self.data["train"].labels, minlength=num_classes).float()
         self.class_weights = losses.class_weights(configuration.loss, counts)
         self.predictions: dict[str, Predictions] = {}
-        self.batch_composition: dict[str, int] = Counter()
+        self.batch_composition: dict[str, int] = {}
         if state is not None:
             self._restore(state)
 
@@ -72,31 +78,54 @@ class Training:
         return {metrics.metric_key("train", "loss"): loss, **self._evaluate()}
 
     def _train(self, number: int) -> float:
-        config, data = self.configuration, self.data["train"]
-        size, count = config.schedule.batch_size, len(data.labels)
-        order = torch.randperm(count, generator=generator("order", self.seed, number)).to(self.device)
-        order = order[: count - count % size]
-        self._count_minority(data.labels[order].view(-1, size))
-        draws = generator("augmentation", self.seed, number, device=self.device)
-        alpha = config.augmentation.mixup_alpha
-        if alpha:
-            seed = seed_for("mixup", self.seed, number)
-            shares = augmentation.mixup_shares(alpha, len(order), seed).to(self.device).split(size)
-        one_hot = torch.eye(len(config.data.classes), device=self.device)
+        config = self.configuration
+        order = self._order(number)
+        self._count_minority(self.data["train"].labels[order].view(self.steps_per_epoch, -1))
         total = torch.zeros((), device=self.device)
         self.network.train()
-        for step, batch in enumerate(order.split(size)):
-            images, targets = data.batch(batch), one_hot[data.labels[batch]]
-            images = augmentation.transform(images, config.augmentation.transform, draws)
-            if alpha:
-                images, targets = augmentation.mixup(images, targets, shares[step])
-            per_image = losses.per_image(self.network(images), targets, config.loss, config.network)
-            loss = losses.weighted_mean(per_image, targets, self.class_weights)
-            self.optimiser.zero_grad()
-            loss.backward()
-            self.optimiser.step()
+        for images, targets in self._batches(order, number):
+            weights = targets @ self.class_weights  # of each image in the loss
+            for norm in self.weighted_norms:
+                norm.image_weights = weights
+            smoothed = losses.smooth(targets, config.loss.label_smoothing)
+            per_image = losses.per_image(self.network(images), smoothed, config.loss, config.network)
+            loss = losses.weighted_mean(per_image, weights)
+            self.optimisation.step(loss)
             total += loss.detach()
-        return float(total / (step + 1))
+        if self.weighted_norms:
+            self._average_statistics(order, number)
+        return float(total / self.steps_per_epoch)
+
+    def _order(self, number: int) -> Tensor:
+        """Returns the images of an epoch's steps: as many shuffled passes as the steps take, the rest dropped."""
+        draws, count = generator("order", self.seed, number), len(self.data["train"].labels)
+        needed = self.steps_per_epoch * self.configuration.schedule.batch_size
+        passes = [torch.randperm(count, generator=draws) for _ in range(-(-needed // count))]
+        return torch.cat(passes)[:needed].to(self.device)
+
+    def _batches(self, order: Tensor, number: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields augmented and mixed images (batch, ...) and their targets (batch, classes)."""
+        config, data = self.configuration, self.data["train"]
+        size, alpha = config.schedule.batch_size, config.augmentation.mixup_alpha
+        one_hot = torch.eye(len(config.data.classes), device=self.device)
+        draws = generator("augmentation", self.seed, number, device=self.device)
+        shares = augmentation.mixup_shares(alpha, len(order), seed_for("mixup", self.seed, number)) if alpha else None
+        for step, batch in enumerate(order.split(size)):
+            images = augmentation.transform(data.batch(batch), config.augmentation.transform, draws)
+            targets = one_hot[data.labels[batch]]
+            if shares is not None:
+                mixing = shares[step * size : (step + 1) * size].to(self.device)
+                images, targets = augmentation.mixup(images, targets, mixing)
+            yield images, targets
+
+    @torch.no_grad()
+    def _average_statistics(self, order: Tensor, number: int) -> None:
+        """Gives Y19's norms the means over one more pass through the epoch's batches, with the weights as they are."""
+        with weighted_batchnorm.averaging(self.weighted_norms):
+            for images, targets in self._batches(order, number):
+                for norm in self.weighted_norms:
+                    norm.image_weights = targets @ self.class_weights
+                self.network(images)
 
     @torch.no_grad()
     def _evaluate(self) -> dict[str, float]:
@@ -109,7 +138,8 @@ class Training:
             data = self.data[split]
             if not len(data.labels):
                 continue
-            batches = torch.arange(len(data.labels), device=self.device).split(EVALUATION_BATCH)
+            size = EVALUATION_BATCH if config.network.name in SMALL_NETWORKS else EVALUATION_BATCH_BACKBONE
+            batches = torch.arange(len(data.labels), device=self.device).split(size)
             removed = torch.cat([self.network.scores(data.batch(batch)) for batch in batches])
             scores = {split: self.network.final_norm(removed)}
             if has_norm:
@@ -124,31 +154,34 @@ class Training:
                 result |= {f"{name}/{key}": measured for key, measured in values.items()}
                 result[metrics.metric_key(name, "loss")] = float(loss)
                 self.predictions[name] = Predictions(value.cpu(), data.labels.cpu(), data.positions)
+        if has_norm:
+            affine = final_norm.scale_and_shift(self.network.final_norm)
+            for what, numbers in zip(("scale", "shift"), affine, strict=True):
+                named = zip(config.data.classes, numbers.tolist(), strict=True)
+                result |= {metrics.metric_key("final-norm", what, name): value for name, value in named}
         return result
 
     def weights(self) -> dict[str, Tensor]:
-        """Returns the state dict on the CPU."""
-        return {name: value.detach().cpu() for name, value in self.network.state_dict().items()}
+        """Returns the state dict on the CPU, without a backbone that was given and never changed."""
+        frozen = self.configuration.network.trainable == "head"
+        state = self.network.state_dict().items()
+        return {name: v.detach().cpu() for name, v in state if not (frozen and name.startswith("backbone."))}
 
     def state(self) -> dict[str, Tensor]:
-        """Returns weights, optimiser state and batch composition as flat tensors (clones)."""
+        """Returns weights, optimiser state, batch composition and number of epochs done as flat tensors (clones)."""
         state = {f"network/{name}": value.clone() for name, value in self.weights().items()}
-        for index, values in self.optimiser.state_dict()["state"].items():
-            state |= {f"optimiser/{index}/{name}": value.cpu().clone() for name, value in values.items()}
+        state |= {f"optimiser/{name}": value for name, value in self.optimisation.state().items()}
         composition = sorted((int(images), batches) for images, batches in self.batch_composition.items())
         return state | {"composition": torch.tensor(composition, dtype=torch.int64)}
 
     def _restore(self, state: dict[str, Tensor]) -> None:
-        network = {n.removeprefix("network/"): v for n, v in state.items() if n.startswith("network/")}
-        self.network.load_state_dict(network)
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in state.items():
-            if name.startswith("optimiser/"):
-                _, index, moment = name.split("/")
-                moments.setdefault(int(index), {})[moment] = value
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+        self.network.load_state_dict(part("network/"), strict=self.configuration.network.trainable != "head")
         self.batch_composition.update({str(images): int(batches) for images, batches in state["composition"].tolist()})
+        steps_done = sum(self.batch_composition.values())
+        self.optimisation.restore(part("optimiser/"), steps_done)
 
     def _count_minority(self, labels: Tensor) -> None:
         """Adds the batches of labels (batches, batch) to {minority images in it: batches}."""
@@ -160,29 +193,28 @@ class Training:
 
 @dataclass(frozen=True)
 class _Part:
-    """One split on the device: uint8 pixels (n, c, h, w), labels (n,), positions in the data set (n,)."""
+    """One split on the device: uint8 pixels (n, c, h, w) or float features (n, units), labels and positions (n,)."""
 
-    pixels: Tensor
+    values: Tensor
     labels: Tensor
     positions: Tensor
 
     def batch(self, indices: Tensor) -> Tensor:
-        """Returns float images (batch, c, h, w) in [0, 1]."""
-        return self.pixels[indices].float() / 255
+        """Returns float images (batch, c, h, w) in [0, 1], or features (batch, units) as they are."""
+        values = self.values[indices]
+        return values if values.is_floating_point() else values.float() / 255
 
 
-def _to_device(images: Images, split: Split, part: str, device: torch.device) -> _Part:
-    positions: npt.NDArray[np.int64] = getattr(split, part)
-    pixels = torch.from_numpy(images.pixels[positions]).to(device)
-    return _Part(pixels, torch.from_numpy(split.classes[positions]).to(device), torch.from_numpy(positions))
+def _to_device(inputs: Inputs, split: Split, part: str, device: torch.device) -> _Part:
+    positions: np.ndarray[tuple[int], np.dtype[np.int64]] = getattr(split, part)
+    source = inputs.images.pixels if inputs.features is None else inputs.features
+    values = torch.from_numpy(source[positions]).to(device)
+    return _Part(values, torch.from_numpy(split.classes[positions]).to(device), torch.from_numpy(positions))
 
 
-def _make_optimiser(network: nn.Module, configuration: Configuration) -> torch.optim.Optimizer:
-    """AdamW; no weight decay on norms and biases (their tensors have one dimension)."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    settings = configuration.optimiser
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+def _steps_per_epoch(configuration: Configuration, num_images: int) -> int:
+    """Whole batches of one pass over the images, or as many as the schedule asks for."""
+    size = configuration.schedule.batch_size
+    if num_images < size:
+        raise ConfigurationError(f"schedule.batch_size: got {size}; only {num_images} training images")
+    return configuration.schedule.steps_per_epoch or num_images // size

@@ -5,15 +5,17 @@ cost no round trip each.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 import torch
 from ray import tune
 
-from trainables.datasets import Images
+from trainables import features
+from trainables.configuration import Configuration
+from trainables.images import Inputs
 from trainables.records import RunFolder
 from trainables.run import Progress, Trial, run
 
@@ -21,12 +23,48 @@ SECONDS_PER_REPORT = 1.0
 INDEX = "index"  # the one entry of a trial's Tune configuration: its place in the trial list
 
 
+DataKey = tuple[str, int | None]  # source, image size
+WeightsKey = tuple[str, str]  # network, identity of its backbone's weights
+FeaturesKey = tuple[str, int | None, str, str, str]  # both, and the cut
+
+
+@dataclass
+class Store:
+    """References to what trials share in the object store: Images, state dicts, feature arrays."""
+
+    images: dict[DataKey, ray.ObjectRef] = field(default_factory=dict)
+    backbones: dict[WeightsKey, ray.ObjectRef] = field(default_factory=dict)
+    features: dict[FeaturesKey, ray.ObjectRef] = field(default_factory=dict)
+
+    def inputs(self, configuration: Configuration) -> Inputs:
+        """Returns what a configuration trains on, without copies on this node."""
+        data, weights = data_key(configuration), weights_key(configuration)
+        place = None if weights is None else (*data, *weights, configuration.network.cut)
+        on_features = place is not None and features.applies(configuration)
+        return Inputs(
+            images=ray.get(self.images[data]),
+            backbone=None if weights is None or on_features else ray.get(self.backbones[weights]),
+            features=ray.get(self.features[place]) if place is not None and on_features else None,
+        )
+
+
+def data_key(configuration: Configuration) -> DataKey:
+    """Returns what decides the images in memory."""
+    return configuration.data.source, configuration.data.image_size
+
+
+def weights_key(configuration: Configuration) -> WeightsKey | None:
+    """Returns what decides the backbone's weights; None where none are given."""
+    network = configuration.network
+    return None if network.weights == "none" else (network.name, network.weights)
+
+
 @dataclass(frozen=True)
 class Work:
-    """Everything the actors of a launch share: what to run, on which data, and where records go."""
+    """Everything the actors of a launch share: what to run, on what, and where records go."""
 
     trials: Sequence[Trial]
-    data: Mapping[str, ray.ObjectRef]  # data source -> (Images, fingerprint) in the object store
+    store: Store
     runs: str
     every_epoch: bool = False
 
@@ -40,16 +78,13 @@ class StudyTrainable(tune.Trainable):
         self.folder = RunFolder(work.runs)
         self.device = "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
         torch.set_num_threads(max(1, int(self.trial_resources.required_resources.get("CPU", 1))))
-        self.loaded: dict[str, tuple[Images, str]] = {}
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Starts another trial in this process; all state of the last one goes with its generator."""
         trial = self.work.trials[new_config[INDEX]]
-        source = trial.configuration.data.source
-        if source not in self.loaded:
-            self.loaded[source] = ray.get(self.work.data[source])
-        self.progress: Iterator[Progress] = run(trial, *self.loaded[source], self.folder, self.device)
+        inputs = self.work.store.inputs(trial.configuration)
+        self.progress: Iterator[Progress] = run(trial, inputs, self.folder, self.device)
         return True
 
     def step(self) -> dict[str, Any]:

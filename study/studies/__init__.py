@@ -4,9 +4,19 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from study.declaration import SMOKE, Study
+from study.studies.class_balanced_bn import class_balanced_bn
 from study.studies.digits import digits
+from study.studies.factorial import factorial
+from study.studies.figure1 import figure1
+from study.studies.figure2a import figure2a
+from study.studies.figure2b import figure2b
+from study.studies.learning_rate import learning_rate
+from study.studies.table1 import table1
+from study.studies.table4 import table4
 from study.studies.table5 import table5
+from study.studies.table6 import table6
 from study.studies.table7 import table7
+from study.studies.weighted_bn import weighted_bn
 from trainables.errors import ConfigurationError
 
 DEFAULT = "digits"
@@ -32,4 +42,18 @@ def _make(name: str) -> Study:
     return STUDIES[name.removesuffix(SMOKE)]().smoke() if name.endswith(SMOKE) else STUDIES[name]()
 
 
-STUDIES: dict[str, Callable[[], Study]] = {"digits": digits, "table5": table5, "table7": table7}
+STUDIES: dict[str, Callable[[], Study]] = {
+    "digits": digits,
+    "factorial": factorial,
+    "table1": table1,
+    "figure1": figure1,
+    "table4": table4,
+    "figure2a": figure2a,
+    "figure2b": figure2b,
+    "table5": table5,
+    "table6": table6,
+    "table7": table7,
+    "weighted-bn": weighted_bn,
+    "class-balanced-bn": class_balanced_bn,
+    "learning-rate": learning_rate,
+}

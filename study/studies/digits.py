@@ -37,9 +37,13 @@ def digits() -> Study:
         arms=tuple(arms),
         pairs=tuple(pairs),
         claims=(
-            Claim("H0", "the final BN lifts the minority F1", "gain", "final BN", "plain"),
-            Claim("H0 weighted", "it lifts it more than a weighted loss does", "gain", "final BN", "weighted loss"),
-            Claim("H0 best", "the final BN alone is the best of all arms", "best", "final BN"),
-            Claim("H1", "removing it at inference keeps at least half of the gain", "removal", "final BN", "plain"),
+            Claim("H0", "the final BN lifts the minority F1", "gain", ("final BN",), ("plain",)),
+            Claim(
+                "H0 weighted", "it lifts it more than a weighted loss does", "gain", ("final BN",), ("weighted loss",)
+            ),
+            Claim("H0 best", "the final BN alone is the best of all arms", "best", ("final BN",)),
+            Claim(
+                "H1", "removing it at inference keeps at least half of the gain", "removal", ("final BN",), ("plain",)
+            ),
         ),
     )

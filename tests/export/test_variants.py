@@ -14,7 +14,7 @@ from export.variants import SURGERY, VARIANTS, export_run
 from export.verify import ATOL, ExportMismatchError, infer, open_session
 from study import command
 from trainables.configuration import Configuration
-from trainables.datasets import Images
+from trainables.images import Images, Inputs
 from trainables.records import PREDICTIONS, Record, RunFolder
 from trainables.run import Trial, run
 
@@ -31,7 +31,7 @@ NETWORKS: dict[str, dict[str, object]] = {
 
 def _trained(configuration: Configuration, images: Images, folder: Path) -> tuple[RunFolder, Record]:
     runs = RunFolder(str(folder))
-    *_, last = run(Trial("study", "arm", configuration, (0,)), images, images.fingerprint(), runs)
+    *_, last = run(Trial("study", "arm", configuration, (0,)), Inputs(images), runs)
     (record,) = last.records
     assert record.status == "complete", record.reason
     return runs, record
@@ -114,7 +114,7 @@ def test_the_command_fails_on_a_wrong_fold(
     runs = RunFolder(str(tmp_path))
     for name in (study.pairs[0].treated, study.pairs[0].control):
         trial = Trial(study.name, name, study.arm(name).configuration, (0, 1))
-        list(run(trial, digits, digits.fingerprint(), runs))
+        list(run(trial, Inputs(digits), runs))
     monkeypatch.setattr(variants, "SURGERY", {**SURGERY, "fold": _fold_wrongly(1.01)})
     arguments = ["digits-smoke", "--runs", str(tmp_path), "--tracking-uri", f"sqlite:///{tmp_path}/none/x.db"]
     with pytest.raises(SystemExit) as caught:

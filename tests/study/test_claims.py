@@ -30,9 +30,9 @@ def _group(none: list[float], final: list[float], removed: list[float], other: l
     return found
 
 
-GAIN = Claim("H0", "", "gain", "final", "none")
-REMOVAL = Claim("H1", "", "removal", "final", "none")
-BEST = Claim("best", "", "best", "final")
+GAIN = Claim("H0", "", "gain", ("final",), ("none",))
+REMOVAL = Claim("H1", "", "removal", ("final",), ("none",))
+BEST = Claim("best", "", "best", ("final",))
 
 
 @pytest.mark.parametrize(

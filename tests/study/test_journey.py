@@ -120,7 +120,7 @@ def test_a_nan_loss_fails_its_runs_by_name_and_the_rest_finish(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--set", "data.train_minority=100"], "257 images asked, 174 there"),
+        (["--set", "data.train_minority=100"], "100 train images asked (random split), 174 there"),
         (["table7", "--data-root", "/nowhere"], "MNIST: not in /nowhere/MNIST/raw and the download failed"),
         (["--minority", "eight"], "unknown class 'eight'; allowed: 0, 1, 2"),
     ],

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-import ray
 
 from study import launch
+from study.prepare import prepare
 from trainables.configuration import Configuration
-from trainables.datasets import Images
+from trainables.images import Images, Inputs
 from trainables.records import RunFolder
 from trainables.run import Trial, run
 
@@ -25,8 +25,8 @@ class _Heard:
 
 def _launch(trials: list[Trial], runs: Path, cpus: float = 1) -> _Heard:
     heard = _Heard()
-    prepared = launch.prepare(trials, Path())
-    launch.run_trials(trials, prepared, str(runs), launch.Resources(cpus=cpus), heard)
+    prepared = prepare(trials, Path(), str(runs), {}, 0, print)
+    launch.run_trials(trials, prepared.store, str(runs), launch.Resources(cpus=cpus), heard)
     return heard
 
 
@@ -39,7 +39,7 @@ def test_reused_actors_equal_fresh_processes_bit_for_bit(tmp_path: Path, tiny: C
     heard = _launch(trials, tmp_path / "reused")  # two CPUs, four trials: every actor is used again
     assert heard.done == {"a": {}, "b": {}, "c": {}, "d": {}}
     for trial in trials:
-        *_, last = run(trial, digits, digits.fingerprint(), RunFolder(str(tmp_path / "fresh")))
+        *_, last = run(trial, Inputs(digits), RunFolder(str(tmp_path / "fresh")))
         for fresh in last.records:
             reused = RunFolder(str(tmp_path / "reused")).read("s", fresh.key, fresh.seed)
             assert reused is not None
@@ -60,13 +60,15 @@ def test_a_failing_trial_is_reported_and_the_rest_finish(tmp_path: Path, tiny: C
 
 @pytest.mark.usefixtures("ray_local")
 @pytest.mark.timeout(180)
-def test_prepare_says_what_the_data_cannot_give(tiny: Configuration) -> None:
+def test_prepare_says_what_the_data_cannot_give(tmp_path: Path, tiny: Configuration) -> None:
     greedy = tiny.replace({"data.train_minority": 100})
-    prepared = launch.prepare([Trial("s", "a", tiny, (0,)), Trial("s", "b", greedy, (0,))], Path())
-    assert list(prepared.problems) == [greedy.data]
-    assert "images asked, 174 there" in prepared.problems[greedy.data]
-    images, fingerprint = ray.get(prepared.data["digits"])
-    assert fingerprint == prepared.fingerprints["digits"] == images.fingerprint()
+    trials = [Trial("s", "a", tiny, (0,)), Trial("s", "b", greedy, (0,))]
+    prepared = prepare(trials, Path(), str(tmp_path), {}, 0, print)
+    assert list(prepared.problems) == [greedy]
+    assert "images asked (random split), 174 there" in prepared.problems[greedy]
+    inputs = prepared.store.inputs(tiny)
+    assert prepared.fingerprints["digits", None] == inputs.images.fingerprint
+    assert inputs.features is None
 
 
 @pytest.mark.usefixtures("ray_local")

@@ -4,18 +4,18 @@ from pathlib import Path
 import pytest
 
 from trainables import datasets
-from trainables.datasets import Images
 from trainables.errors import DataError
+from trainables.images import Images
 
 
 def test_digits_are_embedded(digits: Images) -> None:
     assert digits.pixels.shape == (1797, 1, 8, 8)
     assert (digits.pixels.min(), digits.pixels.max()) == (0, 255)
-    assert digits.fingerprint() == "a51c1ae6ca3ca4e3"
+    assert digits.fingerprint == "a51c1ae6ca3ca4e3"
 
 
 def test_an_unknown_data_set_names_the_known_ones() -> None:
-    with pytest.raises(DataError, match="unknown data set 'cifar'; allowed: digits, mnist"):
+    with pytest.raises(DataError, match="unknown data set 'cifar'; allowed: digits, mnist, plantvillage:PLANT"):
         datasets.load("cifar", Path())
 
 

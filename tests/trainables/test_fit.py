@@ -1,12 +1,12 @@
 import torch
 
 from trainables.configuration import Configuration
-from trainables.datasets import Images
 from trainables.fit import Epoch, fit
+from trainables.images import Images, Inputs
 
 
 def _last(configuration: Configuration, images: Images, seeds: list[int]) -> Epoch:
-    *_, last = fit(configuration, images, seeds)
+    *_, last = fit(configuration, Inputs(images), seeds)
     return last
 
 
@@ -23,8 +23,8 @@ def test_seeds_in_lockstep_equal_seeds_alone_bit_for_bit(tiny: Configuration, di
 
 def test_a_continued_training_equals_an_uninterrupted_one_bit_for_bit(tiny: Configuration, digits: Images) -> None:
     whole = _last(tiny, digits, [0, 1])
-    first = next(fit(tiny, digits, [0, 1]))
-    *_, continued = fit(tiny, digits, [0, 1], state=first.state())
+    first = next(fit(tiny, Inputs(digits), [0, 1]))
+    *_, continued = fit(tiny, Inputs(digits), [0, 1], state=first.state())
     assert continued.number == whole.number == 3
     assert _same(continued.weights(1), whole.weights(1))
     assert continued.metrics == whole.metrics
@@ -33,7 +33,7 @@ def test_a_continued_training_equals_an_uninterrupted_one_bit_for_bit(tiny: Conf
 
 def test_arms_share_split_initial_weights_and_batches(tiny: Configuration, digits: Images) -> None:
     with_norm, without = tiny, tiny.replace({"network.final_norm": "none"})
-    a, b = next(fit(with_norm, digits, [0])), next(fit(without, digits, [0]))
+    a, b = next(fit(with_norm, Inputs(digits), [0])), next(fit(without, Inputs(digits), [0]))
     assert torch.equal(a.predictions(0)["test"].positions, b.predictions(0)["test"].positions)
     assert a.batch_composition(0) == b.batch_composition(0)
 
@@ -46,7 +46,7 @@ def test_training_leaves_torchs_global_generator_alone(tiny: Configuration, digi
 
 def test_a_loss_that_is_not_finite_ends_its_seed_with_a_reason(tiny: Configuration, digits: Images) -> None:
     broken = tiny.replace({"optimiser.learning_rate": 1e38, "network.final_norm": "none"})
-    epochs = list(fit(broken, digits, [0]))
+    epochs = list(fit(broken, Inputs(digits), [0]))
     assert epochs[-1].metrics == {}
     assert "seed 0: training loss is" in epochs[-1].failures[0]
 

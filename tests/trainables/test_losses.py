@@ -17,7 +17,7 @@ def test_cce_is_torchs_cross_entropy() -> None:
 def test_weighted_cce_is_torchs_weighted_cross_entropy() -> None:
     weights = class_weights(Loss(class_weights="inverse"), torch.tensor([6.0, 3.0, 1.0], dtype=torch.float64))
     torch.testing.assert_close(weights, torch.tensor([10 / 6, 10 / 3, 10.0], dtype=torch.float64))  # N / N_k
-    found = weighted_mean(per_image(SCORES, TARGETS, Loss(), Network()), TARGETS, weights)
+    found = weighted_mean(per_image(SCORES, TARGETS, Loss(), Network()), TARGETS @ weights)
     torch.testing.assert_close(found, F.cross_entropy(SCORES, LABELS, weight=weights))
 
 
@@ -43,6 +43,6 @@ def test_bce_of_softmax_stays_finite_where_a_probability_rounds_to_one() -> None
 def test_a_mixed_target_is_the_mixed_weighted_loss() -> None:
     weights, share = torch.tensor([1.0, 1.0, 5.0], dtype=torch.float64), 0.7
     mixed = share * TARGETS[0] + (1 - share) * TARGETS[1]
-    found = weighted_mean(per_image(SCORES[:1], mixed[None], Loss(), Network()), mixed[None], weights)
+    found = weighted_mean(per_image(SCORES[:1], mixed[None], Loss(), Network()), mixed[None] @ weights)
     log_p = F.log_softmax(SCORES[0], dim=0)
     torch.testing.assert_close(found, -(share * log_p[0] + (1 - share) * log_p[2]))

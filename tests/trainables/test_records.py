@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from trainables.configuration import Configuration
-from trainables.datasets import Images
 from trainables.errors import RecordError
+from trainables.images import Images, Inputs
 from trainables.records import PREDICTIONS, RECORD, WEIGHTS, Record, RunFolder
 from trainables.run import Trial, run
 
@@ -14,7 +14,7 @@ from trainables.run import Trial, run
 @pytest.fixture
 def finished(tmp_path: Path, tiny: Configuration, digits: Images) -> tuple[RunFolder, Record, Path]:
     folder = RunFolder(str(tmp_path))
-    *_, last = run(Trial("study", "arm", tiny, (0, 1)), digits, "fingerprint", folder)
+    *_, last = run(Trial("study", "arm", tiny, (0, 1)), Inputs(digits), folder)
     record = last.records[0]
     return folder, record, tmp_path / "study" / tiny.key / "seed-0"
 
@@ -49,7 +49,7 @@ def test_damaged_weights_are_refused(finished: tuple[RunFolder, Record, Path]) -
 
 def test_a_record_is_plain_json_with_null_where_undefined(tmp_path: Path, tiny: Configuration, digits: Images) -> None:
     nobody = tiny.replace({"data.validation_minority": 0})
-    *_, last = run(Trial("study", "arm", nobody, (0,)), digits, "fingerprint", RunFolder(str(tmp_path)))
+    *_, last = run(Trial("study", "arm", nobody, (0,)), Inputs(digits), RunFolder(str(tmp_path)))
     stored = json.loads((tmp_path / "study" / nobody.key / "seed-0" / RECORD).read_text())
     assert stored["history"]["validation/f1/minority"] == [None, None, None]
     assert np.isnan(last.records[0].metric("validation/f1/minority"))
@@ -58,7 +58,7 @@ def test_a_record_is_plain_json_with_null_where_undefined(tmp_path: Path, tiny: 
 def test_a_failed_seed_is_recorded_with_its_reason(tmp_path: Path, tiny: Configuration, digits: Images) -> None:
     broken = tiny.replace({"optimiser.learning_rate": 1e38, "network.final_norm": "none"})
     folder = RunFolder(str(tmp_path))
-    *_, last = run(Trial("study", "arm", broken, (0,)), digits, "fingerprint", folder)
+    *_, last = run(Trial("study", "arm", broken, (0,)), Inputs(digits), folder)
     assert last.records[0].status == "failed"
     assert "training loss is" in last.records[0].reason
     assert list(folder.records("study")) == last.records
@@ -66,15 +66,15 @@ def test_a_failed_seed_is_recorded_with_its_reason(tmp_path: Path, tiny: Configu
 
 def test_counts_that_the_data_cannot_give_fail_with_a_reason(tmp_path: Path, digits: Images) -> None:
     greedy = Configuration().replace({"data.train_minority": 100})
-    *_, last = run(Trial("study", "arm", greedy, (0,)), digits, "fingerprint", RunFolder(str(tmp_path)))
-    assert "257 images asked, 174 there" in last.records[0].reason
+    *_, last = run(Trial("study", "arm", greedy, (0,)), Inputs(digits), RunFolder(str(tmp_path)))
+    assert "100 train images asked (random split), 174 there" in last.records[0].reason
 
 
 def test_a_continued_run_has_the_whole_history(tmp_path: Path, tiny: Configuration, digits: Images) -> None:
     trial = Trial("study", "arm", tiny, (0, 1))
-    *_, whole = run(trial, digits, "fingerprint", RunFolder(str(tmp_path / "whole")))
-    first = next(run(trial, digits, "fingerprint", RunFolder(str(tmp_path / "parts"))))
-    *_, rest = run(trial, digits, "fingerprint", RunFolder(str(tmp_path / "parts")), state=first.state())
+    *_, whole = run(trial, Inputs(digits), RunFolder(str(tmp_path / "whole")))
+    first = next(run(trial, Inputs(digits), RunFolder(str(tmp_path / "parts"))))
+    *_, rest = run(trial, Inputs(digits), RunFolder(str(tmp_path / "parts")), state=first.state())
     for a, b in zip(whole.records, rest.records, strict=True):
         assert (a.history, a.files[WEIGHTS]) == (b.history, b.files[WEIGHTS])
 
@@ -88,5 +88,5 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 def test_the_run_folder_may_be_any_fsspec_url(tiny: Configuration, digits: Images) -> None:
     folder = RunFolder("memory://somewhere/runs")
     folder.probe()
-    *_, last = run(Trial("study", "arm", tiny, (0,)), digits, "fingerprint", folder)
+    *_, last = run(Trial("study", "arm", tiny, (0,)), Inputs(digits), folder)
     assert list(folder.records("study")) == last.records

@@ -1,0 +1,168 @@
+"""The stage before the trials, in Ray tasks: data, backbone weights and features, each once, into the object store."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ray
+import torch
+
+from trainables import backbones, datasets, features, imbalance
+from trainables.configuration import Configuration, Data, Network
+from trainables.errors import StudyError
+from trainables.images import Images
+from trainables.records import RunFolder
+from trainables.run import Trial
+from trainables.tune_adapter import DataKey, Store, WeightsKey, data_key, weights_key
+
+
+@dataclass
+class Prepared:
+    """What the trials share, and why some of them cannot run."""
+
+    store: Store = field(default_factory=Store)
+    fingerprints: dict[DataKey, str] = field(default_factory=dict)
+    left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    problems: dict[Configuration, str] = field(default_factory=dict)
+
+
+def prepare(
+    trials: Sequence[Trial],
+    data_root: Path,
+    runs: str,
+    weights: Mapping[str, Path],
+    gpus: float,
+    say: Callable[[str], None],
+) -> Prepared:
+    """Loads what the trials need and checks it against what they ask for.
+
+    Args:
+        trials: all that is to run.
+        data_root: where data lie or are put.
+        runs: the run folder; features and backbones are kept there by content.
+        weights: "sha256:..." -> the file that `--weights` named.
+        gpus: share of a GPU for computing features.
+        say: hears of long work before it starts.
+    """
+    prepared = Prepared()
+    configurations = list(dict.fromkeys(trial.configuration for trial in trials))
+    for key, asked in _by(data_key, configurations).items():
+        _prepare_data(prepared, key, asked, data_root)
+    for backbone, asked in _by(weights_key, _able(prepared, configurations)).items():
+        if backbone is not None:
+            _prepare_weights(prepared, backbone, asked, runs, weights)
+    for configuration in filter(features.applies, _able(prepared, configurations)):
+        _prepare_features(prepared, configuration, runs, gpus, say)
+    return prepared
+
+
+def _prepare_data(prepared: Prepared, key: DataKey, asked: list[Configuration], data_root: Path) -> None:
+    reference, outcome = _load_data.options(num_returns=2).remote(*key, str(data_root), [c.data for c in asked])
+    fingerprint, problems, left_out = ray.get(outcome)
+    prepared.store.images[key] = reference
+    prepared.fingerprints[key] = fingerprint
+    if left_out:
+        prepared.left_out[key[0]] = left_out
+    prepared.problems |= {c: problems[c.data] for c in asked if c.data in problems}
+
+
+def _prepare_weights(
+    prepared: Prepared, key: WeightsKey, asked: list[Configuration], runs: str, files: Mapping[str, Path]
+) -> None:
+    name, identity = key
+    path = files.get(identity)
+    if identity != backbones.IMAGENET and path is None:
+        prepared.problems |= dict.fromkeys(asked, f"weights {identity} are not at hand; name their file with --weights")
+        return
+    networks = list(dict.fromkeys(c.network for c in asked))
+    reference, problems = _load_weights.options(num_returns=2).remote(name, str(path or ""), runs, identity, networks)
+    found = ray.get(problems)
+    prepared.store.backbones[key] = reference
+    prepared.problems |= {c: found[c.network] for c in asked if c.network in found}
+
+
+def _prepare_features(
+    prepared: Prepared, configuration: Configuration, runs: str, gpus: float, say: Callable[[str], None]
+) -> None:
+    network, data, backbone = configuration.network, data_key(configuration), weights_key(configuration)
+    assert backbone is not None  # features only stand for a backbone with weights
+    name = features.cache_key(prepared.fingerprints[data], network, network.weights)
+    place = (*data, *backbone, network.cut)
+    if place in prepared.store.features:
+        return
+    cached = RunFolder(runs).read_shared(f"features/{name}")
+    if cached is not None:
+        prepared.store.features[place] = ray.put(cached["features"])
+        return
+    say(f"computing features of {data[0]} with {network.name}{network.cut and ' up to ' + network.cut}, once")
+    task = _compute_features.options(num_gpus=gpus)
+    prepared.store.features[place] = task.remote(
+        network, prepared.store.backbones[backbone], prepared.store.images[data], runs, f"features/{name}"
+    )
+    ray.wait([prepared.store.features[place]])
+
+
+@ray.remote(num_cpus=1)
+def _load_data(
+    source: str, image_size: int | None, data_root: str, asked: list[Data]
+) -> tuple[Images | None, tuple[str, dict[Data, str], tuple[str, ...]]]:
+    try:
+        images = datasets.load(source, Path(data_root), image_size)
+    except StudyError as error:
+        return None, ("", dict.fromkeys(asked, str(error)), ())
+    problems = {}
+    for data in asked:
+        try:
+            imbalance.draw(data, images, seed=0)
+        except StudyError as error:
+            problems[data] = str(error)
+    return images, (images.fingerprint, problems, images.left_out)
+
+
+@ray.remote(num_cpus=1)
+def _load_weights(
+    name: str, path: str, runs: str, identity: str, networks: list[Network]
+) -> tuple[Any, dict[Network, str]]:
+    """Returns a state dict, kept in the run folder once by its identity, and which networks it does not fit."""
+    try:
+        state = backbones.read_weights(Path(path))[1] if path else backbones.download_imagenet(name)
+    except StudyError as error:
+        return None, dict.fromkeys(networks, str(error))
+    problems = {}
+    for network in networks:
+        try:
+            backbones.build(network, state)
+        except StudyError as error:
+            problems[network] = str(error)
+    RunFolder(runs).write_shared(backbone_name(name, identity), state)
+    return state, problems
+
+
+@ray.remote(num_cpus=1)
+def _compute_features(
+    network: Network, state: backbones.State, images: Images, runs: str, name: str
+) -> npt.NDArray[np.float32]:
+    torch.set_num_threads(os.cpu_count() or 1)  # nothing else runs yet
+    computed = features.compute(network, state, images, "cuda" if torch.cuda.is_available() else "cpu")
+    RunFolder(runs).write_shared(name, {"features": computed})
+    return computed
+
+
+def backbone_name(network: str, identity: str) -> str:
+    """Returns the name under which a given backbone lies in the run folder, once for all runs."""
+    return f"backbones/{network}-{identity.replace(':', '-')}"
+
+
+def _able(prepared: Prepared, configurations: Iterable[Configuration]) -> list[Configuration]:
+    return [configuration for configuration in configurations if configuration not in prepared.problems]
+
+
+def _by(key: Callable[[Configuration], Any], configurations: Iterable[Configuration]) -> dict[Any, list[Configuration]]:
+    groups: dict[Any, list[Configuration]] = {}
+    for configuration in configurations:
+        groups.setdefault(key(configuration), []).append(configuration)
+    return groups
