@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from study.declaration import Study
+from trainables import features
+from trainables.configuration import SMALL_NETWORKS, Configuration
 from trainables.records import Record, RunFolder
 from trainables.run import Trial
 
@@ -22,10 +24,7 @@ class Plan:
 
 
 def make_plan(studies: Sequence[Study], num_seeds: int | None, folder: RunFolder) -> Plan:
-    """Returns what of seeds 0 ... num_seeds - 1 (default: each study's own number) has no complete record yet.
-
-    Seeds of a configuration share a trial: one process trains them in lockstep.
-    """
+    """Returns what of seeds 0 ... num_seeds - 1 (default: each study's own number) has no complete record yet."""
     trials, done = [], []
     for study in studies:
         wanted = range(num_seeds or study.seeds)
@@ -34,6 +33,11 @@ def make_plan(studies: Sequence[Study], num_seeds: int | None, folder: RunFolder
             key = arm.configuration.key
             done += [complete[key, seed] for seed in wanted if (key, seed) in complete]
             missing = tuple(seed for seed in wanted if (key, seed) not in complete)
-            if missing:
-                trials.append(Trial(study.name, arm.name, arm.configuration, missing))
+            packs = [missing] if missing and _is_small(arm.configuration) else [(seed,) for seed in missing]
+            trials += [Trial(study.name, arm.name, arm.configuration, pack) for pack in packs]
     return Plan(tuple(trials), tuple(done))
+
+
+def _is_small(configuration: Configuration) -> bool:
+    """Small trainings share a trial, all seeds in one process; large ones are a trial each, so that none waits."""
+    return configuration.network.name in SMALL_NETWORKS or features.applies(configuration)

@@ -28,7 +28,7 @@ class RunProgress:
     def __init__(self, total: int, already_done: int, console: Console) -> None:
         self._board: Board = (_Bar if console.is_terminal else _Lines)(total, already_done, console)
         self._finished, self._failed = float(already_done), 0
-        self._parts: dict[tuple[str, str], float] = {}
+        self._parts: dict[Trial, float] = {}
         self._best, self._best_arm = -math.inf, ""
 
     def __enter__(self) -> Self:
@@ -40,14 +40,14 @@ class RunProgress:
     def epoch_done(self, trial: Trial, epoch: int, validation_minority_f1: float) -> None:
         """Counts the share of a trial that is trained."""
         share = epoch / trial.configuration.schedule.epochs
-        self._parts[trial.study, trial.configuration.key] = min(share, 1) * len(trial.seeds)
+        self._parts[trial] = min(share, 1) * len(trial.seeds)
         if validation_minority_f1 > self._best:
             self._best, self._best_arm = validation_minority_f1, trial.arm
         self._show()
 
     def trial_done(self, trial: Trial, failures: dict[int, str]) -> None:
         """Counts a trial's runs as finished."""
-        self._parts.pop((trial.study, trial.configuration.key), None)
+        self._parts.pop(trial, None)
         self._finished += len(trial.seeds)
         self._failed += len(failures)
         self._show()
