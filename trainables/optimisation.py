@@ -1,5 +1,7 @@
 """The optimiser and its learning rate over the steps."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR
@@ -23,8 +25,11 @@ class Optimisation:
         make = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[settings.name]
         self._optimiser = make(groups, lr=settings.learning_rate, eps=Y19_EPS, fused=True)
         self._cycle: OneCycleLR | None = None
+        self._make_cycle = partial(
+            OneCycleLR, self._optimiser, max_lr=settings.learning_rate, total_steps=total_steps + 1
+        )
         if configuration.schedule.learning_rate_shape == "one-cycle":
-            self._cycle = OneCycleLR(self._optimiser, max_lr=settings.learning_rate, total_steps=total_steps + 1)
+            self._cycle = self._make_cycle()
 
     def step(self, loss: Tensor) -> None:
         """Moves the parameters against the gradient of `loss`."""
@@ -48,5 +53,4 @@ class Optimisation:
         groups = self._optimiser.state_dict()["param_groups"]
         self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
         if self._cycle is not None:
-            self._cycle.last_epoch = steps_done - 1  # the cycle is a closed form of the step number
-            self._cycle.step()
+            self._cycle = self._make_cycle(last_epoch=steps_done - 1)
