@@ -60,8 +60,8 @@ def _export_group(found: "Group", arms: list[str], folder: "RunFolder", output: 
     from trainables import datasets
 
     records = [found.records[arm][seed] for arm in arms for seed in sorted(found.records[arm])]
-    source = records[0].typed_configuration().data.source
-    images = datasets.load(source, places.data_root(args.data_root))
+    data = records[0].typed_configuration().data
+    images = datasets.load(data.source, places.data_root(args.data_root), data.image_size)
     screen = console()
     exported = []
     for record in track(records, "exporting", console=screen, disable=not screen.is_terminal):
@@ -75,11 +75,11 @@ def _export_group(found: "Group", arms: list[str], folder: "RunFolder", output: 
 
 
 def _arms(study: "Study", found: "Group", key: str | None) -> list[str]:
-    """The arms to export: of the one key, else the first declared pair, if it has records."""
+    """The arms to export: of the one key, else the first declared pair that has records."""
     if key:
         return [arm for arm, its in found.records.items() if next(iter(its.values())).key == key]
-    pair = [study.pairs[0].treated, study.pairs[0].control]
-    return pair if all(arm in found.records for arm in pair) else []
+    pairs = [[pair.treated, pair.control] for pair in study.pairs]
+    return next((pair for pair in pairs if all(arm in found.records for arm in pair)), [])
 
 
 def _judge_h1(exported: "list[Exported]", required: bool) -> int:

@@ -17,8 +17,9 @@ import torch
 
 from export import surgery
 from export.onnx_graph import Deployed, to_onnx
-from export.verify import ExportMismatchError, Verification, verify
-from trainables import imbalance, networks
+from export.verify import BATCH, ExportMismatchError, Verification, verify
+from trainables import backbones, final_norm, imbalance, networks
+from trainables.errors import RecordError
 from trainables.images import Images
 from trainables.records import PREDICTIONS, WEIGHTS, Record, RunFolder
 
@@ -54,9 +55,7 @@ def export_run(
     """
     make = SURGERY if make is None else make
     configuration = record.typed_configuration()
-    network = networks.build(configuration.network, images.shape, len(configuration.data.classes))
-    weights = folder.tensors(record, WEIGHTS)
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    network = _trained_network(record, folder, images)
     split = imbalance.draw(configuration.data, images, record.seed)
     pixels = np.ascontiguousarray(images.pixels[split.test].transpose(0, 2, 3, 1))
     labels = split.classes[split.test]
@@ -86,9 +85,25 @@ def export_run(
     return Exported(record, files, verifications)
 
 
+def _trained_network(record: Record, folder: RunFolder, images: Images) -> networks.Classifier:
+    """The network as it was trained; Y19's norms as torch's of the same evaluation form, for its ONNX operator."""
+    configuration = record.typed_configuration()
+    settings, state = configuration.network, None
+    if settings.weights != "none":
+        name = backbones.shared_name(settings.name, settings.weights)
+        state = folder.read_shared(name)
+        if state is None:
+            raise RecordError(f"{folder.url}/{name}.safetensors: missing or damaged; run {record.study} again")
+    network = networks.build(settings, images.shape, len(configuration.data.classes), state)
+    weights = {name: torch.from_numpy(value) for name, value in folder.tensors(record, WEIGHTS).items()}
+    network.load_state_dict(weights, strict=settings.trainable != "head")  # a frozen backbone is not in them
+    return final_norm.with_batch_norms(network)
+
+
 @torch.no_grad()
 def _probabilities(network: Deployed, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    return network.eval()(torch.from_numpy(pixels)).numpy()  # type: ignore[no-any-return]
+    batches = torch.from_numpy(pixels).split(BATCH)
+    return torch.cat([network.eval()(batch) for batch in batches]).numpy()
 
 
 def _check_record(

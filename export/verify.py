@@ -14,6 +14,7 @@ from trainables.metrics import measure
 
 ATOL = 1e-5  # on probabilities: float32 sums in another order differ by about 1e-7 per operation
 WARM_UP, TIMED = 20, 200  # single images
+BATCH = 64  # images at a time; bounds memory
 
 
 class ExportMismatchError(StudyError):
@@ -98,8 +99,9 @@ def open_session(content: bytes) -> onnxruntime.InferenceSession:
 
 def infer(session: onnxruntime.InferenceSession, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """Returns probabilities (n, classes) of images (n, height, width, channels)."""
-    result: npt.NDArray[np.float32] = session.run(None, {session.get_inputs()[0].name: images})[0]
-    return result
+    name = session.get_inputs()[0].name
+    parts = [session.run(None, {name: images[i : i + BATCH]})[0] for i in range(0, len(images), BATCH)]
+    return np.concatenate(parts)
 
 
 def _time_one(session: onnxruntime.InferenceSession, image: npt.NDArray[np.uint8]) -> float:

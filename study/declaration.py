@@ -1,10 +1,11 @@
 """What a study is: frozen values that a file of study/studies/ declares and everything else reads."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from trainables.configuration import Configuration, resolve_field
+from trainables.configuration import SMALL_NETWORKS, Configuration, resolve_field
 from trainables.errors import ConfigurationError
 
 MINORITY_F1, MAJORITY_F1 = "test/f1/minority", "test/f1/majority"
@@ -58,10 +59,18 @@ class Study:
     pairs: tuple[Pair, ...]  # the first is the one that export and the headline take
     claims: tuple[Claim, ...]
     seeds: int = 10
+    seconds_per_run: float | None = None  # measured on one CPU core; None: not measured
 
     def arm(self, name: str) -> Arm:
         """Returns the arm of that name; raises KeyError where the study has none."""
         return next((arm for arm in self.arms if arm.name == name), None) or _missing(name)
+
+    def estimate(self, runs: int) -> str:
+        """Returns in words how long runs take on this machine's cores, from what was measured on one core."""
+        if self.seconds_per_run is None:
+            return "not measured without a GPU"
+        minutes = runs * self.seconds_per_run / (os.cpu_count() or 1) / 60
+        return f"about {minutes:.0f} min" if minutes >= 1 else "under a minute"
 
     def map(self, change: Callable[[Configuration], Configuration]) -> "Study":
         """Returns the study with every configuration changed.
@@ -95,8 +104,17 @@ class Study:
 
     def smoke(self) -> "Study":
         """Returns the same study at the smallest size that still runs every part, under a name of its own."""
-        small = self.map(lambda configuration: configuration.replace({"schedule.epochs": 2}))
-        return replace(small, name=f"{self.name}{SMOKE}", seeds=2)
+        return replace(self.map(_smoke), name=f"{self.name}{SMOKE}", seeds=2)
+
+
+def _smoke(configuration: Configuration) -> Configuration:
+    """Two epochs; a backbone that trains or sees changed images takes one, on a tenth of the images."""
+    changes: dict[str, Any] = {"schedule.epochs": 2}
+    if configuration.network.name not in SMALL_NETWORKS:
+        changes = {"schedule.epochs": 1, "data.validation_majority": 16, "data.validation_minority": 4,
+                   "data.test_majority": 16, "data.test_minority": 16,
+                   "data.train_majority": max(100, configuration.schedule.batch_size)}  # fmt: skip
+    return configuration.replace(changes)
 
 
 def _as_text(value: Any) -> str:

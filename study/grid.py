@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     identity, weights = options.read_weights(args.weights)
     studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]
     if args.list:
-        return _list([find([name])[0] for name in STUDIES])
+        return _list([find([name])[0] for name in STUDIES], places.data_root(args.data_root))
     runs = places.runs_folder(args.runs)
     if places.inside_ray_job():
         print(f"inside a Ray job: runs go to {runs}", flush=True)
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
 def _run(studies: "list[Study]", args: argparse.Namespace, runs: str, weights: "dict[str, Path]") -> int:
     from study.launch import Resources
     from study.session import Settings, run_session
-    from study.summary import print_study
+    from study.summary import print_study, publish_figures
     from study.tables import console
     from trainables.records import RunFolder
 
@@ -43,7 +43,9 @@ def _run(studies: "list[Study]", args: argparse.Namespace, runs: str, weights: "
     screen = console()
     outcome = run_session(studies, settings, screen)
     for study in studies:
-        print_study(find([study.name])[0], RunFolder(runs), screen)
+        declared = find([study.name])[0]
+        print_study(declared, RunFolder(runs), screen)
+        publish_figures(declared, RunFolder(runs), settings.tracking_uri if outcome.tracked else None, screen)
     code = command.DONE
     if args.export:
         from export.__main__ import main as export
@@ -64,17 +66,24 @@ def _run(studies: "list[Study]", args: argparse.Namespace, runs: str, weights: "
     return command.INCOMPLETE if outcome.problems else code
 
 
-def _list(studies: "list[Study]") -> int:
+def _list(studies: "list[Study]", data_root: "Path") -> int:
     from rich.table import Table
 
     from study.tables import console
+    from trainables.datasets import is_there
 
-    table = Table("study", "source", "arms", "runs", "data", "what")
+    table = Table("study", "source", "configurations", "runs", "data", "time on this machine", "what")
     for study in studies:
-        sources = ", ".join(dict.fromkeys(arm.configuration.data.source for arm in study.arms))
-        size = len(study.arms)
-        table.add_row(study.name, study.source, str(size), str(size * study.seeds), sources, study.title)
+        sources = dict.fromkeys(arm.configuration.data.source for arm in study.arms)
+        data = ", ".join(f"{source}{'' if is_there(source, data_root) else ' (missing)'}" for source in sources)
+        runs = len(study.arms) * study.seeds
+        table.add_row(
+            study.name, study.source, str(len(study.arms)), str(runs), data, study.estimate(runs), study.title
+        )
     console().print(table)
+    print(
+        f"data in {data_root}; missing data are downloaded where there is a network (MNIST) or got as the README says"
+    )
     return command.DONE
 
 
@@ -85,6 +94,9 @@ def _dry_run(studies: "list[Study]", num_seeds: int | None, runs: str) -> int:
     plan = make_plan(studies, num_seeds, RunFolder(runs))
     for trial in plan.trials:
         print(f"{trial.study}  {trial.configuration.key}  {trial.arm}  seeds {','.join(map(str, trial.seeds))}")
+    for study in studies:
+        left = sum(len(trial.seeds) for trial in plan.trials if trial.study == study.name)
+        print(f"{study.name}: {len(study.arms)} configurations, {left} runs to do, {study.estimate(left)}")
     print(f"{plan.num_left} runs to do in {len(plan.trials)} trials, {len(plan.done)} done, in {runs}")
     return command.DONE
 

@@ -138,7 +138,7 @@ def _load_weights(
             backbones.build(network, state)
         except StudyError as error:
             problems[network] = str(error)
-    RunFolder(runs).write_shared(backbone_name(name, identity), state)
+    RunFolder(runs).write_shared(backbones.shared_name(name, identity), state)
     return state, problems
 
 
@@ -150,11 +150,6 @@ def _compute_features(
     computed = features.compute(network, state, images, "cuda" if torch.cuda.is_available() else "cpu")
     RunFolder(runs).write_shared(name, {"features": computed})
     return computed
-
-
-def backbone_name(network: str, identity: str) -> str:
-    """Returns the name under which a given backbone lies in the run folder, once for all runs."""
-    return f"backbones/{network}-{identity.replace(':', '-')}"
 
 
 def _able(prepared: Prepared, configurations: Iterable[Configuration]) -> list[Configuration]:

@@ -1,11 +1,15 @@
 """The records of a study -> its groups and verdicts, and their tables on a console."""
 
+from pathlib import Path
+
 from rich.console import Console
 
 from study.claims import Verdict, judge
 from study.declaration import Study
+from study.figures import log_figures, save_figures
 from study.groups import Group, group
-from study.tables import arms_table, claims_table, pairs_table
+from study.tables import affine_table, arms_table, claims_table, pairs_table
+from study.tracking import TrackingError, open_tracker
 from trainables.records import RunFolder
 
 
@@ -23,9 +27,27 @@ def print_study(study: Study, folder: RunFolder, screen: Console) -> bool:
     """Prints the tables of every group of a study; returns whether there was a finished run."""
     groups = groups_of(study, folder)
     for found in groups:
-        for table in (arms_table(found), pairs_table(found), claims_table(verdicts_of(found))):
+        tables = (arms_table(found), pairs_table(found), affine_table(found), claims_table(verdicts_of(found)))
+        for table in tables:
             if table is not None:
                 screen.print(table)
     if not groups:
         screen.print(f"{study.name}: no finished run in {folder.url}; python -m study.grid {study.name} makes them")
     return bool(groups)
+
+
+def publish_figures(study: Study, folder: RunFolder, tracking_uri: str | None, screen: Console) -> list[Path]:
+    """Saves the figures of every group, logs them where MLflow is to be had, and says where they lie."""
+    saved = []
+    for found in groups_of(study, folder):
+        files = save_figures(found, folder)
+        saved += files
+        try:
+            if tracking_uri is not None:
+                log_figures(found, files, open_tracker(tracking_uri, folder.url))
+        except TrackingError as error:
+            screen.print(f"{error}; the figures are not in MLflow", highlight=False, soft_wrap=True)
+            tracking_uri = None
+    for place in dict.fromkeys(path.parent for path in saved):
+        screen.print(f"figures: {place}", highlight=False, soft_wrap=True)
+    return saved

@@ -65,6 +65,22 @@ def pairs_table(group: Group) -> Table | None:
     return table if table.row_count else None
 
 
+def affine_table(group: Group) -> Table | None:
+    """Returns scale a and shift b per class of every final norm, y = a s + b: what removing it takes away."""
+    table = Table(title="final norm in evaluation, y = a s + b per class, mean over seeds", title_justify="left")
+    for name in ("arm", "class", "a", "b"):
+        table.add_column(name, justify="left" if name in ("arm", "class") else "right", no_wrap=True)
+    for arm in group.study.arms:
+        for name in arm.configuration.data.classes:
+            scale, shift = (
+                interval(list(group.values(arm.name, f"final-norm/{what}/{name}").values()))
+                for what in ("scale", "shift")
+            )
+            if scale.n:
+                table.add_row(arm.name, name, show(scale), show(shift))
+    return table if table.row_count else None
+
+
 def claims_table(verdicts: Iterable[Verdict]) -> Table:
     """Returns one row per claim."""
     table = Table(title="claims", title_justify="left")

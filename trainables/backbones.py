@@ -77,6 +77,11 @@ def check(name: str, cut: str) -> None:
     _maps(name, cut)
 
 
+def shared_name(name: str, weights: str) -> str:
+    """Returns the name under which given weights lie in a run folder, once for all its runs."""
+    return f"backbones/{name}-{weights.replace(':', '-')}"
+
+
 def read_weights(path: Path) -> tuple[str, dict[str, npt.NDArray[np.float32]]]:
     """Returns ("sha256:...", state dict) of a .safetensors file or a .pt/.pth state dict (no pickled code is run).
 

@@ -31,6 +31,14 @@ def load(source: str, data_root: Path, image_size: int | None = None) -> Images:
     return images if image_size is None else replace(images, pixels=_resize(images.pixels, image_size))
 
 
+def is_there(source: str, data_root: Path) -> bool:
+    """Whether a data set can be read without a download; looks for its folder or files, not into them."""
+    name, _, plant = source.partition(":")
+    if name == "plantvillage":
+        return plantvillage.is_there(data_root, plant)
+    return name == "digits" or _mnist_is_there(data_root / "MNIST" / "raw")
+
+
 def _resize(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     from torchvision.transforms.v2.functional import resize
 

@@ -12,11 +12,14 @@ m v         running mean and variance   (classes,)
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from trainables.weighted_batchnorm import WeightedBatchNorm
+
+ModuleType = TypeVar("ModuleType", bound=nn.Module)
 
 
 def make(kind: str, num_classes: int) -> nn.Module:
@@ -43,13 +46,20 @@ def fold(dense: nn.Linear, norm: nn.Module) -> nn.Linear:
     return folded
 
 
-def as_batch_norm(norm: nn.Module) -> nn.Module:
-    """Returns torch's batch norm with the evaluation form of Y19's layer; other modules as they are."""
-    if not isinstance(norm, WeightedBatchNorm):
-        return norm
+def with_batch_norms(network: ModuleType) -> ModuleType:
+    """Puts torch's batch norm, of the same evaluation form, in the place of every layer of Y19; returns the network."""
+    for name, module in list(network.named_modules()):
+        if isinstance(module, WeightedBatchNorm):
+            network.set_submodule(name, as_batch_norm(module))
+    return network
+
+
+def as_batch_norm(norm: WeightedBatchNorm) -> nn.BatchNorm1d:
+    """Returns torch's batch norm with the evaluation form of Y19's layer."""
     same = nn.BatchNorm1d(len(norm.weight), eps=norm.eps)
     same.load_state_dict(norm.state_dict(), strict=False)  # all but torch's count of batches
-    return same.eval()
+    same.eval()
+    return same
 
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {

@@ -74,6 +74,11 @@ def load(data_root: Path, plant: str, image_size: int | None) -> Images:
     )  # fmt: skip
 
 
+def is_there(data_root: Path, plant: str) -> bool:
+    """Whether there is a folder of that plant."""
+    return any(_plant(path.name) == plant.lower() for path in _folders(data_root / "plantvillage" / "color"))
+
+
 def _folders(root: Path) -> list[Path]:
     return [path for path in root.iterdir() if path.is_dir() and "___" in path.name] if root.is_dir() else []
 

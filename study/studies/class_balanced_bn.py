@@ -31,5 +31,6 @@ def class_balanced_bn() -> Study:
         title="class-balanced weights with standard and weighted batch norm, MNIST",
         arms=tuple(arms),
         pairs=tuple(pairs),
+        seconds_per_run=9,
         claims=tuple(claims),
     )

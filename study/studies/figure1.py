@@ -22,6 +22,7 @@ def figure1() -> Study:
         title="softmax outputs of every test image, Apple",
         arms=tuple(arms),
         pairs=(pair,),
+        seconds_per_run=1.5,
         claims=(Claim("C1", "it is less confident", "gain", control, treated, "test/confidence/all"),),
         seeds=1,
     )

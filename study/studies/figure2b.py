@@ -31,6 +31,7 @@ def figure2b() -> Study:
         title="the batch size, with epochs and with steps held, Apple",
         arms=tuple(arms),
         pairs=tuple(sorted(pairs, key=lambda pair: pair.name != "batch 64")),
+        seconds_per_run=2,
         claims=(
             Claim("H3", "batch size 64 is best with the final BN", "best", best,
                   tuple(f"batch {size}, {FINAL}" for size in SIZES if size != 64)),

@@ -35,5 +35,6 @@ def learning_rate() -> Study:
         title="none, weighted loss and final BN over six learning rates",
         arms=tuple(arms),
         pairs=tuple(sorted(pairs, key=lambda pair: pair.name != "digits, 10 per 1000, rate 0.001")),
+        seconds_per_run=1,
         claims=tuple(claims),
     )

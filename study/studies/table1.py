@@ -41,5 +41,6 @@ def table1() -> Study:
         title="none, weighted loss, final BN on three plants, frozen backbone",
         arms=tuple(arms),
         pairs=tuple(pairs),
+        seconds_per_run=5,
         claims=tuple(claims),
     )

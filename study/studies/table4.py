@@ -56,5 +56,6 @@ def table4() -> Study:
         title="final BN kept and removed at inference, frozen backbone",
         arms=tuple(arms),
         pairs=tuple(pairs),
+        seconds_per_run=1.5,
         claims=tuple(claims),
     )

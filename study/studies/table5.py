@@ -36,6 +36,7 @@ def table5() -> Study:
         title="pairs of MNIST digits, CNN, final BN or none",
         arms=tuple(arms),
         pairs=tuple(pairs),
+        seconds_per_run=14,
         claims=(
             Claim("H0", "the final BN lifts the minority F1", "gain", (primary.treated,), (primary.control,)),
             Claim("H4", "so it does over all pairs and ratios", "gain",

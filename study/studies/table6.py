@@ -39,6 +39,7 @@ def table6() -> Study:
         title="several majorities and minorities of MNIST, ResNet-34 from scratch",
         arms=tuple(arms),
         pairs=tuple(pairs),
+        seconds_per_run=80,
         claims=(
             Claim("H5", "the gain is there with one majority", "gain",
                   tuple(cell + FINAL for cell in single), tuple(cell + NONE for cell in single)),

@@ -49,6 +49,7 @@ def table7() -> Study:
         title="MNIST 3 against 8, 1000/10, dense network: outputs, losses and norms",
         arms=tuple(arms),
         pairs=tuple(pairs),
+        seconds_per_run=2.2,
         claims=(
             Claim("H0", "the final BN lifts the minority F1", "gain", (primary.treated,), (primary.control,)),
             Claim("H4", "so it does with a simple dense network", "gain", (primary.treated,), (primary.control,)),

@@ -64,5 +64,6 @@ def weighted_bn() -> Study:
         title="batch norm statistics with the weights of the loss, MNIST",
         arms=tuple(arms),
         pairs=tuple(pairs),
+        seconds_per_run=9,
         claims=tuple(claims),
     )

@@ -47,7 +47,7 @@ def test_smoke_is_the_same_study_smaller_under_its_own_name(study: Study) -> Non
     smoke = study.smoke()
     assert smoke.name == f"{study.name}-smoke"
     assert [arm.name for arm in smoke.arms] == [arm.name for arm in study.arms]
-    assert {arm.configuration.schedule.epochs for arm in smoke.arms} == {2}
+    assert {arm.configuration.schedule.epochs for arm in smoke.arms} <= {1, 2}
 
 
 def test_an_option_that_every_arm_can_take_keeps_them_apart(study: Study) -> None:

@@ -22,6 +22,8 @@ NETWORKS: dict[str, dict[str, object]] = {
     "dense": {},
     "dense with a first norm": {"network.first_norm": "batch"},
     "cnn": {"network.name": "cnn"},
+    "weighted batch norm": {"network.first_norm": "weighted", "network.final_norm": "weighted",
+                            "loss.class_weights": "inverse"},
     "sigmoid": {"network.output": "sigmoid", "loss.name": "bce"},
     "three classes": {"data.minority": "3,5", "data.majority": "8", "data.train_majority": 20,
                       "data.train_minority": 20, "data.validation_majority": 0, "data.validation_minority": 0,

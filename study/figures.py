@@ -1,0 +1,44 @@
+"""The figures of a study's groups -> PNG files in the run folder, and beside their runs in MLflow."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from study import places
+from study.groups import Group
+from study.plots import COMMON, DPI, PLOTS
+from study.tracking import Tracker
+from trainables.records import PREDICTIONS, RunFolder
+
+
+def save_figures(group: Group, folder: RunFolder) -> list[Path]:
+    """Draws what the group has records for and returns the files, `<runs>/figures/<study>/<group>/<name>.png`."""
+    place = Path("figures") if places.is_remote(folder.url) else Path(folder.url, "figures")
+    place = place / group.study.name / (re.sub(r"[^A-Za-z0-9.=-]+", "-", group.label)[:120])
+
+    def predictions(arm: str) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]] | None:
+        records = group.records.get(arm)
+        if not records:
+            return None
+        tensors = folder.tensors(records[min(records)], PREDICTIONS)
+        return {name.removeprefix("test/"): value for name, value in tensors.items() if name.startswith("test/")}
+
+    files = []
+    for name, draw in (COMMON | PLOTS.get(group.study.name.removesuffix("-smoke"), {})).items():
+        figure = draw(group, predictions)
+        if figure is not None:
+            FigureCanvasAgg(figure)
+            place.mkdir(parents=True, exist_ok=True)
+            figure.savefig(place / f"{name}.png", dpi=DPI)
+            files.append(place / f"{name}.png")
+    return files
+
+
+def log_figures(group: Group, files: list[Path], tracker: Tracker) -> None:
+    """Puts the files beside the configuration that the study is about: its first treated arm with records."""
+    treated = [pair.treated for pair in group.study.pairs if pair.treated in group.records]
+    if treated and files:
+        first = next(iter(group.records[treated[0]].values()))
+        tracker.log_files(group.study, first.key, None, files, "figures")
