@@ -20,7 +20,8 @@ DPI = 130
 def f1_per_arm(group: Group, predictions: Predictions) -> Figure | None:
     """Mean minority F1 per arm with 95 % intervals over seeds; the paper's number as a cross."""
     arms = [arm for arm in group.study.arms if arm.name in group.records]
-    figure = Figure(figsize=(8, 1.2 + 0.26 * len(arms)), layout="constrained")
+    longest = max(len(arm.name) for arm in arms)
+    figure = Figure(figsize=(5 + 0.085 * longest, 1.2 + 0.26 * len(arms)), layout="constrained")
     axes = figure.add_subplot()
     for row, arm in enumerate(arms):
         found = interval(list(group.values(arm.name, MINORITY_F1).values()))
@@ -28,14 +29,15 @@ def f1_per_arm(group: Group, predictions: Predictions) -> Figure | None:
         axes.errorbar(found.mean, row, xerr=half, fmt="o", color=_colour(arm), capsize=3, markersize=5)
         if MINORITY_F1 in arm.published:
             axes.plot(arm.published[MINORITY_F1], row, "x", color="black")
-    axes.plot([], [], "x", color="black", label="paper")
+    if any(MINORITY_F1 in arm.published for arm in arms):
+        axes.plot([], [], "x", color="black", label="paper")
     axes.plot([], [], "o", color=NONE_COLOUR, label="without final BN")
     axes.plot([], [], "o", color=FINAL_COLOUR, label="with final BN")
     axes.set(yticks=range(len(arms)), yticklabels=[arm.name for arm in arms], xlim=(-0.03, 1.03))
-    axes.set_xlabel("test F1 of the minority, mean and 95 % interval over seeds")
-    axes.invert_yaxis()
+    axes.set_xlabel("test F1 of the minority (95 % interval over seeds)")
+    axes.set_ylim(len(arms) - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.3)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    figure.legend(loc="outside upper right", ncols=3, frameon=False)
     return figure
 
 
