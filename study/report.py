@@ -18,6 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     """Reports what the arguments ask for and returns the exit code."""
     args = _parser().parse_args(arguments)
 
+    from study.markdown import as_markdown
     from study.summary import groups_of, print_study, verdicts_of
     from study.tables import as_data, console
     from trainables.records import RunFolder
@@ -29,6 +30,10 @@ def main(arguments: Sequence[str]) -> int:
         data = [as_data(found, verdicts_of(found)) for study in studies for found in groups_of(study, folder)]
         print(json.dumps(data, indent=1, allow_nan=False))
         return code if data else command.INCOMPLETE
+    if args.format == "markdown":
+        sections = [as_markdown(found, verdicts_of(found)) for study in studies for found in groups_of(study, folder)]
+        print("\n".join(sections))
+        return code if sections else command.INCOMPLETE
     found = [print_study(study, folder, console()) for study in studies]
     return code if all(found) else command.INCOMPLETE
 
@@ -55,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("studies", nargs="*", metavar="STUDY", help="default: every study with records")
     add("--sync", action="store_true", help="bring MLflow in line with the records first")
-    add("--format", choices=("table", "json"), default="table")
+    add("--format", choices=("table", "json", "markdown"), default="table")
     command.add_places(parser)
     return parser
 

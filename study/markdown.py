@@ -1,0 +1,65 @@
+"""Groups and verdicts -> Markdown that says how it was made: for results that are kept and pages that quote them."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from rich.table import Table
+
+from study.claims import Verdict
+from study.declaration import SMOKE
+from study.groups import AS_DECLARED, Group
+from study.tables import affine_table, arms_table, claims_table, pairs_table
+from trainables.records import Record
+
+
+def as_markdown(group: Group, verdicts: Sequence[Verdict]) -> str:
+    """Returns a section with the command, what made the records and when, and the tables of the group."""
+    study = group.study
+    parts = [f"## {study.name}: {study.title}", f"{study.source}. {_how(group)}"]
+    for table in (arms_table(group), pairs_table(group), affine_table(group), claims_table(verdicts)):
+        if table is not None:
+            parts.append(_table(table))
+    return "\n\n".join(parts) + "\n"
+
+
+def command_of(group: Group) -> str:
+    """Returns the command line that makes a group's records."""
+    words = ["python -m study.grid", group.study.name.removesuffix(SMOKE)]
+    for change in group.label.split(", ") if group.label != AS_DECLARED else ():
+        field, _, value = change.partition("=")
+        if field == "network.weights" and value.startswith("sha256:"):
+            words.append("--weights PATH")
+        else:
+            words.append(f"--set {field}={value}")
+    return " ".join(words + (["--smoke"] if group.study.name.endswith(SMOKE) else []))
+
+
+def _how(group: Group) -> str:
+    records = list(chain.from_iterable(its.values() for its in group.records.values()))
+    label = "" if group.label == AS_DECLARED else f" ({group.label})"
+    days, devices = _span(r.finished_at[:10] for r in records), _span(r.device for r in records)
+    hours = sum(r.seconds for r in records) / 3600
+    return (
+        f"Made by `{command_of(group)}`{label}: {len(records)} runs, finished {days}, on {devices}, "
+        f"with {_versions(records)}; {hours:.2f} hours of training in all."
+    )
+
+
+def _span(values: Iterable[str]) -> str:
+    found = sorted(set(values))
+    return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+def _versions(records: Iterable[Record]) -> str:
+    names = ("python", "torch", "torchvision", "ray")
+    return ", ".join(f"{name} {_span(r.versions[name] for r in records if name in r.versions)}" for name in names)
+
+
+def _table(table: Table) -> str:
+    """A rich table's cells as a Markdown table under its title."""
+    columns = [[str(cell) for cell in column.cells] for column in table.columns]
+    header = [str(column.header) for column in table.columns]
+    rules = ["---:" if column.justify == "right" else "---" for column in table.columns]
+    rows = [header, rules, *map(list, zip(*columns, strict=True))]
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return f"**{table.title}**\n\n" + "\n".join(lines)
