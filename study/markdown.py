@@ -51,8 +51,12 @@ def _span(values: Iterable[str]) -> str:
 
 
 def _versions(records: Iterable[Record]) -> str:
-    names = ("python", "torch", "torchvision", "ray")
-    return ", ".join(f"{name} {_span(r.versions[name] for r in records if name in r.versions)}" for name in names)
+    found: dict[str, set[str]] = {}
+    for record in records:
+        for name, version in record.versions.items():
+            found.setdefault(name, set()).add(version)
+    shown = [name for name in ("python", "torch", "torchvision", "ray") if name in found]
+    return ", ".join(f"{name} {_span(found[name])}" for name in shown)
 
 
 def _table(table: Table) -> str:

@@ -75,3 +75,60 @@ def test_variants_do_not_mix() -> None:
 def test_failed_runs_and_undeclared_arms_are_left_out() -> None:
     failed = _record(NONE, 0, f1=1.0).model_copy(update={"status": "failed"})
     assert group(STUDY, [failed, _record(Arm("gone", Configuration()), 0, f1=1.0)]) == []
+
+
+def _record_with(arm: Arm, seed: int, **history: list[float]) -> Record:
+    names = {"f1": MINORITY_F1, "removed": REMOVED_MINORITY_F1}
+    record = _record(arm, seed)
+    return record.model_copy(update={"history": {names[name]: values for name, values in history.items()}})
+
+
+@pytest.mark.parametrize(
+    ("final", "verdict"),
+    [
+        ([0.50, 0.51, 0.49], REPRODUCED),  # within 0.05 of none = 0.5 as a whole
+        ([0.60, 0.61, 0.59], NOT_REPRODUCED),  # wholly 0.05 or more above
+        ([0.40, 0.41, 0.39], NOT_REPRODUCED),  # or below: a harm is an effect too
+        ([0.50, 0.60, 0.40], UNDECIDED),
+        ([0.5], UNDECIDED),
+    ],
+)
+def test_no_effect(final: list[float], verdict: str) -> None:
+    claim = Claim("H6", "", "no effect", ("final",), ("none",))
+    assert judge(claim, _group([0.5] * len(final), final, final)).verdict == verdict
+
+
+def test_spread_compares_distances_from_the_median() -> None:
+    claim = Claim("H4", "", "spread", ("final",), ("none",))
+    # none: median 0.5, distances 0.4 0 0.4 0.2 0.2; final: median 0.9, distances all below 0.02
+    found = judge(claim, _group([0.1, 0.5, 0.9, 0.3, 0.7], [0.9, 0.9, 0.91, 0.89, 0.9], [0] * 5))
+    assert found.difference.mean == pytest.approx((0.4 + 0 + 0.4 + 0.2 + 0.2) / 5 - 0.02 / 5)
+    assert found.verdict == REPRODUCED
+
+
+def test_sooner_counts_epochs_to_a_good_f1() -> None:
+    claim = Claim("C2", "", "sooner", ("final",), ("none",))
+    slow = [_record_with(NONE, seed, f1=[0.0, 0.5, 0.85]) for seed in (0, 1)]  # epoch 3
+    never = [_record_with(NONE, 2, f1=[0.0, 0.0, 0.0])]  # one more than there are: 4
+    quick = [_record_with(FINAL, seed, f1=[0.8, 0.2, 0.2], removed=[0, 0, 0]) for seed in (0, 1, 2)]  # epoch 1
+    (found,) = group(STUDY, slow + never + quick)
+    assert judge(claim, found).difference.mean == pytest.approx((2 + 2 + 3) / 3)
+
+
+def test_several_cells_are_averaged_seed_by_seed() -> None:
+    claim = Claim("H2", "", "gain", ("final", "other"), ("none", "none"))
+    found = judge(claim, _group([0.1, 0.2], [0.5, 0.5], [0, 0], other=[0.3, 0.9]))
+    # seed 0: (0.5 + 0.3) / 2 - 0.1 = 0.3; seed 1: (0.5 + 0.9) / 2 - 0.2 = 0.5
+    assert found.difference.mean == pytest.approx(0.4)
+
+
+def test_a_claim_without_its_arms_is_undecided() -> None:
+    claim = Claim("H0", "", "gain", ("absent",), ("none",))
+    found = judge(claim, _group([0.1], [0.5], [0]))
+    assert (found.verdict, found.difference.n) == (UNDECIDED, 0)
+
+
+@pytest.mark.parametrize("name", ["gain", "best"])
+def test_another_metric_can_be_claimed(name: str) -> None:
+    claim = Claim("C1", "", "gain" if name == "gain" else "best", ("final",), ("none",), REMOVED_MINORITY_F1)
+    assert judge(claim, _group([0.1, 0.1], [0.5, 0.5], [0.7, 0.7])).difference.n in (0, 2)
