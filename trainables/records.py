@@ -94,7 +94,7 @@ class RunFolder:
         parts = ((WEIGHTS, weights, None), (PREDICTIONS, predictions, {NAMES: json.dumps(names)}))
         for name, tensors, metadata in parts:
             if tensors is not None:
-                content = safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()}, metadata)
+                content = safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in tensors.items()}, metadata)
                 files[name] = hashlib.sha256(content).hexdigest()
                 self._put(f"{folder}/{name}", content)
         record = record.model_copy(update={"files": files})
@@ -141,7 +141,7 @@ class RunFolder:
         """Stores arrays that many runs share, such as a backbone, as `<runs>/<name>.safetensors`; once."""
         path = f"{self._root}/{name}.safetensors"
         if not self._files.exists(path):
-            self._put(path, safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()}))
+            self._put(path, safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in tensors.items()}))
 
     def read_shared(self, name: str) -> dict[str, np.ndarray[Any, Any]] | None:
         """Returns the arrays of `write_shared`, None where they are not there or cut short."""
