@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -9,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from study import places
 from study.groups import Group
 from study.plots import COMMON, DPI, PLOTS
+from study.tables import Predictions
 from study.tracking import Tracker
 from trainables.records import PREDICTIONS, RunFolder
 
@@ -18,13 +20,7 @@ def save_figures(group: Group, folder: RunFolder) -> list[Path]:
     place = Path("figures") if places.is_remote(folder.url) else Path(folder.url, "figures")
     place = place / group.study.name / (re.sub(r"[^A-Za-z0-9.=-]+", "-", group.label)[:120])
 
-    def predictions(arm: str) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]] | None:
-        records = group.records.get(arm)
-        if not records:
-            return None
-        tensors = folder.tensors(records[min(records)], PREDICTIONS)
-        return {name.removeprefix("test/"): value for name, value in tensors.items() if name.startswith("test/")}
-
+    predictions = predictions_of(group, folder)
     files = []
     for name, draw in (COMMON | PLOTS.get(group.study.name.removesuffix("-smoke"), {})).items():
         figure = draw(group, predictions)
@@ -34,6 +30,19 @@ def save_figures(group: Group, folder: RunFolder) -> list[Path]:
             figure.savefig(place / f"{name}.png", dpi=DPI)
             files.append(place / f"{name}.png")
     return files
+
+
+def predictions_of(group: Group, folder: RunFolder) -> Predictions:
+    """Returns the function that reads an arm's test scores, labels and positions of its first seed."""
+
+    def read(arm: str) -> dict[str, np.ndarray[Any, Any]] | None:
+        records = group.records.get(arm)
+        if not records:
+            return None
+        tensors = folder.tensors(records[min(records)], PREDICTIONS)
+        return {name.removeprefix("test/"): value for name, value in tensors.items() if name.startswith("test/")}
+
+    return read
 
 
 def log_figures(group: Group, files: list[Path], tracker: Tracker) -> None:

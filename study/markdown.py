@@ -5,20 +5,16 @@ from itertools import chain
 
 from rich.table import Table
 
-from study.claims import Verdict
 from study.declaration import SMOKE
 from study.groups import AS_DECLARED, Group
-from study.tables import affine_table, arms_table, claims_table, pairs_table
 from trainables.records import Record
 
 
-def as_markdown(group: Group, verdicts: Sequence[Verdict]) -> str:
-    """Returns a section with the command, what made the records and when, and the tables of the group."""
+def as_markdown(group: Group, tables: Sequence[Table]) -> str:
+    """Returns a section with the command, what made the records and when, and the tables of a group."""
     study = group.study
     parts = [f"## {study.name}: {study.title}", f"{study.source}. {_how(group)}"]
-    for table in (arms_table(group), pairs_table(group), affine_table(group), claims_table(verdicts)):
-        if table is not None:
-            parts.append(_table(table))
+    parts += map(_table, tables)
     return "\n\n".join(parts) + "\n"
 
 

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from study.declaration import MINORITY_F1, Arm
 from study.groups import Group
 from study.statistics import interval, paired_difference
+from study.tables import Predictions
 from trainables.losses import probabilities
 
 # Okabe and Ito's colours: told apart by everyone, also in grey
 NONE_COLOUR, FINAL_COLOUR, THIRD_COLOUR = "#0072B2", "#D55E00", "#009E73"
-Predictions = Callable[[str], dict[str, np.ndarray[Any, Any]] | None]  # arm -> test tensors of its first seed
 DPI = 130
 
 

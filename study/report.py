@@ -19,7 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     args = _parser().parse_args(arguments)
 
     from study.markdown import as_markdown
-    from study.summary import groups_of, print_study, verdicts_of
+    from study.summary import groups_of, print_study, tables_of, verdicts_of
     from study.tables import as_data, console
     from trainables.records import RunFolder
 
@@ -31,7 +31,9 @@ def main(arguments: Sequence[str]) -> int:
         print(json.dumps(data, indent=1, allow_nan=False))
         return code if data else command.INCOMPLETE
     if args.format == "markdown":
-        sections = [as_markdown(found, verdicts_of(found)) for study in studies for found in groups_of(study, folder)]
+        sections = [
+            as_markdown(found, tables_of(found, folder)) for study in studies for found in groups_of(study, folder)
+        ]
         print("\n".join(sections))
         return code if sections else command.INCOMPLETE
     found = [print_study(study, folder, console()) for study in studies]

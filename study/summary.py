@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 
 from study.claims import Verdict, judge
 from study.declaration import Study
-from study.figures import log_figures, save_figures
+from study.figures import log_figures, predictions_of, save_figures
 from study.groups import Group, group
-from study.tables import affine_table, arms_table, claims_table, pairs_table
+from study.tables import affine_table, arms_table, claims_table, pairs_table, published_table, samples_table
 from study.tracking import TrackingError, open_tracker
 from trainables.records import RunFolder
 
@@ -23,14 +24,26 @@ def verdicts_of(found: Group) -> list[Verdict]:
     return [judge(claim, found) for claim in found.study.claims]
 
 
+def tables_of(found: Group, folder: RunFolder) -> list[Table]:
+    """Returns all tables of a group that have rows."""
+    samples = samples_table(found, predictions_of(found, folder)) if found.study.samples else None
+    tables = (
+        arms_table(found),
+        published_table(found),
+        pairs_table(found),
+        samples,
+        affine_table(found),
+        claims_table(verdicts_of(found)),
+    )
+    return [table for table in tables if table is not None]
+
+
 def print_study(study: Study, folder: RunFolder, screen: Console) -> bool:
     """Prints the tables of every group of a study; returns whether there was a finished run."""
     groups = groups_of(study, folder)
     for found in groups:
-        tables = (arms_table(found), pairs_table(found), affine_table(found), claims_table(verdicts_of(found)))
-        for table in tables:
-            if table is not None:
-                screen.print(table)
+        for table in tables_of(found, folder):
+            screen.print(table)
     if not groups:
         screen.print(f"{study.name}: no finished run in {folder.url}; python -m study.grid {study.name} makes them")
     return bool(groups)

@@ -1,11 +1,14 @@
 """Groups and verdicts -> tables. Pure: values in, rich tables or plain data out."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
+from scipy.special import softmax
 
 from study.claims import Verdict
 from study.declaration import MAJORITY_F1, MINORITY_F1, REMOVED_MINORITY_F1
@@ -13,6 +16,7 @@ from study.groups import Group
 from study.statistics import Interval, interval, paired_difference
 
 AVERAGE_PRECISION = "test/average_precision/minority"
+Predictions = Callable[[str], dict[str, np.ndarray[Any, Any]] | None]  # arm -> test tensors of its first seed
 WIDE = 240  # columns of a table that goes to a file or a pipe: never cut
 
 
@@ -49,6 +53,19 @@ def arms_table(group: Group) -> Table:
     return table
 
 
+def published_table(group: Group) -> Table | None:
+    """Returns one row per printed number that the arms' table has no column for: the paper's beside ours."""
+    table = Table(title="more of the paper's numbers beside ours", title_justify="left")
+    for name in ("arm", "metric", "ours", "paper"):
+        table.add_column(name, justify="left" if name in ("arm", "metric") else "right", no_wrap=True)
+    for arm in group.study.arms:
+        for metric, printed in arm.published.items():
+            ours = interval(list(group.values(arm.name, metric).values()))
+            if ours.n and metric not in (MINORITY_F1, MAJORITY_F1):
+                table.add_row(arm.name, metric, show(ours), _number(printed))
+    return table if table.row_count else None
+
+
 def pairs_table(group: Group) -> Table | None:
     """Returns one row per pair, the paired gain of the treated arm; None where no pair has records."""
     table = Table(title="paired gain of the final BN, same seeds", title_justify="left")
@@ -79,6 +96,31 @@ def affine_table(group: Group) -> Table | None:
             if scale.n:
                 table.add_row(arm.name, name, show(scale), show(shift))
     return table if table.row_count else None
+
+
+def samples_table(group: Group, predictions: Predictions) -> Table | None:
+    """Returns minority images side by side, P(minority) without and with the final norm, the paper's beside ours.
+
+    Ours are the first images of the test set that the control decides wrongly, as all of the paper's are.
+    """
+    pair = group.study.pairs[0]
+    control, treated = predictions(pair.control), predictions(pair.treated)
+    if not group.study.samples or control is None or treated is None:
+        return None
+    data = group.study.arm(pair.control).configuration.data
+    minority = [index for index, role in enumerate(data.roles) if role == "minority"]
+    without, final = (softmax(found["scores"], axis=1)[:, minority].sum(axis=1) for found in (control, treated))
+    wrong = np.isin(control["labels"], minority) & (without < 0.5)
+    chosen = np.flatnonzero(wrong)[: len(group.study.samples)]
+    chosen = chosen[np.argsort(without[chosen])]
+    title = f"P(minority) of minority images, {pair.control} | {pair.treated} ({int(wrong.sum())} are wrong without)"
+    table = Table(title=title, title_justify="left")
+    for name in ("image", "ours without", "ours with", "paper without", "paper with"):
+        table.add_column(name, justify="right")
+    for image, printed in zip_longest(chosen, group.study.samples):
+        ours = ("", "", "") if image is None else (str(image), f"{without[image]:.4f}", f"{final[image]:.4f}")
+        table.add_row(*ours, *(f"{value:.4f}" for value in printed))
+    return table
 
 
 def claims_table(verdicts: Iterable[Verdict]) -> Table:

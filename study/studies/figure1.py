@@ -25,4 +25,5 @@ def figure1() -> Study:
         seconds_per_run=1.5,
         claims=(Claim("C1", "it is less confident", "gain", control, treated, "test/confidence/all"),),
         seeds=1,
+        samples=TABLE3,
     )

@@ -4,8 +4,8 @@ from study.declaration import MINORITY_F1, Study
 from study.groups import Group, group
 from study.markdown import as_markdown, command_of
 from study.studies import STUDIES
-from study.summary import verdicts_of
-from trainables.records import Record
+from study.summary import tables_of
+from trainables.records import Record, RunFolder
 
 
 def _groups(study: Study, changes: dict[str, object]) -> list[Group]:
@@ -34,7 +34,7 @@ def _groups(study: Study, changes: dict[str, object]) -> list[Group]:
 def test_a_section_says_how_it_was_made(changes: dict[str, object], command: str) -> None:
     (found,) = _groups(STUDIES["table7"](), changes)
     assert command_of(found) == command
-    text = as_markdown(found, verdicts_of(found))
+    text = as_markdown(found, tables_of(found, RunFolder("memory://none")))
     assert f"Made by `{command}`" in text
     assert "24 runs, finished 2026-11-21, on cpu, with" in text
     assert "torch 2.15.0" in text
