@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
     from export.verify import ExportMismatchError
     from study.studies import find
     from study.summary import groups_of
-    from trainables.errors import ConfigurationError
+    from trainables.errors import ConfigurationError, RecordError
     from trainables.records import RunFolder
 
     runs = places.runs_folder(args.runs)
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     for found, arms in selections:
         try:
             code = max(code, _export_group(found, arms, folder, output, args))
-        except ExportMismatchError as error:
+        except (ExportMismatchError, RecordError) as error:
             print(f"error: {error}", file=sys.stderr)
             code = command.INCOMPLETE
     print(f"files: {output}")
@@ -87,7 +88,8 @@ def _judge_h1(exported: "list[Exported]", required: bool) -> int:
 
     statistic = _h1(exported)
     if statistic is None:
-        return command.DONE
+        print("H1 not judged: it takes a final-BN arm and its control without one", file=sys.stderr)
+        return command.INCOMPLETE if required else command.DONE
     verdict, reason = decide(statistic)
     print(
         f"H1 (removed - none) - 0.5 (final - none), minority F1 through onnxruntime: {statistic.mean:+.3f} "
@@ -121,17 +123,27 @@ def _table(found: "Group", exported: "list[Exported]") -> "Table":
     )
     classes = exported[0].record.typed_configuration().data.classes
     compared = (f"max difference to PyTorch (allowed {ATOL:g})", "decisions changed")
-    for name in ("variant", "seeds", *compared, *(f"F1 {name}" for name in classes), "nodes", "p50 ms", "p95 ms"):
-        table.add_column(name, justify="left" if name == "variant" else "right")
-    for variant in VARIANTS:
-        its = [done.verifications[variant] for done in exported if variant in done.verifications]
+    for name in (
+        "arm",
+        "variant",
+        "seeds",
+        *compared,
+        *(f"F1 {name}" for name in classes),
+        "nodes",
+        "p50 ms",
+        "p95 ms",
+    ):
+        table.add_column(name, justify="left" if name in ("arm", "variant") else "right")
+    for arm, variant in product(dict.fromkeys(done.record.arm for done in exported), VARIANTS):
+        runs = [done for done in exported if done.record.arm == arm and variant in done.verifications]
+        its = [done.verifications[variant] for done in runs]
         if not its:
             continue
         difference = f"{max(v.difference for v in its):.1e}"
         changed = f"{sum(v.decisions_changed for v in its)} of {sum(v.num_images for v in its)}"
         f1 = [show(interval([v.metrics[f"f1/{name}"] for v in its])) for name in classes]
         latency = [f"{sum(times) / len(its):.3f}" for times in ([v.p50_ms for v in its], [v.p95_ms for v in its])]
-        table.add_row(variant, str(len(its)), difference, changed, *f1, str(its[0].nodes), *latency)
+        table.add_row(arm, variant, str(len(its)), difference, changed, *f1, str(its[0].nodes), *latency)
     return table
 
 

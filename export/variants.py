@@ -93,7 +93,9 @@ def _trained_network(record: Record, folder: RunFolder, images: Images) -> netwo
         name = backbones.shared_name(settings.name, settings.weights)
         state = folder.read_shared(name)
         if state is None:
-            raise RecordError(f"{folder.url}/{name}.safetensors: missing or damaged; run {record.study} again")
+            raise RecordError(
+                f"{folder.url}/{name}.safetensors is missing or damaged; any new run with these weights writes it again"
+            )
     network = networks.build(settings, images.shape, len(configuration.data.classes), state)
     weights = {name: torch.from_numpy(value) for name, value in folder.tensors(record, WEIGHTS).items()}
     network.load_state_dict(weights, strict=settings.trainable != "head")  # a frozen backbone is not in them

@@ -44,4 +44,6 @@ class BackgroundTracker:
             except TrackingError as error:
                 self.failed = True
                 log.debug("MLflow failed", exc_info=True)
-                self._warn(f"{error}; going on without it, `python -m study.report --sync` fills it later")
+                self._warn(
+                    f"{error}; going on without it, `python -m study.report --sync --runs {self._runs}` fills it later"
+                )

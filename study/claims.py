@@ -2,7 +2,8 @@
 
 A statistic that a claim says is above 0 is *reproduced* when its whole 95 % interval is above 0, *not reproduced* when
 the interval's upper end is not, else *undecided* (also with fewer than two seeds). A claim of no effect is reproduced
-when the whole interval lies within MARGIN of 0, not reproduced when none of it does, else undecided.
+when the whole interval lies within MARGIN of 0, not reproduced when none of it does, else undecided; one of no gain
+likewise, but on one side.
 """
 
 import math
@@ -35,8 +36,7 @@ class Verdict:
 def judge(claim: Claim, group: Group) -> Verdict:
     """Returns the verdict on a claim from the complete records of a group."""
     statistic, difference = TESTS[claim.test](claim, group)
-    decided = decide_no_effect(difference) if claim.test == "no effect" else decide(difference)
-    return Verdict(claim, statistic, difference, *decided)
+    return Verdict(claim, statistic, difference, *DECISIONS.get(claim.test, decide)(difference))
 
 
 def decide(difference: PairedDifference) -> tuple[str, str]:
@@ -59,6 +59,17 @@ def decide_no_effect(difference: PairedDifference) -> tuple[str, str]:
     if difference.low >= MARGIN or difference.high <= -MARGIN:
         return NOT_REPRODUCED, f"the whole interval is {MARGIN} or more from 0"
     return UNDECIDED, f"the interval crosses {MARGIN:+} or {-MARGIN:+}"
+
+
+def decide_no_gain(difference: PairedDifference) -> tuple[str, str]:
+    """Returns verdict and reason for a statistic that a claim says is not above 0, to MARGIN."""
+    if difference.n < 2 or math.isnan(difference.low):
+        return UNDECIDED, f"{difference.n} paired seeds; at least 2 are needed"
+    if difference.high < MARGIN:
+        return REPRODUCED, f"the whole interval is below {MARGIN}"
+    if difference.low >= MARGIN:
+        return NOT_REPRODUCED, f"the whole interval is {MARGIN} or more above 0"
+    return UNDECIDED, f"the interval crosses {MARGIN:+}"
 
 
 def removal_statistic(removed: Values, final: Values, none: Values) -> PairedDifference:
@@ -84,10 +95,11 @@ def _removal(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
 def _best(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     """The claimed arm against the best of its rivals by mean test F1: a comparison after the fact, said so."""
     (treated,) = claim.treated
-    rivals = [arm for arm in claim.control or tuple(group.records) if arm != treated]
+    rivals = claim.control or tuple(arm.name for arm in group.study.arms if arm.name != treated)
     means = {arm: sum(its.values()) / len(its) for arm in rivals if (its := group.values(arm, claim.metric))}
-    if not means:
-        return f"{claim.metric}: {treated} against the best other", paired_difference({}, {})
+    if len(means) < len(rivals):  # the best of those that happen to be there is not the best
+        there = f"{len(means)} of {len(rivals)} others are there"
+        return f"{claim.metric}: {treated} - the best other; {there}", paired_difference({}, {})
     rival = max(means, key=lambda arm: means[arm])
     difference = paired_difference(group.values(treated, claim.metric), group.values(rival, claim.metric))
     return f"{claim.metric}: {treated} - {rival} (the best other)", difference
@@ -137,8 +149,13 @@ def _name(arms: tuple[str, ...]) -> str:
 TESTS: dict[str, Callable[[Claim, Group], tuple[str, PairedDifference]]] = {
     "gain": _gain,
     "no effect": _gain,
+    "no gain": _gain,
     "removal": _removal,
     "best": _best,
     "spread": _spread,
     "sooner": _sooner,
+}
+DECISIONS: dict[str, Callable[[PairedDifference], tuple[str, str]]] = {
+    "no effect": decide_no_effect,
+    "no gain": decide_no_gain,
 }

@@ -42,7 +42,7 @@ class Claim:
 
     id: str
     sentence: str
-    test: Literal["gain", "no effect", "removal", "best", "spread", "sooner"]
+    test: Literal["gain", "no effect", "no gain", "removal", "best", "spread", "sooner"]
     treated: tuple[str, ...]
     control: tuple[str, ...] = ()
     metric: str = MINORITY_F1

@@ -46,24 +46,40 @@ def _run(studies: "list[Study]", args: argparse.Namespace, runs: str, weights: "
         declared = find([study.name])[0]
         print_study(declared, RunFolder(runs), screen)
         publish_figures(declared, RunFolder(runs), settings.tracking_uri if outcome.tracked else None, screen)
-    code = command.DONE
-    if args.export:
-        from export.__main__ import main as export
-
-        code = max(
-            export([study.name, "--runs", runs, *_given(args, "data_root", "tracking_uri")]) for study in studies
-        )
     for problem in outcome.problems:
         print(f"failed: {problem}", file=sys.stderr)
     print(f"{outcome.done_now} runs done, {outcome.already_done} were there, {len(outcome.problems)} failed or skipped")
-    if settings.tracking_uri and outcome.tracked:
-        print(f"browse: mlflow ui --backend-store-uri {settings.tracking_uri}")
-    print(f"next: python -m export {studies[0].name}   # verified ONNX files of these models")
+    code = _export(studies, args, runs) if args.export else command.DONE
+    _say_what_is_next(studies, args, settings.tracking_uri if outcome.tracked else None)
+    return command.INCOMPLETE if outcome.problems else code
+
+
+def _export(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
+    """Exports what was run; a study that cannot be is named, the others are."""
+    from export.__main__ import main as export
+    from trainables.errors import StudyError
+
+    code = command.DONE
+    for study in studies:
+        try:
+            code = max(code, export([study.name, "--runs", runs, *_given(args, "data_root", "tracking_uri")]))
+        except StudyError as error:
+            print(f"not exported: {error}", file=sys.stderr)
+            code = command.INCOMPLETE
+    return code
+
+
+def _say_what_is_next(studies: "list[Study]", args: argparse.Namespace, tracking_uri: str | None) -> None:
+    if tracking_uri:
+        local = tracking_uri.startswith(("sqlite:", "postgresql:", "mysql:"))
+        print(f"browse: {sys.executable} -m mlflow ui --backend-store-uri {tracking_uri}" if local else tracking_uri)
+    if not args.export:
+        places_given = " ".join(_given(args, "runs", "data_root", "tracking_uri"))
+        print(f"next, verified ONNX files of these models: {sys.executable} -m export {studies[0].name} {places_given}")
     if not args.studies:
         print(
             f"this was {DEFAULT}, the embedded default; `python -m study.grid {PAPER}` runs every study of the papers"
         )
-    return command.INCOMPLETE if outcome.problems else code
 
 
 def _list(studies: "list[Study]", data_root: "Path") -> int:

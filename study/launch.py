@@ -11,7 +11,7 @@ import ray
 from ray import tune
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from trainables.errors import RecordError
+from trainables.errors import ConfigurationError, RecordError
 from trainables.records import RunFolder
 from trainables.run import Trial
 from trainables.tune_adapter import INDEX, Store, StudyTrainable, Work
@@ -21,6 +21,7 @@ LOST_PROCESS_RETRIES = 2  # deterministic failures never get here: they end as f
 _RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # records and MLflow hold what its CSV, JSON and TensorBoard files would
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the command, not just Tune's loop
     "RAY_AIR_NEW_OUTPUT": "0",  # with verbose=0: Tune prints nothing, this project's progress does
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
@@ -56,6 +57,22 @@ def connect(num_cpus: int | None = None) -> None:
     else:
         ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
+
+
+def check_resources(resources: Resources) -> str:
+    """Returns "" where some node can take a trial, else a warning; on this machine alone, waiting would be for ever.
+
+    Raises:
+        ConfigurationError: Ray runs on this machine only, and it has less than is asked.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if any(n.get("CPU", 0) >= resources.cpus and n.get("GPU", 0) >= resources.gpus for n in nodes):
+        return ""
+    most = ", ".join(f"{max((n.get(kind, 0) for n in nodes), default=0):g} {kind}" for kind in ("CPU", "GPU"))
+    line = f"a trial asks {resources.cpus:g} CPU and {resources.gpus:g} GPU; the largest node has {most}"
+    if not os.environ.get("RAY_ADDRESS"):
+        raise ConfigurationError(line)
+    return f"{line}: waiting for a larger one to join"
 
 
 def probe_nodes(runs: str) -> None:
@@ -105,6 +122,7 @@ def run_trials(trials: Sequence[Trial], store: Store, runs: str, resources: Reso
                 storage_path=scratch,
                 callbacks=[_Relay(trials, observer)],
                 failure_config=tune.FailureConfig(max_failures=LOST_PROCESS_RETRIES),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # needs storage that nodes share
                 verbose=0,
             ),
         ).fit()

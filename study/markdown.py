@@ -19,7 +19,7 @@ def as_markdown(group: Group, tables: Sequence[Table]) -> str:
 
 
 def command_of(group: Group) -> str:
-    """Returns the command line that makes a group's records."""
+    """Returns the command line that makes a group's records, were all its arms run."""
     words = ["python -m study.grid", group.study.name.removesuffix(SMOKE)]
     for change in group.label.split(", ") if group.label != AS_DECLARED else ():
         field, _, value = change.partition("=")
@@ -33,10 +33,12 @@ def command_of(group: Group) -> str:
 def _how(group: Group) -> str:
     records = list(chain.from_iterable(its.values() for its in group.records.values()))
     label = "" if group.label == AS_DECLARED else f" ({group.label})"
+    seeds = [record.seed for record in records]
     days, devices = _span(r.finished_at[:10] for r in records), _span(r.device for r in records)
     hours = sum(r.seconds for r in records) / 3600
     return (
-        f"Made by `{command_of(group)}`{label}: {len(records)} runs, finished {days}, on {devices}, "
+        f"Made by `{command_of(group)}`{label}: {len(group.records)} of {len(group.study.arms)} arms, "
+        f"seeds {min(seeds)} to {max(seeds)}, {len(records)} runs, finished {days}, on {devices}, "
         f"with {_versions(records)}; {hours:.2f} hours of training in all."
     )
 

@@ -31,6 +31,8 @@ def apply(study: Study, options: argparse.Namespace, weights: str | None) -> Stu
     """
     for name, value in options.where:
         study = study.where(name, value)
+    if options.smoke:
+        study = study.smoke()  # first, so that what is asked for by name wins
     changes: dict[str, Any] = {
         path: getattr(options, name) for name, path in _FIELDS.items() if getattr(options, name) is not None
     }
@@ -43,7 +45,7 @@ def apply(study: Study, options: argparse.Namespace, weights: str | None) -> Stu
         study = study.map(lambda configuration: _at_ratio(configuration, options.ratio))
     if options.network or options.cut:
         _check_backbones(study)
-    return study.smoke() if options.smoke else study
+    return study
 
 
 def read_weights(given: str | None) -> tuple[str | None, dict[str, Path]]:

@@ -12,10 +12,11 @@ from trainables.run import Trial
 
 @dataclass(frozen=True)
 class Plan:
-    """The trials to run, and the complete records that make others unnecessary."""
+    """The trials to run, the complete records that make others unnecessary, and all complete ones of the studies."""
 
     trials: tuple[Trial, ...]
     done: tuple[Record, ...]
+    recorded: tuple[Record, ...]
 
     @property
     def num_left(self) -> int:
@@ -25,17 +26,21 @@ class Plan:
 
 def make_plan(studies: Sequence[Study], num_seeds: int | None, folder: RunFolder) -> Plan:
     """Returns what of seeds 0 ... num_seeds - 1 (default: each study's own number) has no complete record yet."""
-    trials, done = [], []
+    trials: list[Trial] = []
+    done: list[Record] = []
+    recorded: list[Record] = []
     for study in studies:
         wanted = range(num_seeds or study.seeds)
-        complete = {(r.key, r.seed): r for r in folder.records(study.name) if r.status == "complete"}
+        intact = folder.records(study.name, verify=True)
+        complete = {(record.key, record.seed): record for record in intact if record.status == "complete"}
+        recorded += complete.values()
         for arm in study.arms:
             key = arm.configuration.key
             done += [complete[key, seed] for seed in wanted if (key, seed) in complete]
             missing = tuple(seed for seed in wanted if (key, seed) not in complete)
             packs = [missing] if missing and _is_small(arm.configuration) else [(seed,) for seed in missing]
             trials += [Trial(study.name, arm.name, arm.configuration, pack) for pack in packs]
-    return Plan(tuple(trials), tuple(done))
+    return Plan(tuple(trials), tuple(done), tuple(recorded))
 
 
 def _is_small(configuration: Configuration) -> bool:

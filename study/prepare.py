@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import ray
 import torch
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from trainables import backbones, datasets, features, imbalance
 from trainables.configuration import Configuration, Data, Network
@@ -61,10 +62,13 @@ def prepare(
 
 
 def _prepare_data(prepared: Prepared, key: DataKey, asked: list[Configuration], data_root: Path) -> None:
-    reference, outcome = _load_data.options(num_returns=2).remote(*key, str(data_root), [c.data for c in asked])
+    reference, outcome = _load_data.options(num_returns=2, scheduling_strategy=_here()).remote(
+        *key, str(data_root), [c.data for c in asked]
+    )
     fingerprint, problems, left_out = ray.get(outcome)
     prepared.store.images[key] = reference
-    prepared.fingerprints[key] = fingerprint
+    if fingerprint:
+        prepared.fingerprints[key] = fingerprint
     if left_out:
         prepared.left_out[key[0]] = left_out
     prepared.problems |= {c: problems[c.data] for c in asked if c.data in problems}
@@ -79,7 +83,9 @@ def _prepare_weights(
         prepared.problems |= dict.fromkeys(asked, f"weights {identity} are not at hand; name their file with --weights")
         return
     networks = list(dict.fromkeys(c.network for c in asked))
-    reference, problems = _load_weights.options(num_returns=2).remote(name, str(path or ""), runs, identity, networks)
+    reference, problems = _load_weights.options(num_returns=2, scheduling_strategy=_here()).remote(
+        name, str(path or ""), runs, identity, networks
+    )
     found = ray.get(problems)
     prepared.store.backbones[key] = reference
     prepared.problems |= {c: found[c.network] for c in asked if c.network in found}
@@ -106,7 +112,7 @@ def _prepare_features(
     ray.wait([prepared.store.features[place]])
 
 
-@ray.remote(num_cpus=1)
+@ray.remote(num_cpus=0)
 def _load_data(
     source: str, image_size: int | None, data_root: str, asked: list[Data]
 ) -> tuple[Images | None, tuple[str, dict[Data, str], tuple[str, ...]]]:
@@ -123,7 +129,7 @@ def _load_data(
     return images, (images.fingerprint, problems, images.left_out)
 
 
-@ray.remote(num_cpus=1)
+@ray.remote(num_cpus=0)
 def _load_weights(
     name: str, path: str, runs: str, identity: str, networks: list[Network]
 ) -> tuple[Any, dict[Network, str]]:
@@ -150,6 +156,11 @@ def _compute_features(
     computed = features.compute(network, state, images, "cuda" if torch.cuda.is_available() else "cpu")
     RunFolder(runs).write_shared(name, {"features": computed})
     return computed
+
+
+def _here() -> NodeAffinitySchedulingStrategy:
+    """The driver's node: paths of data and weights are its own."""
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
 def _able(prepared: Prepared, configurations: Iterable[Configuration]) -> list[Configuration]:

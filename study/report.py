@@ -51,7 +51,7 @@ def _sync(studies: "list[Study]", args: argparse.Namespace, folder: "RunFolder")
     except TrackingError as error:
         print(f"error: {error}", file=sys.stderr)
         return command.INCOMPLETE
-    print(f"MLflow {uri}: {written} runs written")
+    print(f"MLflow {uri}: {written} runs written", file=sys.stderr)
     return command.DONE
 
 

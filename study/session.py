@@ -62,6 +62,9 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
             tracker.sync(study, partial(folder.records, study.name))
     if plan.trials:
         launch.connect()
+        warning = launch.check_resources(settings.resources)
+        if warning:
+            console.print(warning, highlight=False, soft_wrap=True)
         launch.probe_nodes(settings.runs)
         _run(plan, settings, outcome, console, _Logger(tracker, by_name, folder))
     if tracker:
@@ -81,17 +84,23 @@ def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, log
             outcome.problems.append(f"{trial.study}, {trial.arm}: {problem}")
         else:
             runnable.append(trial)
-    if not runnable:
+    if not runnable and not plan.done:
         raise DataError("; ".join(dict.fromkeys(prepared.problems.values())))
+    if not runnable:
+        return
     _refuse_other_data(plan, prepared.fingerprints, settings.runs)
     total = len(plan.done) + sum(len(trial.seeds) for trial in runnable)
     with RunProgress(total, len(plan.done), console) as progress:
-        launch.run_trials(runnable, prepared.store, settings.runs, settings.resources, _Both(progress, logger, outcome))
+        both = _Both(progress, logger, outcome)
+        launch.run_trials(runnable, prepared.store, settings.runs, settings.resources, both)
+    for trial in runnable:
+        if trial not in both.finished:
+            outcome.problems.append(f"{trial.study}, {trial.arm}: did not come to an end; run the same command again")
 
 
 def _refuse_other_data(plan: Plan, fingerprints: dict[DataKey, str], runs: str) -> None:
     """Results on one data set must not be completed with runs on another of the same name."""
-    for record in plan.done:
+    for record in plan.recorded:
         source = data_key(record.typed_configuration())
         now = fingerprints.get(source, record.data_fingerprint)
         if now != record.data_fingerprint:
@@ -128,11 +137,15 @@ class _Both:
     progress: RunProgress
     logger: _Logger
     outcome: Outcome
+    finished: set[Trial] = field(default_factory=set)
 
     def epoch_done(self, trial: Trial, epoch: int, validation_minority_f1: float) -> None:
         self.progress.epoch_done(trial, epoch, validation_minority_f1)
 
     def trial_done(self, trial: Trial, failures: dict[int, str]) -> None:
+        if trial in self.finished:
+            return  # a process that was lost after its last report is tried again
+        self.finished.add(trial)
         self.progress.trial_done(trial, failures)
         self.outcome.done_now += len(trial.seeds) - len(failures)
         self.outcome.problems += [f"{trial.study}, {trial.arm}, seed {s}: {reason}" for s, reason in failures.items()]

@@ -6,6 +6,7 @@ leaves nothing twice. Nothing here is fatal: the first error is said once and lo
 
 import logging
 import os
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -109,9 +110,13 @@ class Tracker:
             child = self._open(experiment, runs, (key, str(record.seed)), tags, _started(record))
             more = {"study.reason": record.reason} if record.reason else {}
             params = {**record.configuration, "seed": record.seed}
-            self._write(child, _values(record), params, more, states[key, str(record.seed)], record)
-        means = _means([record for record in records if record.status == "complete"])
-        self._write(parent, means, first.configuration, {}, parent_state, records[-1])
+            failed = record.status == "failed"
+            self._write(child, _values(record), params, more, states[key, str(record.seed)], failed, _finished(record))
+        complete = [record for record in records if record.status == "complete"]
+        failed = len(complete) < len(records)
+        # at one step MLflow shows the value of the latest time, so a mean that changes needs a later one
+        now = max(int(time.time() * 1000), *map(_finished, records))
+        self._write(parent, _means(complete), first.configuration, {}, parent_state, failed, now)
         return len(stale) + 1
 
     def _experiment(self, study: Study) -> str:
@@ -158,18 +163,17 @@ class Tracker:
 
     def _write(
         self, run: _Known, metrics: list[tuple[str, float, int]], params: Mapping[str, Any], tags: Mapping[str, str],
-        state: str, last: Record,
+        state: str, failed: bool, now: int,
     ) -> None:  # fmt: skip
         from mlflow.entities import Metric, Param, RunTag
 
-        now = _finished(last)
         entries = [Metric(_name(name), value, now, step) for name, value, step in metrics]
         settings = [Param(name, str(value)) for name, value in params.items()] if not run.state else []
         labels = [RunTag(name, value) for name, value in {**tags, STATE: state}.items()]
         for start in range(BATCH - 200, len(entries), BATCH):
             self._client.log_batch(run.run_id, metrics=entries[start : start + BATCH])
         self._client.log_batch(run.run_id, metrics=entries[: BATCH - 200], params=settings, tags=labels)
-        status = "FAILED" if last.status == "failed" else "FINISHED"
+        status = "FAILED" if failed else "FINISHED"
         self._client.set_terminated(run.run_id, status, now)
         run.status, run.state = status, state
 

@@ -1,9 +1,10 @@
-"""Training losses over scores, with class weights and soft (mixed) targets in one form.
+"""Training losses over scores, with class weights and soft (mixed, smoothed) targets in one form.
 
-    L = sum_i w_i l_i / sum_i w_i,   w_i = sum_k t_ik w_k        (Y19 eq. 2; the sums run over the batch)
+    L = sum_i sum_k t_ik w_k l_ik / sum_i sum_k t_ik w_k        (Y19 eq. 2; the sums run over the batch and the classes)
 
-with l_i the categorical or binary cross-entropy of image i and t_i its target: one-hot, or mixed by mixup.
-Mixing the targets this way is mixing the weighted losses of the two images.
+with l_ik the categorical or binary cross-entropy of image i if its label were k, w_k the weight of class k and t_i the
+target of image i: one-hot, or mixed by mixup. For a mixed image this is the mixed weighted loss
+r w_a l_a + (1 - r) w_b l_b over r w_a + (1 - r) w_b.
 """
 
 import torch
@@ -27,29 +28,25 @@ def class_weights(loss: Loss, counts: Tensor) -> Tensor:
     return torch.ones_like(counts)
 
 
-def smooth(targets: Tensor, share: float) -> Tensor:
-    """Returns targets (batch, classes) with `share` of each spread evenly over all classes."""
-    return targets if share == 0 else (1 - share) * targets + share / targets.shape[1]
+def per_label(scores: Tensor, loss: Loss, network: Network) -> Tensor:
+    """Returns l_ik (batch, classes) of scores (batch, classes): the loss of image i if its label were k.
 
-
-def per_image(scores: Tensor, targets: Tensor, loss: Loss, network: Network) -> Tensor:
-    """Returns l_i (batch,) of scores and targets (batch, classes).
-
-    BCE is the mean over the C outputs against the target; softmax + BCE is that of each softmax output (K21 Table 7).
+    BCE is the mean over the C outputs against the one-hot label; softmax + BCE is that of each softmax output (K21
+    Table 7). With label smoothing, a share of it is the mean over all labels.
     """
     if loss.name == "cce":
-        return -(targets * F.log_softmax(scores, dim=1)).sum(dim=1)
-    if network.output == "sigmoid":
-        return F.binary_cross_entropy_with_logits(scores, targets, reduction="none").mean(dim=1)
-    log_p = F.log_softmax(scores, dim=1)  # log(1 - p) as logsumexp of the other scores: finite where 1 - p rounds to 0
-    others = scores[:, None, :].masked_fill(_diagonal(scores), -torch.inf)  # (batch, classes, classes)
-    log_q = torch.logsumexp(others, dim=2) - torch.logsumexp(scores, dim=1, keepdim=True)
-    return -(targets * log_p + (1 - targets) * log_q).mean(dim=1)
+        found = -F.log_softmax(scores, dim=1)
+    else:
+        log_p, log_q = _log_outputs(scores, network.output)
+        found = (log_q - log_p - log_q.sum(dim=1, keepdim=True)) / scores.shape[1]
+    share = loss.label_smoothing
+    return found if share == 0 else (1 - share) * found + share * found.mean(dim=1, keepdim=True)
 
 
-def weighted_mean(losses: Tensor, weights: Tensor) -> Tensor:
-    """Returns the batch loss of per-image losses and weights, both (batch,)."""
-    return (weights * losses).sum() / weights.sum()
+def weighted_mean(losses: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Returns L of losses l_ik and targets t_ik, (batch, classes), and class weights w_k, (classes,)."""
+    shares = targets * weights
+    return (shares * losses).sum() / shares.sum()
 
 
 def probabilities(scores: Tensor, output: str) -> Tensor:
@@ -57,5 +54,11 @@ def probabilities(scores: Tensor, output: str) -> Tensor:
     return torch.sigmoid(scores) if output == "sigmoid" else torch.softmax(scores, dim=1)
 
 
-def _diagonal(scores: Tensor) -> Tensor:
-    return torch.eye(scores.shape[1], dtype=torch.bool, device=scores.device)
+def _log_outputs(scores: Tensor, output: str) -> tuple[Tensor, Tensor]:
+    """Returns log p and log(1 - p) of every output (batch, classes), finite where p rounds to 0 or 1."""
+    if output == "sigmoid":
+        return F.logsigmoid(scores), F.logsigmoid(-scores)
+    own = torch.eye(scores.shape[1], dtype=torch.bool, device=scores.device)
+    others = scores[:, None, :].masked_fill(own, -torch.inf)  # (batch, classes, classes)
+    log_q = torch.logsumexp(others, dim=2) - torch.logsumexp(scores, dim=1, keepdim=True)
+    return F.log_softmax(scores, dim=1), log_q

@@ -69,7 +69,10 @@ class RunFolder:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._files, root = fsspec.core.url_to_fs(url)
+        try:
+            self._files, root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise RecordError(f"run folder {url}: {error}") from error
         self._root = root.rstrip("/")
         self._local = "file" in (
             self._files.protocol if isinstance(self._files.protocol, tuple) else (self._files.protocol,)
@@ -101,24 +104,28 @@ class RunFolder:
         self._put(f"{folder}/{RECORD}", record.model_dump_json().encode())
         return record
 
-    def read(self, study: str, key: str, seed: int) -> Record | None:
-        """Returns the record of a run, None where there is none or it, or a file of it, is damaged."""
+    def read(self, study: str, key: str, seed: int, verify: bool = True) -> Record | None:
+        """Returns the record of a run, None where there is none or it, or (if verified) a file of it, is damaged."""
         folder = self._folder(study, key, seed)
         try:
             record = Record.model_validate_json(self._files.cat_file(f"{folder}/{RECORD}"))
-            intact = all(self._checksum(f"{folder}/{name}") == value for name, value in record.files.items())
+            files = record.files.items() if verify else ()
+            intact = all(self._checksum(f"{folder}/{name}") == value for name, value in files)
         except (FileNotFoundError, NotADirectoryError, ValidationError):
             return None
         return record if intact and (record.study, record.key, record.seed) == (study, key, seed) else None
 
-    def records(self, study: str, key: str = "*") -> Iterator[Record]:
-        """Yields the intact records of a study (or of one key), failed ones too, ordered by key and seed."""
+    def records(self, study: str, key: str = "*", verify: bool = False) -> Iterator[Record]:
+        """Yields the records of a study (or of one key), failed ones too, ordered by key and seed.
+
+        With `verify` only those whose files have the recorded checksums: that reads every file.
+        """
         places = []
         for path in self._files.glob(f"{self._root}/{study}/{key}/seed-*/{RECORD}"):
             found, folder = str(path).split("/")[-3:-1]
             places.append((found, int(folder.removeprefix("seed-"))))
         for found, seed in sorted(places):
-            record = self.read(study, found, seed)
+            record = self.read(study, found, seed, verify)
             if record is not None:
                 yield record
 
@@ -138,10 +145,12 @@ class RunFolder:
         return dict(safetensors.numpy.load(content))
 
     def write_shared(self, name: str, tensors: Tensors) -> None:
-        """Stores arrays that many runs share, such as a backbone, as `<runs>/<name>.safetensors`; once."""
-        path = f"{self._root}/{name}.safetensors"
-        if not self._files.exists(path):
-            self._put(path, safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in tensors.items()}))
+        """Stores arrays that many runs share, such as a backbone, as `<runs>/<name>.safetensors`, once."""
+        if self.read_shared(name) is None:
+            self._put(
+                f"{self._root}/{name}.safetensors",
+                safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in tensors.items()}),
+            )
 
     def read_shared(self, name: str) -> dict[str, np.ndarray[Any, Any]] | None:
         """Returns the arrays of `write_shared`, None where they are not there or cut short."""

@@ -84,12 +84,10 @@ class Training:
         total = torch.zeros((), device=self.device)
         self.network.train()
         for images, targets in self._batches(order, number):
-            weights = targets @ self.class_weights  # of each image in the loss
             for norm in self.weighted_norms:
-                norm.image_weights = weights
-            smoothed = losses.smooth(targets, config.loss.label_smoothing)
-            per_image = losses.per_image(self.network(images), smoothed, config.loss, config.network)
-            loss = losses.weighted_mean(per_image, weights)
+                norm.image_weights = targets @ self.class_weights
+            per_label = losses.per_label(self.network(images), config.loss, config.network)
+            loss = losses.weighted_mean(per_label, targets, self.class_weights)
             self.optimisation.step(loss)
             total += loss.detach()
         if self.weighted_norms:
@@ -146,7 +144,7 @@ class Training:
                 scores[f"{split}-removed"] = removed
             one_hot = torch.eye(removed.shape[1], device=self.device)[data.labels]
             for name, value in scores.items():
-                loss = losses.per_image(value, one_hot, config.loss, config.network).mean()
+                loss = (one_hot * losses.per_label(value, config.loss, config.network)).sum(dim=1).mean()
                 values = metrics.measure(
                     losses.probabilities(value, config.network.output).cpu().numpy(),
                     data.labels.cpu().numpy(), config.data.classes, config.data.roles,

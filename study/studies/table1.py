@@ -33,7 +33,7 @@ def table1() -> Study:
         claims += [
             Claim(f"H0 {plant}", "the final BN lifts the minority F1", "gain", final, none),
             Claim(f"H0 {plant} weighted", "it lifts it more than a weighted loss does", "gain", final, weighted),
-            Claim(f"C3 {plant}", "label smoothing does not help", "no effect", smoothed, none),
+            Claim(f"C3 {plant}", "label smoothing does not help", "no gain", smoothed, none),
         ]
     return Study(
         name="table1",

@@ -57,6 +57,22 @@ def test_removal_asks_for_half_of_the_gain() -> None:
     assert judge(REMOVAL, _group([0.0, 0.0, 0.0], [0.8, 0.8, 0.8], [0.1, 0.1, 0.11])).verdict == NOT_REPRODUCED
 
 
+@pytest.mark.parametrize(
+    ("final", "verdict"),
+    [([0.52, 0.51, 0.50], REPRODUCED), ([0.1, 0.2, 0.1], REPRODUCED), ([0.8, 0.81, 0.8], NOT_REPRODUCED),
+     ([0.5, 0.6, 0.5], UNDECIDED)],
+)  # fmt: skip
+def test_no_gain_is_one_sided(final: list[float], verdict: str) -> None:
+    claim = Claim("C3", "", "no gain", ("final",), ("none",))
+    assert judge(claim, _group([0.5] * 3, final, final)).verdict == verdict
+
+
+def test_best_of_all_is_undecided_while_some_are_missing() -> None:
+    found = judge(BEST, _group([0.1, 0.1], [0.8, 0.8], [0, 0]))
+    assert found.verdict == UNDECIDED
+    assert "1 of 2 others are there" in found.statistic
+
+
 def test_best_is_against_the_best_other_arm() -> None:
     found = judge(BEST, _group([0.1, 0.1], [0.8, 0.7], [0, 0], other=[0.9, 0.9]))
     assert "final - other" in found.statistic

@@ -63,11 +63,6 @@ def test_dry_run_prints_the_trials_and_runs_nothing(capsys: pytest.CaptureFixtur
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ratio_sets_the_minority_count(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = _run(capsys, "table7", "--ratio", "0.05", "--dry-run")
-    assert "120 runs to do" in out
-
-
 @pytest.mark.parametrize("module", ["study.grid", "study.report", "export"])
 def test_help_is_there_within_a_second_and_has_an_example(module: str) -> None:
     started = time.monotonic()

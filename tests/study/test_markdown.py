@@ -36,7 +36,7 @@ def test_a_section_says_how_it_was_made(changes: dict[str, object], command: str
     assert command_of(found) == command
     text = as_markdown(found, tables_of(found, RunFolder("memory://none")))
     assert f"Made by `{command}`" in text
-    assert "24 runs, finished 2026-11-21, on cpu, with" in text
+    assert "12 of 12 arms, seeds 0 to 1, 24 runs, finished 2026-11-21, on cpu, with" in text
     assert "torch 2.15.0" in text
     assert "| softmax CCE + final BN | 2 | 0.550 ± 0.635 |" in text  # t(0.975, 1) * 0.0707 / sqrt(2) = 0.635
     assert "| 0.88 | 0.9 |" in text  # the paper's numbers beside ours

@@ -61,6 +61,12 @@ def test_smoke_of_a_backbone_is_small_and_apart() -> None:
     assert max(arm.configuration.data.train_majority for arm in study.arms) == 100
 
 
+def test_what_is_asked_for_by_name_wins_over_smoke() -> None:
+    assert _values(_applied("digits", "--smoke", "--set", "epochs=7"), "schedule.epochs") == {7}
+    backbone = _applied("table6", "--smoke", "--ratio", "0.05")
+    assert _values(backbone, "data.train_minority") == {5}  # of the 100 that the smoke size has
+
+
 def test_where_comes_before_set() -> None:
     study = _applied("figure2a", "--where", "train_minority=10", "--where", "trainable=head", "--set", "split=blocked")
     assert len(study.arms) == 2

@@ -79,6 +79,16 @@ def test_more_seeds_later_and_a_failed_run_that_was_repeated(uri: str, tmp_path:
 
 
 @pytest.mark.timeout(120)
+def test_the_mean_of_a_configuration_follows_its_seeds_also_downwards(uri: str, tmp_path: Path) -> None:
+    tracker = open_tracker(uri, str(tmp_path))
+    tracker.sync(STUDY, [_record(0, 0.9), _record(2, 0.9)])
+    tracker.sync(STUDY, [_record(0, 0.9), _record(1, 0.1), _record(2, 0.9)])  # a lower seed comes later
+    (parent,) = [metrics for level, _, _, metrics in _runs(uri) if level == "configuration"]
+    assert parent["test/f1/minority"] == pytest.approx(1.9 / 3)
+    assert parent["seeds"] == 3
+
+
+@pytest.mark.timeout(120)
 def test_what_a_killed_driver_left_running_is_completed_not_repeated(uri: str, tmp_path: Path) -> None:
     tracker = open_tracker(uri, str(tmp_path))
 

@@ -36,6 +36,13 @@ def test_arms_share_split_initial_weights_and_batches(tiny: Configuration, digit
     a, b = next(fit(with_norm, Inputs(digits), [0])), next(fit(without, Inputs(digits), [0]))
     assert torch.equal(a.predictions(0)["test"].positions, b.predictions(0)["test"].positions)
     assert a.batch_composition(0) == b.batch_composition(0)
+    still = {"optimiser.learning_rate": 1e-30}  # too small to move a float32: the weights stay as they began
+    a, b = (next(fit(arm.replace(still), Inputs(digits), [0])) for arm in (with_norm, without))
+    for name, weights in b.weights(0).items():
+        assert torch.equal(weights, a.weights(0)[name]), name
+    assert not torch.equal(
+        a.weights(0)["dense.weight"], next(fit(without, Inputs(digits), [1])).weights(1)["dense.weight"]
+    )
 
 
 def test_training_leaves_torchs_global_generator_alone(tiny: Configuration, digits: Images) -> None:

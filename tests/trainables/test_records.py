@@ -35,7 +35,7 @@ def test_a_file_cut_short_is_never_read_as_good(finished: tuple[RunFolder, Recor
     content = (place / name).read_bytes()
     (place / name).write_bytes(content[: len(content) // 2])
     assert folder.read("study", record.key, 0) is None
-    assert [found.seed for found in folder.records("study")] == [1]
+    assert [found.seed for found in folder.records("study", verify=True)] == [1]
 
 
 def test_damaged_weights_are_refused(finished: tuple[RunFolder, Record, Path]) -> None:
@@ -83,6 +83,23 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordError, match="cannot be written"):
         RunFolder(str(tmp_path / "file" / "runs")).probe()
+
+
+def test_a_url_that_cannot_be_opened_says_so() -> None:
+    with pytest.raises(RecordError, match="run folder nonsense://x: Protocol not known"):
+        RunFolder("nonsense://x")
+
+
+def test_shared_arrays_are_written_once_and_again_when_cut_short(tmp_path: Path) -> None:
+    folder = RunFolder(str(tmp_path))
+    folder.write_shared("features/a", {"x": np.ones(1000), "scalar": np.array(3)})
+    (file,) = tmp_path.rglob("a.safetensors")
+    file.write_bytes(file.read_bytes()[:-100])
+    assert folder.read_shared("features/a") is None
+    folder.write_shared("features/a", {"x": np.ones(1000), "scalar": np.array(3)})
+    read = folder.read_shared("features/a")
+    assert read is not None
+    assert read["scalar"].shape == ()
 
 
 def test_the_run_folder_may_be_any_fsspec_url(tiny: Configuration, digits: Images) -> None:
