@@ -20,8 +20,8 @@ def groups_of(study: Study, folder: RunFolder) -> list[Group]:
 
 
 def verdicts_of(found: Group) -> list[Verdict]:
-    """Returns the verdicts on all claims of a study from one group."""
-    return [judge(claim, found) for claim in found.study.claims]
+    """Returns the verdicts on the claims of a study whose treated arms one group has runs of."""
+    return [judge(claim, found) for claim in found.study.claims if found.records.keys() & set(claim.treated)]
 
 
 def tables_of(found: Group, folder: RunFolder) -> list[Table]:

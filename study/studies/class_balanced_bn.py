@@ -12,7 +12,7 @@ def class_balanced_bn() -> Study:
 
     As `weighted-bn`, with w = (1 - beta) / (1 - beta^N_k), beta 0.9 to 0.9999, rescaled to mean 1 over the training
     images: the raw weights fall below 1 / batch for large beta, and eq. 12 divides by Z_r - 1. No printed numbers.
-    Cost: 24 arms x 10 seeds, about 40 CPU minutes. `python -m study.grid class-balanced-bn`
+    Cost: 24 arms x 10 seeds, about 55 CPU minutes. `python -m study.grid class-balanced-bn`
     """
     arms, pairs, claims = [], [], []
     for name in PROBLEMS:
@@ -31,6 +31,6 @@ def class_balanced_bn() -> Study:
         title="class-balanced weights with standard and weighted batch norm, MNIST",
         arms=tuple(arms),
         pairs=tuple(pairs),
-        seconds_per_run=9,
+        seconds_per_run=14,
         claims=tuple(claims),
     )

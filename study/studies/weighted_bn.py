@@ -42,7 +42,7 @@ def weighted_bn() -> Study:
     MNIST problems (i) 0/1, (ii) 8/1, (iii) 7/4 with 5923/45, 5851/45, 6265/39 training images; LF+sBN, WLF+sBN,
     WLF+pBN; 10 seeds. Printed overall accuracy (i): 0.825, 0.803, 0.932. Open choices: 50 epochs with the curve kept;
     w = N / N_k; statistics averaged over one pass at the end of each epoch. Accuracy per class is recall.
-    Cost: 9 arms x 10 seeds, about 15 CPU minutes. `python -m study.grid weighted-bn`
+    Cost: 9 arms x 10 seeds, about 20 CPU minutes. `python -m study.grid weighted-bn`
     """
     arms, pairs, claims = [], [], []
     for name, (*_, printed) in PROBLEMS.items():
@@ -64,6 +64,6 @@ def weighted_bn() -> Study:
         title="batch norm statistics with the weights of the loss, MNIST",
         arms=tuple(arms),
         pairs=tuple(pairs),
-        seconds_per_run=9,
+        seconds_per_run=14,
         claims=tuple(claims),
     )
