@@ -125,14 +125,31 @@ def test_a_nan_loss_fails_its_runs_by_name_and_the_rest_finish(tmp_path: Path) -
         (["--set", "data.train_minority=100"], "100 train images asked (random split), 174 there"),
         (["table7", "--data-root", "/nowhere"], "MNIST: not in /nowhere/MNIST/raw and the download failed"),
         (["--minority", "eight"], "unknown class 'eight'; allowed: 0, 1, 2"),
+        (["--cpus-per-trial", "4096"], "a trial asks 4096 CPU and 0 GPU; the largest node has"),
     ],
-    ids=["counts", "data", "class"],
+    ids=["counts", "data", "class", "resources"],
 )
-def test_data_that_cannot_serve_is_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_what_cannot_be_run_is_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
     done = _python("study.grid", *arguments, runs=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_ctrl_c_ends_the_command_and_keeps_what_is_finished(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "study.grid", "--seeds", "2", "--runs", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+        for _ in range(600):
+            if list(tmp_path.glob("digits/*/seed-*/record.json")):
+                break
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        assert running.stderr is not None
+        said = running.stderr.read()
+    assert running.returncode == 130
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
+    assert len(list(tmp_path.glob("digits/*/seed-*/record.json"))) < 64
 
 
 def test_a_run_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
