@@ -61,5 +61,6 @@ SIZES = {"digits": (32, 10), "factorial": (64, 10), "table1": (12, 10), "figure1
          "weighted-bn": (9, 10), "class-balanced-bn": (24, 10), "learning-rate": (72, 10)}  # fmt: skip
 
 
-def test_its_size(study: Study) -> None:
-    assert (len(study.arms), study.seeds) == SIZES[study.name]
+@pytest.mark.parametrize(("name", "size"), SIZES.items(), ids=SIZES)
+def test_sizes_of_the_papers_studies(name: str, size: tuple[int, int]) -> None:
+    assert (len(STUDIES[name]().arms), STUDIES[name]().seeds) == size
