@@ -176,9 +176,9 @@ def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     )  # fmt: skip
     address = f"http://127.0.0.1:{dashboard}"
     try:
-        for _ in range(100):
-            listed = subprocess.run(["ray", "job", "list", "--address", address], capture_output=True, check=False)
-            if listed.returncode == 0:
+        probe = ["ray", "job", "submit", "--address", address, "--no-wait", "--", "true"]
+        for _ in range(60):  # the agent that takes jobs comes up after the head
+            if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
                 break
             time.sleep(0.5)
         yield address
