@@ -11,7 +11,7 @@ from rich.table import Table
 from scipy.special import softmax
 
 from study.claims import Verdict
-from study.declaration import MAJORITY_F1, MINORITY_F1, REMOVED_MINORITY_F1
+from study.declaration import MAJORITY_F1, MINORITY_F1, REMOVED_MAJORITY_F1, REMOVED_MINORITY_F1
 from study.groups import Group
 from study.statistics import Interval, interval, paired_difference
 
@@ -39,7 +39,14 @@ def arms_table(group: Group) -> Table:
     published = any(arm.published for arm in study.arms)
     table = Table(title=f"{study.name}: {study.title} ({group.label})", title_justify="left")
     table.add_column("arm", no_wrap=True)
-    for name in ("n", "F1 minority", "F1 majority", "F1 minority, BN removed", "average precision"):
+    for name in (
+        "n",
+        "F1 minority",
+        "F1 majority",
+        "F1 minority, BN removed",
+        "F1 majority, BN removed",
+        "average precision",
+    ):
         table.add_column(name, justify="right")
     for name in ("paper minority", "paper majority") if published else ():
         table.add_column(name, justify="right")
@@ -47,7 +54,7 @@ def arms_table(group: Group) -> Table:
         if arm.name not in group.records:
             continue
         columns = [interval(list(group.values(arm.name, metric).values()))
-                   for metric in (MINORITY_F1, MAJORITY_F1, REMOVED_MINORITY_F1, AVERAGE_PRECISION)]  # fmt: skip
+                   for metric in (MINORITY_F1, MAJORITY_F1, REMOVED_MINORITY_F1, REMOVED_MAJORITY_F1, AVERAGE_PRECISION)]  # fmt: skip
         paper = [_number(arm.published.get(metric)) for metric in (MINORITY_F1, MAJORITY_F1)] if published else []
         table.add_row(arm.name, str(columns[0].n), *map(show, columns), *paper)
     return table
