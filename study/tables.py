@@ -15,7 +15,13 @@ from study.declaration import MAJORITY_F1, MINORITY_F1, REMOVED_MAJORITY_F1, REM
 from study.groups import Group
 from study.statistics import Interval, interval, paired_difference
 
-AVERAGE_PRECISION = "test/average_precision/minority"
+ARM_COLUMNS = {
+    "F1 minority": MINORITY_F1,
+    "F1 majority": MAJORITY_F1,
+    "F1 minority, BN removed": REMOVED_MINORITY_F1,
+    "F1 majority, BN removed": REMOVED_MAJORITY_F1,
+    "average precision": "test/average_precision/minority",
+}
 Predictions = Callable[[str], dict[str, np.ndarray[Any, Any]] | None]  # arm -> test tensors of its first seed
 WIDE = 240  # columns of a table that goes to a file or a pipe: never cut
 
@@ -39,22 +45,14 @@ def arms_table(group: Group) -> Table:
     published = any(arm.published for arm in study.arms)
     table = Table(title=f"{study.name}: {study.title} ({group.label})", title_justify="left")
     table.add_column("arm", no_wrap=True)
-    for name in (
-        "n",
-        "F1 minority",
-        "F1 majority",
-        "F1 minority, BN removed",
-        "F1 majority, BN removed",
-        "average precision",
-    ):
+    for name in ("n", *ARM_COLUMNS):
         table.add_column(name, justify="right")
     for name in ("paper minority", "paper majority") if published else ():
         table.add_column(name, justify="right")
     for arm in study.arms:
         if arm.name not in group.records:
             continue
-        columns = [interval(list(group.values(arm.name, metric).values()))
-                   for metric in (MINORITY_F1, MAJORITY_F1, REMOVED_MINORITY_F1, REMOVED_MAJORITY_F1, AVERAGE_PRECISION)]  # fmt: skip
+        columns = [interval(list(group.values(arm.name, metric).values())) for metric in ARM_COLUMNS.values()]
         paper = [_number(arm.published.get(metric)) for metric in (MINORITY_F1, MAJORITY_F1)] if published else []
         table.add_row(arm.name, str(columns[0].n), *map(show, columns), *paper)
     return table
