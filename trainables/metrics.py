@@ -1,5 +1,7 @@
 """What is measured on scores and labels, and the names it is stored under: `split/metric/class`.
 
+`split` is train, validation or test, with "-removed" where the final norm was taken off (H1).
+
 `class` is a class's own name, `minority` or `majority` (mean over the classes of that role) or `all`. Per class, one
 against the rest: precision, recall, F1 of the argmax decision; average precision (step-wise area, no interpolation) and
 AUROC of its probability. Over all: accuracy; loss; confidence (mean top probability); ECE with 15 equal bins of it
@@ -17,10 +19,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-SPLITS = ("validation", "validation-removed", "test", "test-removed")  # "-removed": without the final norm (H1)
 PER_CLASS = ("precision", "recall", "f1", "average_precision", "auroc")
-OVERALL = ("accuracy", "loss", "confidence", "ece", "brier")
-MINORITY, MAJORITY, ALL = "minority", "majority", "all"
+ALL = "all"
 NUM_BINS = 15
 
 
