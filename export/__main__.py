@@ -37,7 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     output = Path(args.output) if args.output else _default_output(runs, study.name)
     selections = [(found, arms) for found in groups_of(study, folder) if (arms := _arms(study, found, args.key))]
     if not selections:
-        wanted = f"key {args.key}" if args.key else f"{study.pairs[0].treated!r} and {study.pairs[0].control!r}"
+        first = " and ".join(f"{arm!r}" for pair in study.pairs[:1] for arm in (pair.treated, pair.control))
+        wanted = f"key {args.key}" if args.key else first or "a pair (it compares nothing; choose with --key)"
         raise ConfigurationError(
             f"{study.name}: no finished runs of {wanted} in {runs}; python -m study.grid {study.name}"
         )
@@ -104,7 +105,7 @@ def _h1(exported: "list[Exported]") -> "PairedDifference | None":
     f1: dict[str, dict[int, float]] = {}
     for done in exported:
         for variant, measured in done.verifications.items():
-            f1.setdefault(variant, {})[done.record.seed] = measured.metrics["f1/minority"]
+            f1.setdefault(variant, {})[done.record.seed] = measured.metrics.get("f1/minority", float("nan"))
     if not {"remove", "keep", "none"} <= f1.keys():
         return None
     return removal_statistic(f1["remove"], f1["keep"], f1["none"])

@@ -56,7 +56,7 @@ class Study:
     source: str
     title: str
     arms: tuple[Arm, ...]
-    pairs: tuple[Pair, ...]  # the first is the one that export and the headline take
+    pairs: tuple[Pair, ...]  # the first is the one that export and the headline take; none where nothing is compared
     claims: tuple[Claim, ...]
     seeds: int = 10
     samples: tuple[tuple[float, float], ...] = ()  # printed P(minority) of minority images, control and treated

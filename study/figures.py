@@ -22,7 +22,8 @@ def save_figures(group: Group, folder: RunFolder) -> list[Path]:
 
     predictions = predictions_of(group, folder)
     files = []
-    for name, draw in (COMMON | PLOTS.get(group.study.name.removesuffix("-smoke"), {})).items():
+    common = COMMON if group.study.pairs else {}
+    for name, draw in (common | PLOTS.get(group.study.name.removesuffix("-smoke"), {})).items():
         figure = draw(group, predictions)
         if figure is not None:
             FigureCanvasAgg(figure)

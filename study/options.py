@@ -67,6 +67,10 @@ def _at_ratio(configuration: Configuration, ratio: float) -> Configuration:
     """Training images of each minority class = ratio x those of each majority class, at least one."""
     if not 0 < ratio <= 1:
         raise ConfigurationError(f"--ratio: got {ratio:g}; minority / majority lies above 0 and up to 1")
+    if not isinstance(configuration.data.train_majority, int):
+        raise ConfigurationError(
+            f"--ratio: got a study of {configuration.data.train_majority} images; set data.train_majority"
+        )
     return configuration.replace({"data.train_minority": max(1, round(ratio * configuration.data.train_majority))})
 
 

@@ -108,7 +108,7 @@ def over_ratio(group: Group, predictions: Predictions) -> Figure | None:
             ("final BN, removed", "batch", removed, THIRD_COLOUR),
         ):
             its = [arm for arm in arms if arm.configuration.network.final_norm == norm]
-            ratios = [arm.configuration.data.train_minority / arm.configuration.data.train_majority for arm in its]
+            ratios = [arm.configuration.data.ratio for arm in its]
             _band(axes, ratios, [interval(list(group.values(arm.name, metric).values())) for arm in its], label, colour)
         axes.axvline(0.1, color="grey", linestyle=":", linewidth=0.8)
         axes.set(title={"head": "frozen backbone", "all": "everything trains"}[kind], xscale="log")

@@ -27,13 +27,14 @@ def verdicts_of(found: Group) -> list[Verdict]:
 def tables_of(found: Group, folder: RunFolder) -> list[Table]:
     """Returns all tables of a group that have rows."""
     samples = samples_table(found, predictions_of(found, folder)) if found.study.samples else None
+    verdicts = verdicts_of(found)
     tables = (
         arms_table(found),
         published_table(found),
         pairs_table(found),
         samples,
         affine_table(found),
-        claims_table(verdicts_of(found)),
+        claims_table(verdicts) if verdicts else None,
     )
     return [table for table in tables if table is not None]
 

@@ -54,7 +54,7 @@ def arms_table(group: Group) -> Table:
             continue
         columns = [interval(list(group.values(arm.name, metric).values())) for metric in ARM_COLUMNS.values()]
         paper = [_number(arm.published.get(metric)) for metric in (MINORITY_F1, MAJORITY_F1)] if published else []
-        table.add_row(arm.name, str(columns[0].n), *map(show, columns), *paper)
+        table.add_row(arm.name, str(len(group.records[arm.name])), *map(show, columns), *paper)
     return table
 
 

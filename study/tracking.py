@@ -215,7 +215,7 @@ def _values(record: Record) -> list[tuple[str, float, int]]:
     for label, epoch in (("validation", record.best_epoch_by_validation), ("test", record.best_epoch_by_test)):
         if epoch is not None:
             values.append((f"test-at-best-{label}/f1/minority", record.metric("test/f1/minority", epoch), epoch))
-    return values
+    return [value for value in values if value[1] == value[1]]  # NaN: not defined, such as the F1 of no minority
 
 
 def _means(records: list[Record]) -> list[tuple[str, float, int]]:

@@ -18,11 +18,12 @@ from trainables.errors import ConfigurationError
 SCHEMA_VERSION = 1
 WEIGHTS = re.compile(r"none|imagenet|sha256:[0-9a-f]{16}")
 SMALL_NETWORKS = ("dense", "cnn")  # the ones without a backbone
-SOURCES = re.compile(r"digits|mnist|plantvillage:[A-Za-z]+")
+SOURCES = re.compile(r"digits|mnist|plantvillage(:[A-Za-z]+)?")
 OTHERS = "others"  # a class name: every class of the data set that no other role names, taken as one
 
 NormKind = Literal["none", "batch", "standard", "weighted"]  # the last two: Y19, trainables/weighted_batchnorm.py
-Count = Annotated[int, Field(ge=0)] | Literal["all"]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=0)] | Share | Literal["all"]  # images, a share of the class, or all that are left
 
 
 class _Section(BaseModel):
@@ -32,15 +33,15 @@ class _Section(BaseModel):
 class Data(_Section):
     """Which images, which of their classes in which role, how many of each (K21 sec. 3.2: the 1000/10 protocol)."""
 
-    source: str = Field("digits", description="digits | mnist | plantvillage:PLANT")
+    source: str = Field("digits", description="digits | mnist | plantvillage:PLANT | plantvillage")
     image_size: int | None = Field(None, ge=8, description="pixels per side; None leaves images as they are")
     split: Literal["random", "blocked"] = Field("random", description="blocked: neighbours in a series stay together")
-    minority: tuple[str, ...] = Field(("8",), min_length=1, description="rare classes; 'a+b' merges two into one")
+    minority: tuple[str, ...] = Field(("8",), description="rare classes, may be none; 'a+b' merges two into one")
     majority: tuple[str, ...] = Field((OTHERS,), min_length=1, description="frequent classes; 'others' = all the rest")
-    train_majority: int = Field(1000, ge=1, description="training images of each majority class")
-    train_minority: int = Field(10, ge=1, description="training images of each minority class")
-    validation_majority: int = Field(150, ge=0, description="validation images of each majority class")
-    validation_minority: int = Field(7, ge=0, description="validation images of each minority class")
+    train_majority: Count = Field(1000, description="training images of each majority class; 'all' that are left")
+    train_minority: Count = Field(10, description="training images of each minority class; 'all' that are left")
+    validation_majority: Count = Field(150, description="validation images of each majority class")
+    validation_minority: Count = Field(7, description="validation images of each minority class")
     test_majority: Count = Field(150, description="test images of each majority class; 'all' of the official ones")
     test_minority: Count = Field(150, description="test images of each minority class; 'all' of the official ones")
 
@@ -54,11 +55,26 @@ class Data(_Section):
         """The role of each class, in the order of `classes`."""
         return ("majority",) * len(self.majority) + ("minority",) * len(self.minority)
 
+    @property
+    def ratio(self) -> float:
+        """Minority to majority training images per class; NaN where they are not given as numbers."""
+        rare, frequent = self.train_minority, self.train_majority
+        return rare / frequent if isinstance(rare, int) and isinstance(frequent, int) else float("nan")
+
+    @field_validator("train_majority", "train_minority")
+    @classmethod
+    def _trains_on_something(cls, value: Count) -> Count:
+        if value == 0:
+            raise ValueError("got 0; a class needs at least one training image")
+        return value
+
     @field_validator("source")
     @classmethod
     def _known_source(cls, value: str) -> str:
         if not SOURCES.fullmatch(value):
-            raise ValueError(f"got {value!r}; allowed: digits, mnist, plantvillage:PLANT such as plantvillage:Apple")
+            raise ValueError(
+                f"got {value!r}; allowed: digits, mnist, plantvillage:PLANT such as plantvillage:Apple, plantvillage"
+            )
         return value
 
     @model_validator(mode="after")

@@ -23,12 +23,16 @@ def load(source: str, data_root: Path, image_size: int | None = None) -> Images:
         DataError: unknown source, files that are missing and cannot be downloaded, files that are damaged.
     """
     name, _, plant = source.partition(":")
-    if name == "plantvillage" and plant:
-        return plantvillage.load(data_root, plant, image_size)
+    if name == "plantvillage":
+        return (
+            plantvillage.load(data_root, plant, image_size) if plant else plantvillage.load_all(data_root, image_size)
+        )
     if source not in DATASETS:
-        raise DataError(f"unknown data set {source!r}; allowed: {', '.join(DATASETS)}, plantvillage:PLANT")
+        raise DataError(
+            f"unknown data set {source!r}; allowed: {', '.join(DATASETS)}, plantvillage, plantvillage:PLANT"
+        )
     images = DATASETS[source](data_root)
-    return images if image_size is None else replace(images, pixels=_resize(images.pixels, image_size))
+    return images if image_size is None else replace(images, pixels=_resize(np.asarray(images.pixels), image_size))
 
 
 def is_there(source: str, data_root: Path) -> bool:

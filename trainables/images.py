@@ -1,4 +1,4 @@
-"""What a data set is once it is in memory."""
+"""What a data set is once it is loaded."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,10 +8,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from trainables.image_files import Pixels, content
+
 
 @dataclass(frozen=True)
 class Images:
-    """A labelled image data set in memory.
+    """A labelled image data set, in memory or (`ImageFiles`) on disk.
 
     Attributes:
         pixels: uint8 (images, channels, height, width).
@@ -25,7 +27,7 @@ class Images:
         left_out: files that are not part of it, each with the reason.
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: Pixels
     labels: npt.NDArray[np.int64]
     class_names: tuple[str, ...]
     sample_names: tuple[str, ...]
@@ -44,7 +46,8 @@ class Images:
     def fingerprint(self) -> str:
         """Returns 16 hexadecimal digits of a SHA-256 over pixels, labels and names: equal data, equal fingerprint."""
         digest = hashlib.sha256(repr((self.pixels.shape, self.class_names)).encode())
-        for array in (self.pixels, self.labels, self.official_test):
+        digest.update(content(self.pixels))
+        for array in (self.labels, self.official_test):
             digest.update(b"" if array is None else np.ascontiguousarray(array).data)
         digest.update("\n".join(self.sample_names).encode())
         return digest.hexdigest()[:16]

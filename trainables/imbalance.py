@@ -44,8 +44,9 @@ def draw(data: Data, images: Images, seed: int) -> Split:
         raise DataError(f"data.split=blocked: the images of {data.source} are no series; random is allowed")
     parts: dict[str, list[Indices]] = {part: [] for part in DEALING}
     for index, (name, role) in enumerate(zip(data.classes, data.roles, strict=True)):
-        counts = {part: getattr(data, f"{part}_{role}") for part in DEALING}
         members = np.flatnonzero(classes == index)
+        asked = {part: getattr(data, f"{part}_{role}") for part in DEALING}
+        counts = {part: round(n * len(members)) if isinstance(n, float) else n for part, n in asked.items()}
         rng = np.random.default_rng(seed_for("split", seed, index))
         if data.split == "blocked":
             dealt = _deal_blocks(members, images, counts, rng)

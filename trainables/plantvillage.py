@@ -2,24 +2,24 @@
 
 Photos of one leaf are neighbours in number, so besides a random split there is a blocked one: each condition is sorted
 by prefix and number and cut into blocks of 20; the first photo after a border is dropped. Exact duplicates count once;
-files that are not whole images are named and left out. Source: Hughes and Salathe 2015, CC BY-SA 3.0.
+files that are not whole images are named and left out. One plant's photos are kept in memory, those of all 38 classes
+stay on disk (8 GB at 224 pixels). Source: Hughes and Salathe 2015, CC BY-SA 3.0.
 """
 
-import hashlib
 import re
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from trainables.errors import DataError
+from trainables.image_files import ImageFiles, read
 from trainables.images import Images
 
 BLOCK = 20  # photos
-SUFFIXES = (".jpg", ".jpeg", ".png")
+NUM_CLASSES = 38  # of the published data set
 HEALTHY, UNHEALTHY = "healthy", "unhealthy"
 
 
@@ -35,57 +35,85 @@ def load(data_root: Path, plant: str, image_size: int | None) -> Images:
         DataError: no such folder or plant, a condition without a single whole image.
     """
     root = data_root / "plantvillage" / "color"
-    folders = {path.name.split("___")[1]: path for path in sorted(_folders(root)) if _plant(path.name) == plant.lower()}
+    folders = {_condition(path): path for path in sorted(_folders(root)) if _plant(path).lower() == plant.lower()}
     if not folders:
         there = ", ".join(sorted({path.name.split("___")[0] for path in _folders(root)})) or "none at all"
         raise DataError(f"plantvillage:{plant}: no folder {plant}___* in {root}; plants there: {there}")
+    unhealthy = tuple(condition for condition in folders if condition != HEALTHY)
+    return _read(folders, image_size or 256, {UNHEALTHY: unhealthy}, on_disk=False)
+
+
+def load_all(data_root: Path, image_size: int | None) -> Images:
+    """Returns the photos of all 38 classes, named "<Plant>___<condition>" as in "Pepper___healthy"; they stay on disk.
+
+    Raises:
+        DataError: a folder too few, a class without a single whole image.
+    """
+    root = data_root / "plantvillage" / "color"
+    folders = {f"{_plant(path)}___{_condition(path)}": path for path in sorted(_folders(root))}
+    if len(folders) < NUM_CLASSES:
+        raise DataError(f"plantvillage: {len(folders)} of the {NUM_CLASSES} published class folders in {root}")
+    return _read(folders, image_size or 256, {}, on_disk=True)
+
+
+def _read(folders: Mapping[str, Path], size: int, merged: Mapping[str, tuple[str, ...]], on_disk: bool) -> Images:
+    """Reads every file of the class folders once."""
     pixels: list[npt.NDArray[np.uint8]] = []
+    paths: list[Path] = []
     labels: list[int] = []
-    names: list[str] = []
     blocks: list[int] = []
     left_out: list[str] = []
-    seen: dict[str, str] = {}
+    first: dict[str, Path] = {}  # digest -> the first file with these bytes
+
+    def look(path: Path) -> tuple[str, npt.NDArray[np.uint8] | None]:
+        digest, image = read(path, size)
+        return digest, image[:, :0] if on_disk and image is not None else image
+
     for label, folder in enumerate(folders.values()):
-        whole = []
         files = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_series)
+        number = len(paths)
         with ThreadPoolExecutor() as pool:
-            for path, (digest, image) in zip(
-                files, pool.map(lambda p: _read(p, image_size or 256), files), strict=True
-            ):
-                name = f"{folder.name}/{path.name}"
+            for path, (digest, image) in zip(files, pool.map(look, files), strict=True):
                 if image is None:
-                    left_out.append(f"{name}: {digest}")
-                elif digest in seen:
-                    left_out.append(f"{name}: the same bytes as {seen[digest]}")
+                    left_out.append(f"{_name(path)}: {digest}")
+                elif digest in first:
+                    left_out.append(f"{_name(path)}: the same bytes as {_name(first[digest])}")
                 else:
-                    seen[digest] = name
-                    whole.append(path)
+                    first[digest] = path
+                    paths.append(path)
                     pixels.append(image)
-                    names.append(name)
-        if not whole:
-            raise DataError(f"plantvillage:{plant}: {folder} holds no whole image ({len(files)} files)")
-        labels += [label] * len(whole)
-        blocks += _blocks(len(whole), first=max(blocks, default=-1) + 1)
-    conditions = tuple(folders)
-    merged = {UNHEALTHY: tuple(condition for condition in conditions if condition != HEALTHY)}
+        number = len(paths) - number
+        if not number:
+            raise DataError(f"plantvillage: {folder} holds no whole image ({len(files)} files)")
+        labels += [label] * number
+        blocks += _blocks(number, first=max(blocks, default=-1) + 1)
     return Images(
-        np.stack(pixels), np.array(labels), conditions, tuple(names), blocks=np.array(blocks), merged=merged,
-        left_out=tuple(left_out),
+        ImageFiles(paths, list(first), size) if on_disk else np.stack(pixels), np.array(labels), tuple(folders),
+        tuple(map(_name, paths)), blocks=np.array(blocks), merged=merged, left_out=tuple(left_out),
     )  # fmt: skip
 
 
 def is_there(data_root: Path, plant: str) -> bool:
-    """Whether there is a folder of that plant."""
-    return any(_plant(path.name) == plant.lower() for path in _folders(data_root / "plantvillage" / "color"))
+    """Whether there is a folder of that plant; with plant "", of all classes."""
+    folders = _folders(data_root / "plantvillage" / "color")
+    return any(_plant(path).lower() == plant.lower() for path in folders) if plant else len(folders) >= NUM_CLASSES
 
 
 def _folders(root: Path) -> list[Path]:
     return [path for path in root.iterdir() if path.is_dir() and "___" in path.name] if root.is_dir() else []
 
 
-def _plant(folder: str) -> str:
-    """Apple___Apple_scab -> apple; Pepper,_bell___healthy and Pepper__bell___healthy -> pepper."""
-    return re.split(r"[^A-Za-z]", folder)[0].lower()
+def _plant(folder: Path) -> str:
+    """Apple___Apple_scab -> Apple; Pepper,_bell___healthy and Pepper__bell___healthy -> Pepper."""
+    return re.split(r"[^A-Za-z]", folder.name)[0]
+
+
+def _condition(folder: Path) -> str:
+    return folder.name.split("___")[1]
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
 
 
 def _series(path: Path) -> tuple[str, int, str]:
@@ -98,19 +126,3 @@ def _series(path: Path) -> tuple[str, int, str]:
 def _blocks(count: int, first: int) -> list[int]:
     """Block numbers of sorted photos; -1 for the first photo after each border."""
     return [-1 if i and i % BLOCK == 0 else first + i // BLOCK for i in range(count)]
-
-
-def _read(path: Path, size: int) -> tuple[str, npt.NDArray[np.uint8] | None]:
-    """Returns (digest, uint8 (3, size, size)), or (reason, None) for what is not a whole image."""
-    if path.suffix.lower() not in SUFFIXES:
-        return f"not one of {', '.join(SUFFIXES)}", None
-    try:
-        content = path.read_bytes()
-        with Image.open(BytesIO(content)) as image:
-            colours = image.convert("RGB")
-            if colours.size != (size, size):
-                colours = colours.resize((size, size), Image.Resampling.BILINEAR)
-            pixels = np.asarray(colours).transpose(2, 0, 1)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return f"not a whole image ({error})", None
-    return hashlib.sha256(content).hexdigest(), np.ascontiguousarray(pixels)

@@ -1,7 +1,8 @@
 """One network being trained for one seed: data on the device, steps, evaluation with and without the final norm."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from trainables import augmentation, features, final_norm, losses, metrics, networks, weighted_batchnorm
 from trainables.configuration import SMALL_NETWORKS, Configuration
 from trainables.errors import ConfigurationError, NonFiniteLossError
+from trainables.image_files import ImageFiles
 from trainables.images import Inputs
 from trainables.imbalance import Split, draw
 from trainables.optimisation import Optimisation
@@ -108,9 +110,9 @@ class Training:
         one_hot = torch.eye(len(config.data.classes), device=self.device)
         draws = generator("augmentation", self.seed, number, device=self.device)
         shares = augmentation.mixup_shares(alpha, len(order), seed_for("mixup", self.seed, number)) if alpha else None
-        for step, batch in enumerate(order.split(size)):
-            images = augmentation.transform(data.batch(batch), config.augmentation.transform, draws)
-            targets = one_hot[data.labels[batch]]
+        for step, (images, labels) in enumerate(data.batches(order, size)):
+            images = augmentation.transform(images, config.augmentation.transform, draws)
+            targets = one_hot[labels]
             if shares is not None:
                 mixing = shares[step * size : (step + 1) * size].to(self.device)
                 images, targets = augmentation.mixup(images, targets, mixing)
@@ -137,8 +139,8 @@ class Training:
             if not len(data.labels):
                 continue
             size = EVALUATION_BATCH if config.network.name in SMALL_NETWORKS else EVALUATION_BATCH_BACKBONE
-            batches = torch.arange(len(data.labels), device=self.device).split(size)
-            removed = torch.cat([self.network.scores(data.batch(batch)) for batch in batches])
+            everything = torch.arange(len(data.labels), device=self.device)
+            removed = torch.cat([self.network.scores(images) for images, _ in data.batches(everything, size)])
             scores = {split: self.network.final_norm(removed)}
             if has_norm:
                 scores[f"{split}-removed"] = removed
@@ -191,22 +193,39 @@ class Training:
 
 @dataclass(frozen=True)
 class _Part:
-    """One split on the device: uint8 pixels (n, c, h, w) or float features (n, units), labels and positions (n,)."""
+    """One split: values (n, ...), labels (n,) on the device, positions in the data set (n,) on the CPU.
 
-    values: Tensor
+    Values are uint8 pixels or float features on the device, or the data set's files.
+    """
+
+    values: Tensor | ImageFiles
     labels: Tensor
     positions: Tensor
 
-    def batch(self, indices: Tensor) -> Tensor:
-        """Returns float images (batch, c, h, w) in [0, 1], or features (batch, units) as they are."""
-        values = self.values[indices]
-        return values if values.is_floating_point() else values.float() / 255
+    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields float images (batch, c, h, w) in [0, 1], or features (batch, units) as they are, and their labels."""
+        batches = order.split(size)
+        chosen = (self.values[b] for b in batches) if isinstance(self.values, Tensor) else self._read(batches)
+        for values, batch in zip(chosen, batches, strict=True):
+            yield values if values.is_floating_point() else values.float() / 255, self.labels[batch]
+
+    def _read(self, batches: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Yields pixels from disk, the next batch being decoded while one is used."""
+        assert isinstance(self.values, ImageFiles)
+        positions = [self.positions[batch.cpu()].numpy() for batch in batches]
+        with ThreadPoolExecutor(max_workers=1) as reader:
+            coming = [reader.submit(self.values.__getitem__, p) for p in positions[:1]]
+            for following in [*positions[1:], None]:
+                pixels = coming.pop().result()
+                if following is not None:
+                    coming.append(reader.submit(self.values.__getitem__, following))
+                yield torch.from_numpy(pixels).to(self.labels.device)
 
 
 def _to_device(inputs: Inputs, split: Split, part: str, device: torch.device) -> _Part:
     positions: np.ndarray[tuple[int], np.dtype[np.int64]] = getattr(split, part)
     source = inputs.images.pixels if inputs.features is None else inputs.features
-    values = torch.from_numpy(source[positions]).to(device)
+    values = source if isinstance(source, ImageFiles) else torch.from_numpy(source[positions]).to(device)
     return _Part(values, torch.from_numpy(split.classes[positions]).to(device), torch.from_numpy(positions))
 
 

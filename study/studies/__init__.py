@@ -11,6 +11,7 @@ from study.studies.figure1 import figure1
 from study.studies.figure2a import figure2a
 from study.studies.figure2b import figure2b
 from study.studies.learning_rate import learning_rate
+from study.studies.plantvillage38 import plantvillage38
 from study.studies.table1 import table1
 from study.studies.table4 import table4
 from study.studies.table5 import table5
@@ -53,6 +54,7 @@ STUDIES: dict[str, Callable[[], Study]] = {
     "table5": table5,
     "table6": table6,
     "table7": table7,
+    "plantvillage38": plantvillage38,
     "weighted-bn": weighted_bn,
     "class-balanced-bn": class_balanced_bn,
     "learning-rate": learning_rate,

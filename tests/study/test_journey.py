@@ -199,3 +199,28 @@ def test_ray_job_submit(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     refused = subprocess.run(["ray", "job", "list", "--address", head], capture_output=True, text=True, check=False)
     assert refused.returncode != 0
     assert "Invalid authentication token" in refused.stdout + refused.stderr
+
+
+def test_a_study_that_compares_nothing(tmp_path: Path) -> None:
+    """K21's 38 classes, made small: one arm, no rare class, images that stay on disk."""
+    import numpy as np
+    from PIL import Image
+
+    from study.studies import find
+
+    classes = find(["plantvillage38"])[0].arms[0].configuration.data.classes
+    assert len(classes) == 38
+    for number, name in enumerate(classes):
+        folder = tmp_path / "data" / "plantvillage" / "color" / name
+        folder.mkdir(parents=True)
+        for i in range(10):
+            noise = np.random.default_rng((number, i)).integers(0, 255, (16, 16, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(folder / f"{i}.png")
+    options = ("--data-root", str(tmp_path / "data"), "--weights", "none", "--image-size", "32", "--network", "cnn")
+    done = _python("study.grid", "plantvillage38", *options, "--set", "trainable=all", runs=tmp_path / "runs")
+    assert done.returncode == 0, done.stderr
+    assert "1 runs done, 0 were there, 0 failed" in done.stdout
+    assert "0.998" in done.stdout  # the paper's accuracy beside ours
+    exported = _python("export", "plantvillage38", runs=tmp_path / "runs")
+    assert exported.returncode == 2
+    assert "it compares nothing; choose with --key" in exported.stderr

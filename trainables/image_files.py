@@ -1,0 +1,69 @@
+"""Image files -> uint8 pixels, at once or, where a data set is larger than memory, when they are asked for."""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from trainables.errors import DataError
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+def read(path: Path, size: int) -> tuple[str, npt.NDArray[np.uint8] | None]:
+    """Returns (SHA-256 of the file, uint8 (3, size, size)), or (reason, None) for what is not a whole image."""
+    if path.suffix.lower() not in SUFFIXES:
+        return f"not one of {', '.join(SUFFIXES)}", None
+    try:
+        content = path.read_bytes()
+        with Image.open(BytesIO(content)) as image:
+            colours = image.convert("RGB")
+            if colours.size != (size, size):
+                colours = colours.resize((size, size), Image.Resampling.BILINEAR)
+            pixels = np.asarray(colours).transpose(2, 0, 1)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return f"not a whole image ({error})", None
+    return hashlib.sha256(content).hexdigest(), np.ascontiguousarray(pixels)
+
+
+class ImageFiles:
+    """Stands for uint8 (images, 3, size, size); an image is read and decoded whenever it is indexed.
+
+    The files have to be there on every node that trains.
+    """
+
+    def __init__(self, paths: Sequence[Path], digests: Sequence[str], size: int) -> None:
+        self._paths, self.digests, self.shape = list(paths), tuple(digests), (len(paths), 3, size, size)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: slice | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """Returns the pixels of some images, decoded on all cores.
+
+        Raises:
+            DataError: a file that has gone or changed since it was first read.
+        """
+        positions = np.arange(len(self))[index]
+        with ThreadPoolExecutor() as pool:
+            return np.stack(list(pool.map(self._one, positions.tolist())))
+
+    def _one(self, position: int) -> npt.NDArray[np.uint8]:
+        path = self._paths[position]
+        digest, pixels = read(path, self.shape[-1])
+        if pixels is None or digest != self.digests[position]:
+            raise DataError(f"{path} changed since this run began" + ("" if pixels is not None else f": {digest}"))
+        return pixels
+
+
+Pixels = npt.NDArray[np.uint8] | ImageFiles
+
+
+def content(pixels: Pixels) -> bytes | memoryview:
+    """Returns what tells pixels from others: themselves, or the digests of their files."""
+    return "".join(pixels.digests).encode() if isinstance(pixels, ImageFiles) else np.ascontiguousarray(pixels).data
