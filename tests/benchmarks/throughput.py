@@ -1,0 +1,52 @@
+"""Side by side: this project, and the same work written from the documentation of its parts.
+
+`python -m tests.benchmarks.throughput --quick` takes under five minutes with MNIST at hand. Ratios are what counts:
+both sides run on the same machine in the same call. A ratio is void where the two sides' F1 differ by more than noise.
+"""
+
+import argparse
+import sys
+
+from study import command, places
+from study.tables import console
+from tests.benchmarks import growth, limit
+from tests.benchmarks.comparison import WORKS, compare
+
+
+def main() -> int:
+    """Runs what the arguments ask for and prints it; returns the exit code."""
+    args = _parser().parse_args()
+    screen = console()
+    data_root = places.data_root(args.data_root)
+    repeats = args.repeats or (1 if args.quick else 3)
+    for work in WORKS:
+        if args.only and work.study not in args.only:
+            continue
+        if work.study == "figure2a" and args.weights is None:
+            screen.print("figure2a is left out: it takes --weights FILE, a ResNet-18 state dict")
+            continue
+        epochs, seeds = (work.quick_epochs, work.quick_seeds) if args.quick else (work.epochs, work.seeds)
+        screen.print(compare(work, epochs, seeds, repeats, data_root, args.weights))
+    if not args.only or "growth" in args.only:
+        screen.print(growth.table((30, 300) if args.quick else (30, 300, 3000)))
+    if not args.only or "limit" in args.only:
+        screen.print(limit.table(data_root, args.weights))
+    return command.DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command.parser(
+        "tests.benchmarks.throughput", "Compare this project with the same work written from the documentation.",
+        "python -m tests.benchmarks.throughput --quick --data-root ~/data",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("--quick", action="store_true", help="smaller shares, one repetition: under five minutes")
+    add("--only", action="append", metavar="PART", help=", ".join([*(w.study for w in WORKS), "growth", "limit"]))
+    add("--repeats", type=command.positive, metavar="N", help="default 3, with --quick 1")
+    add("--data-root", metavar="DIR", help="where MNIST and PlantVillage lie")
+    add("--weights", metavar="FILE", help="state dict of a ResNet-18 up to layer3 or whole, for figure2a")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
