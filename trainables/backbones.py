@@ -8,13 +8,13 @@ import hashlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
-from torchvision import models
 
 from trainables.configuration import Network
 from trainables.errors import ConfigurationError, DataError
@@ -106,7 +106,7 @@ def read_weights(path: Path) -> tuple[str, dict[str, npt.NDArray[np.float32]]]:
 def download_imagenet(name: str) -> dict[str, npt.NDArray[np.float32]]:
     """Returns torchvision's IMAGENET1K_V1 state dict of a network; raises DataError where it cannot be had."""
     try:
-        state = models.get_model_weights(name)["IMAGENET1K_V1"].get_state_dict(progress=False, check_hash=True)
+        state = _models().get_model_weights(name)["IMAGENET1K_V1"].get_state_dict(progress=False, check_hash=True)
     except Exception as error:  # urllib, hash and lookup errors alike
         reason = " ".join(str(error).split())
         raise DataError(
@@ -115,16 +115,23 @@ def download_imagenet(name: str) -> dict[str, npt.NDArray[np.float32]]:
     return {key: value.numpy() for key, value in state.items()}
 
 
+def _models() -> Any:
+    """Returns torchvision's models; their import takes seconds, so only what has a backbone pays for it."""
+    from torchvision import models
+
+    return models
+
+
 def _maps(name: str, cut: str) -> nn.Sequential:
     """The children of a torchvision classifier up to `cut`, or up to its last feature maps."""
-    allowed = models.list_models(module=models)
+    allowed = _models().list_models(module=_models())
     if name not in allowed:
         raise ConfigurationError(
             f"unknown network {name!r}; allowed: dense, cnn and torchvision's {', '.join(allowed)}"
         )
     _check_is_a_chain(name)
     children = [
-        (child, module) for child, module in models.get_model(name).named_children() if child not in _NOT_BACKBONE
+        (child, module) for child, module in _models().get_model(name).named_children() if child not in _NOT_BACKBONE
     ]
     names = [child for child, _ in children]
     if cut and cut not in names:
@@ -140,7 +147,7 @@ def _maps(name: str, cut: str) -> nn.Sequential:
 def _check_is_a_chain(name: str) -> None:
     """Some classifiers are more than their children in a row: those are refused, by trying it."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        model = models.get_model(name).eval()
+        model = _models().get_model(name).eval()
         children = [(n, m) for n, m in model.named_children() if n not in _NOT_BACKBONE]
         seen: list[Tensor] = []
         children[-1][1].register_forward_hook(lambda module, inputs, output: seen.append(output))
@@ -158,7 +165,7 @@ def _check_is_a_chain(name: str) -> None:
 def _load(maps: nn.Sequential, state: State, network: Network) -> None:
     """Loads what belongs to the kept layers; weights of dropped ones may be there, unknown ones may not."""
     wanted = maps.state_dict()
-    whole = set(models.get_model(network.name).state_dict())
+    whole = set(_models().get_model(network.name).state_dict())
     missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
     unknown = [key for key in state if key not in whole]
     shapes = [key for key in wanted if key in state and tuple(state[key].shape) != tuple(wanted[key].shape)]
