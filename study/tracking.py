@@ -11,14 +11,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from study.declaration import Study
 from study.places import is_remote
-from study.statistics import interval
+from study.tracked import finished_at, means_of, metric_name, started_at, values_of
 from trainables.errors import StudyError
 from trainables.records import Record
 
@@ -30,14 +29,6 @@ class TrackingError(StudyError):
 
 
 KEY, LEVEL, SEED, ARM, STATE = "study.key", "study.level", "study.seed", "study.arm", "study.state"
-# These metrics are logged for every epoch, all others once: the UI stays fast and a batch within MLflow's 1000.
-CURVES = (
-    "train/loss/all",
-    "validation/loss/all",
-    "validation/f1/minority",
-    "test/f1/minority",
-    "test-removed/f1/minority",
-)
 BATCH = 1000
 
 
@@ -102,20 +93,22 @@ class Tracker:
             return 0
         first = records[0]
         parent_tags = {KEY: key, LEVEL: "configuration", ARM: first.arm, "mlflow.runName": first.arm}
-        parent = self._open(experiment, runs, (key, ""), parent_tags, _started(first))
+        parent = self._open(experiment, runs, (key, ""), parent_tags, started_at(first))
         for record in stale:
             tags = {KEY: key, LEVEL: "seed", SEED: str(record.seed), ARM: record.arm,
                     "mlflow.runName": f"seed {record.seed}", "mlflow.parentRunId": parent.run_id}  # fmt: skip
-            child = self._open(experiment, runs, (key, str(record.seed)), tags, _started(record))
+            child = self._open(experiment, runs, (key, str(record.seed)), tags, started_at(record))
             more = {"study.reason": record.reason} if record.reason else {}
             params = {**record.configuration, "seed": record.seed}
             failed = record.status == "failed"
-            self._write(child, _values(record), params, more, states[key, str(record.seed)], failed, _finished(record))
+            self._write(
+                child, values_of(record), params, more, states[key, str(record.seed)], failed, finished_at(record)
+            )
         complete = [record for record in records if record.status == "complete"]
         failed = len(complete) < len(records)
         # at one step MLflow shows the value of the latest time, so a mean that changes needs a later one
-        now = max(int(time.time() * 1000), *map(_finished, records))
-        self._write(parent, _means(complete), first.configuration, {}, parent_state, failed, now)
+        now = max(int(time.time() * 1000), *map(finished_at, records))
+        self._write(parent, means_of(complete), first.configuration, {}, parent_state, failed, now)
         return len(stale) + 1
 
     def _experiment(self, study: Study) -> str:
@@ -166,7 +159,7 @@ class Tracker:
     ) -> None:  # fmt: skip
         from mlflow.entities import Metric, Param, RunTag
 
-        entries = [Metric(_name(name), value, now, step) for name, value, step in metrics]
+        entries = [Metric(metric_name(name), value, now, step) for name, value, step in metrics]
         settings = [Param(name, str(value)) for name, value in params.items()] if not run.state else []
         labels = [RunTag(name, value) for name, value in {**tags, STATE: state}.items()]
         for start in range(BATCH - 200, len(entries), BATCH):
@@ -218,39 +211,3 @@ def _one_line() -> Iterator[None]:
 
 def _is_current(run: _Known | None, state: str) -> bool:
     return run is not None and run.state == state and run.status != "RUNNING"
-
-
-def _values(record: Record) -> list[tuple[str, float, int]]:
-    """Returns (metric, value, epoch): curves for every epoch, the rest for the last, and the best epochs' headline."""
-    last = len(record.history.get("train/loss/all", []))
-    values = [(name, value, last) for name, value in record.metrics().items() if name not in CURVES]
-    for name in CURVES:
-        series = enumerate(record.history.get(name, []), start=1)
-        values += [(name, value, epoch) for epoch, value in series if value is not None]
-    for label, epoch in (("validation", record.best_epoch_by_validation), ("test", record.best_epoch_by_test)):
-        if epoch is not None:
-            values.append((f"test-at-best-{label}/f1/minority", record.metric("test/f1/minority", epoch), epoch))
-    return [value for value in values if value[1] == value[1]]  # NaN: not defined, such as the F1 of no minority
-
-
-def _means(records: list[Record]) -> list[tuple[str, float, int]]:
-    """Returns the mean over seeds of every last metric, and of the headline half of its 95 % interval."""
-    if not records:
-        return []
-    values = [(name, interval([r.metric(name) for r in records]).mean, 0) for name in records[0].metrics()]
-    half = interval([record.metric("test/f1/minority") for record in records]).half_width
-    values += [("test/f1/minority-interval", half, 0), ("seeds", float(len(records)), 0)]
-    return [value for value in values if value[1] == value[1]]
-
-
-def _name(metric: str) -> str:
-    """Returns a name MLflow accepts: letters, digits and _-. :/ stay, others become "_"."""
-    return "".join(c if c.isalnum() or c in "_-. :/" else "_" for c in metric)
-
-
-def _finished(record: Record) -> int:
-    return int(datetime.fromisoformat(record.finished_at).timestamp() * 1000)
-
-
-def _started(record: Record) -> int:
-    return _finished(record) - int(record.seconds * 1000)

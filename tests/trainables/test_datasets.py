@@ -17,7 +17,9 @@ def test_digits_are_embedded(digits: Images) -> None:
 
 
 def test_an_unknown_data_set_names_the_known_ones() -> None:
-    with pytest.raises(DataError, match="unknown data set 'cifar'; allowed: digits, mnist, plantvillage, plantvillage:PLANT"):
+    with pytest.raises(
+        DataError, match="unknown data set 'cifar'; allowed: digits, mnist, plantvillage, plantvillage:PLANT"
+    ):
         datasets.load("cifar", Path())
 
 

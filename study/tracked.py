@@ -1,0 +1,53 @@
+"""Records -> what MLflow is told of them: metrics with their names, values and epochs, and times. Pure."""
+
+from datetime import datetime
+
+from study.statistics import interval
+from trainables.records import Record
+
+# These metrics are logged for every epoch, all others once: the UI stays fast and a batch within MLflow's 1000.
+CURVES = (
+    "train/loss/all",
+    "validation/loss/all",
+    "validation/f1/minority",
+    "test/f1/minority",
+    "test-removed/f1/minority",
+)
+
+
+def values_of(record: Record) -> list[tuple[str, float, int]]:
+    """Returns (metric, value, epoch): curves for every epoch, the rest for the last, and the best epochs' headline."""
+    last = len(record.history.get("train/loss/all", []))
+    values = [(name, value, last) for name, value in record.metrics().items() if name not in CURVES]
+    for name in CURVES:
+        series = enumerate(record.history.get(name, []), start=1)
+        values += [(name, value, epoch) for epoch, value in series if value is not None]
+    for label, epoch in (("validation", record.best_epoch_by_validation), ("test", record.best_epoch_by_test)):
+        if epoch is not None:
+            values.append((f"test-at-best-{label}/f1/minority", record.metric("test/f1/minority", epoch), epoch))
+    return [value for value in values if value[1] == value[1]]  # NaN: not defined, such as the F1 of no minority
+
+
+def means_of(records: list[Record]) -> list[tuple[str, float, int]]:
+    """Returns the mean over seeds of every last metric, and of the headline half of its 95 % interval."""
+    if not records:
+        return []
+    values = [(name, interval([r.metric(name) for r in records]).mean, 0) for name in records[0].metrics()]
+    half = interval([record.metric("test/f1/minority") for record in records]).half_width
+    values += [("test/f1/minority-interval", half, 0), ("seeds", float(len(records)), 0)]
+    return [value for value in values if value[1] == value[1]]
+
+
+def metric_name(metric: str) -> str:
+    """Returns a name MLflow accepts: letters, digits and _-. :/ stay, others become "_"."""
+    return "".join(c if c.isalnum() or c in "_-. :/" else "_" for c in metric)
+
+
+def finished_at(record: Record) -> int:
+    """Returns when a run ended, in milliseconds since 1970."""
+    return int(datetime.fromisoformat(record.finished_at).timestamp() * 1000)
+
+
+def started_at(record: Record) -> int:
+    """Returns when a run began, in milliseconds since 1970."""
+    return finished_at(record) - int(record.seconds * 1000)
