@@ -100,6 +100,8 @@ class Network(_Section):
     first_norm: NormKind = Field("none", description="norm after the hidden layer of 'dense', before its ReLU")
     final_norm: NormKind = Field("none", description="norm over the class scores, before softmax (K21)")
     output: Literal["softmax", "sigmoid"] = Field("softmax", description="turns scores into probabilities")
+    norm_momentum: float = Field(0.1, gt=0, le=1, description="of running statistics; backbone norms keep their own")
+    dropout: float | None = Field(None, ge=0, lt=1, description="before the class scores; None: 0, in a K21 head 0.5")
     initialisation: Literal["torch", "xavier"] = Field("torch", description="of dense layers; xavier as in Y19 sec. 4")
     weights: str = Field("none", description="backbone: none | imagenet | sha256:DIGITS")
     cut: str = Field("", description="the backbone's last layer, such as layer3; empty: all before its pooling")
@@ -122,6 +124,8 @@ class Loss(_Section):
     )
     beta: float = Field(0.0, ge=0, lt=1, description="of class_weights=effective")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
+    focal_gamma: float = Field(0.0, ge=0, description="focal loss (arXiv:1708.02002 eq. 4); 0 = none")
+    logit_adjustment: float = Field(0.0, ge=0, description="tau of arXiv:2007.07314 eq. 10; 0 = none")
 
 
 class Optimiser(_Section):
@@ -138,6 +142,7 @@ class Schedule(_Section):
     epochs: int = Field(30, ge=1)
     batch_size: int = Field(64, ge=2, description="images; the last incomplete batch is dropped")
     learning_rate_shape: Literal["constant", "one-cycle"] = Field("constant", description="one-cycle: up and down once")
+    sampling: Literal["natural", "balanced"] = Field("natural", description="balanced: every class as often, redrawn")
     steps_per_epoch: int | None = Field(None, ge=1, description="optimiser steps; None: one pass over the images")
 
 
@@ -155,6 +160,8 @@ class Configuration(_Section):
     def _fits_together(self) -> Self:
         if self.network.output == "sigmoid" and self.loss.name == "cce":
             raise ValueError("network.output=sigmoid goes with loss.name=bce; got cce")
+        if self.loss.focal_gamma and self.loss.name != "cce":
+            raise ValueError(f"loss.focal_gamma goes with loss.name=cce; got {self.loss.name}")
         net = self.network
         if net.name != "dense" and (net.first_norm != "none" or net.hidden != 128):
             raise ValueError(f"network.first_norm and network.hidden belong to network.name=dense; got {net.name}")

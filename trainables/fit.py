@@ -13,7 +13,7 @@ from torch import Tensor
 from trainables.configuration import Configuration
 from trainables.errors import NonFiniteLossError
 from trainables.images import Inputs
-from trainables.training import Predictions, Training
+from trainables.training import HELD_OUT, Predictions, Training
 
 State = dict[str, Tensor]  # flat, so that it can be stored without a pickle
 
@@ -59,6 +59,7 @@ def fit(
     seeds: Sequence[int],
     device: torch.device | str = "cpu",
     state: State | None = None,
+    held_out: Sequence[str] = HELD_OUT,
 ) -> Iterator[Epoch]:
     """Yields after every epoch; the last one is number `configuration.schedule.epochs`.
 
@@ -69,6 +70,7 @@ def fit(
         device: where the data lie and the network trains.
         state: from `Epoch.state()` of the same configuration and seeds; training goes on after it. Seeds that
             the state lacks had failed and stay out.
+        held_out: the splits that are evaluated; a search leaves "test" out, so that it never sees it.
 
     Raises:
         StudyError: data that do not fit the configuration. A loss that is not finite ends its seed only.
@@ -85,7 +87,7 @@ def fit(
         if own == {}:
             failures[seed] = "failed before this state was taken"
         else:
-            trainings[seed] = Training(configuration, inputs, seed, torch.device(device), own)
+            trainings[seed] = Training(configuration, inputs, seed, torch.device(device), own, held_out)
     for number in range(done + 1, configuration.schedule.epochs + 1):
         metrics: dict[int, dict[str, float]] = {}
         for seed, training in trainings.items():

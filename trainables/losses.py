@@ -32,15 +32,25 @@ def per_label(scores: Tensor, loss: Loss, network: Network) -> Tensor:
     """Returns l_ik (batch, classes) of scores (batch, classes): the loss of image i if its label were k.
 
     BCE is the mean over the C outputs against the one-hot label; softmax + BCE is that of each softmax output (K21
-    Table 7). With label smoothing, a share of it is the mean over all labels.
+    Table 7). The focal loss scales cross-entropy by (1 - p)^gamma. With label smoothing, a share of it is the mean over
+    all labels.
     """
     if loss.name == "cce":
         found = -F.log_softmax(scores, dim=1)
+        if loss.focal_gamma:
+            found = (1 - torch.exp(-found)) ** loss.focal_gamma * found
     else:
         log_p, log_q = _log_outputs(scores, network.output)
         found = (log_q - log_p - log_q.sum(dim=1, keepdim=True)) / scores.shape[1]
     share = loss.label_smoothing
     return found if share == 0 else (1 - share) * found + share * found.mean(dim=1, keepdim=True)
+
+
+def logit_adjustment(loss: Loss, counts: Tensor) -> Tensor:
+    """Returns what training adds to the scores, tau log(N_k / N), (classes,); nothing is added at inference."""
+    if not loss.logit_adjustment:
+        return torch.zeros_like(counts)
+    return loss.logit_adjustment * torch.log(counts / counts.sum())
 
 
 def weighted_mean(losses: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

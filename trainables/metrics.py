@@ -3,9 +3,10 @@
 `split` is train, validation or test, with "-removed" where the final norm was taken off (H1).
 
 `class` is a class's own name, `minority` or `majority` (mean over the classes of that role) or `all`. Per class, one
-against the rest: precision, recall, F1 of the argmax decision; average precision (step-wise area, no interpolation) and
-AUROC of its probability. Over all: accuracy; loss; confidence (mean top probability); ECE with 15 equal bins of it
-(arXiv:1706.04599 eq. 3); Brier score, mean over images of the squared distance to the one-hot target, in [0, 2].
+against the rest: precision, recall, F1 of the argmax decision; balanced F1, the same were all classes as frequent;
+average precision (step-wise area, no interpolation) and AUROC of its probability. Over all: accuracy; loss; confidence
+(mean top probability); ECE with 15 equal bins of it (arXiv:1706.04599 eq. 3); Brier score, mean over images of the
+squared distance to the one-hot target, in [0, 2].
 
 Undefined cases: precision is 0 where nothing was predicted; F1 is 0 where the class exists and none was found; recall,
 F1, average precision and AUROC are NaN for a class without images, AUROC also for one without other images. A role's
@@ -19,7 +20,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-PER_CLASS = ("precision", "recall", "f1", "average_precision", "auroc")
+PER_CLASS = ("precision", "recall", "f1", "balanced_f1", "average_precision", "auroc")
 ALL = "all"
 NUM_BINS = 15
 
@@ -46,7 +47,8 @@ def measure(
     decided, target = p.argmax(axis=1), np.eye(p.shape[1])[labels]
     result: dict[str, float] = {}
     for k, name in enumerate(class_names):
-        values = (*_precision_recall_f1(decided == k, labels == k), *_ranking(p[:, k], labels == k))
+        precision_recall_f1 = _precision_recall_f1(decided == k, labels == k)
+        values = (*precision_recall_f1, balanced_f1(decided == k, labels, k), *_ranking(p[:, k], labels == k))
         result.update({f"{metric}/{name}": value for metric, value in zip(PER_CLASS, values, strict=True)})
     for role in dict.fromkeys(roles):
         for metric in PER_CLASS:
@@ -68,6 +70,17 @@ def _precision_recall_f1(decided: npt.NDArray[np.bool_], actual: npt.NDArray[np.
     if not there:
         return precision, float("nan"), float("nan")
     return precision, hits / there, 2 * hits / (found + there)
+
+
+def balanced_f1(decided: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64], k: int) -> float:
+    """Returns the F1 of class k were all classes as frequent: what a balanced test set measures.
+
+    `decided` (n,) says which images were decided for k. NaN where class k or all others have no images.
+    """
+    shares = [float(decided[labels == c].mean()) for c in np.unique(labels)]  # decided for k, of each class there is
+    if k not in labels or len(shares) < 2:
+        return float("nan")
+    return 2 * float(decided[labels == k].mean()) / (1 + sum(shares))
 
 
 def _ranking(score: Array, actual: npt.NDArray[np.bool_]) -> tuple[float, float]:

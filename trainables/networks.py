@@ -14,11 +14,13 @@ HEAD_UNITS = 512  # K21 sec. 3.1
 class Classifier(nn.Module):
     """A network whose class scores pass a final norm (the identity where there is none)."""
 
-    def __init__(self, backbone: nn.Module, body: nn.Module, num_features: int, num_classes: int, norm: str) -> None:
+    def __init__(
+        self, backbone: nn.Module, body: nn.Module, num_features: int, num_classes: int, norm: nn.Module
+    ) -> None:
         super().__init__()
         self.backbone, self.body = backbone, body
         self.dense = nn.Linear(num_features, num_classes)
-        self.final_norm = final_norm.make(norm, num_classes)
+        self.final_norm = norm
 
     def scores(self, images: Tensor) -> Tensor:
         """Returns the scores before the final norm, (batch, classes): what stays when it is removed."""
@@ -60,8 +62,12 @@ def build(
             # given weights draw nothing, so that a head starts alike on features and on images
             with torch.random.fork_rng(devices=[], enabled=state is not None):
                 backbone, units = backbones.build(network, state)
-        body, num_features = _head(units), HEAD_UNITS
-    classifier = Classifier(backbone, body, num_features, num_classes, network.final_norm)
+        body, num_features = _head(network, units), HEAD_UNITS
+    norm = final_norm.make(network.final_norm, num_classes)
+    classifier = Classifier(backbone, body, num_features, num_classes, norm)
+    for module in (*body.modules(), norm):
+        if isinstance(module, nn.BatchNorm1d):
+            module.momentum = network.norm_momentum
     if network.initialisation == "xavier":
         for module in classifier.modules():
             if isinstance(module, nn.Linear):
@@ -70,11 +76,12 @@ def build(
     return classifier
 
 
-def _head(units: int) -> nn.Module:
-    """K21 sec. 3.1, after average pooling: norm, dropout 0.25, dense 512, ReLU, norm, dropout 0.5."""
+def _head(network: Network, units: int) -> nn.Module:
+    """K21 sec. 3.1, after average pooling: norm, dropout 0.25, dense 512, ReLU, norm, dropout 0.5 (or both scaled)."""
+    dropout = 0.5 if network.dropout is None else network.dropout
     return nn.Sequential(
-        nn.BatchNorm1d(units), nn.Dropout(0.25), nn.Linear(units, HEAD_UNITS), nn.ReLU(),
-        nn.BatchNorm1d(HEAD_UNITS), nn.Dropout(0.5),
+        nn.BatchNorm1d(units), nn.Dropout(dropout / 2), nn.Linear(units, HEAD_UNITS), nn.ReLU(),
+        nn.BatchNorm1d(HEAD_UNITS), nn.Dropout(dropout),
     )  # fmt: skip
 
 
@@ -83,7 +90,7 @@ def _dense(network: Network, image_shape: tuple[int, ...]) -> tuple[nn.Module, i
     channels, height, width = image_shape
     hidden = nn.Linear(channels * height * width, network.hidden)
     norm = final_norm.make(network.first_norm, network.hidden)
-    return nn.Sequential(nn.Flatten(), hidden, norm, nn.ReLU()), network.hidden
+    return nn.Sequential(nn.Flatten(), hidden, norm, nn.ReLU(), *_dropout(network)), network.hidden
 
 
 def _cnn(network: Network, image_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
@@ -96,7 +103,11 @@ def _cnn(network: Network, image_shape: tuple[int, ...]) -> tuple[nn.Module, int
         else:
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
             channels = width
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()), channels
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), *_dropout(network)), channels
+
+
+def _dropout(network: Network) -> list[nn.Module]:
+    return [nn.Dropout(network.dropout)] if network.dropout else []
 
 
 SMALL: dict[str, Callable[[Network, tuple[int, ...]], tuple[nn.Module, int]]] = {"dense": _dense, "cnn": _cnn}

@@ -18,6 +18,7 @@ from trainables.imbalance import Split, draw
 from trainables.optimisation import Optimisation
 from trainables.seeding import generator, seed_for
 
+HELD_OUT = ("validation", "test")
 EVALUATION_BATCH = 512  # images of a small network; bounds memory, changes no result
 EVALUATION_BATCH_BACKBONE = 32
 
@@ -41,13 +42,14 @@ class Training:
         seed: int,
         device: torch.device,
         state: dict[str, Tensor] | None,
+        held_out: Sequence[str] = HELD_OUT,
     ) -> None:
-        self.configuration, self.seed, self.device = configuration, seed, device
+        self.configuration, self.seed, self.device, self.held_out = configuration, seed, device, held_out
         on_features = inputs.features is not None
         if on_features and not features.applies(configuration):
             raise ValueError("features of a frozen backbone stand for unchanged images only")
         split = draw(configuration.data, inputs.images, seed)
-        self.data = {part: _to_device(inputs, split, part, device) for part in ("train", "validation", "test")}
+        self.data = {part: _to_device(inputs, split, part, device) for part in ("train", *held_out)}
         self.steps_per_epoch = _steps_per_epoch(configuration, len(split.train))
         num_classes = len(configuration.data.classes)
         shape = inputs.features.shape[1:] if inputs.features is not None else inputs.images.shape
@@ -60,6 +62,7 @@ class Training:
         self.weighted_norms = weighted_batchnorm.layers_of(self.network)
         counts = torch.bincount(self.data["train"].labels, minlength=num_classes).float()
         self.class_weights = losses.class_weights(configuration.loss, counts)
+        self.adjustment = losses.logit_adjustment(configuration.loss, counts)
         self.predictions: dict[str, Predictions] = {}
         self.batch_composition: dict[str, int] = {}
         if state is not None:
@@ -88,7 +91,8 @@ class Training:
         for images, targets in self._batches(order, number):
             for norm in self.weighted_norms:
                 norm.image_weights = targets @ self.class_weights
-            per_label = losses.per_label(self.network(images), config.loss, config.network)
+            scores = self.network(images) + self.adjustment
+            per_label = losses.per_label(scores, config.loss, config.network)
             loss = losses.weighted_mean(per_label, targets, self.class_weights)
             self.optimisation.step(loss)
             total += loss.detach()
@@ -97,9 +101,15 @@ class Training:
         return float(total / self.steps_per_epoch)
 
     def _order(self, number: int) -> Tensor:
-        """Returns the images of an epoch's steps: as many shuffled passes as the steps take, the rest dropped."""
-        draws, count = generator("order", self.seed, number), len(self.data["train"].labels)
-        needed = self.steps_per_epoch * self.configuration.schedule.batch_size
+        """Returns the images of an epoch's steps: as many shuffled passes as the steps take, the rest dropped.
+
+        With balanced sampling each image is drawn anew, every class with the same probability.
+        """
+        draws, labels = generator("order", self.seed, number), self.data["train"].labels
+        count, needed = len(labels), self.steps_per_epoch * self.configuration.schedule.batch_size
+        if self.configuration.schedule.sampling == "balanced":
+            chances = 1 / torch.bincount(labels).float()[labels]
+            return torch.multinomial(chances.cpu(), needed, replacement=True, generator=draws).to(self.device)
         passes = [torch.randperm(count, generator=draws) for _ in range(-(-needed // count))]
         return torch.cat(passes)[:needed].to(self.device)
 
@@ -129,12 +139,12 @@ class Training:
 
     @torch.no_grad()
     def _evaluate(self) -> dict[str, float]:
-        """Measures both held-out splits, with the final norm and (where there is one) without; keeps the scores."""
+        """Measures the held-out splits, with the final norm and (where there is one) without; keeps the scores."""
         config = self.configuration
         result: dict[str, float] = {}
         has_norm = config.network.final_norm != "none"
         self.network.eval()
-        for split in ("validation", "test"):
+        for split in self.held_out:
             data = self.data[split]
             if not len(data.labels):
                 continue

@@ -75,3 +75,39 @@ def test_it_learns(digits: Images) -> None:
     f1 = [_last(arm, digits, [0, 1]).metrics for arm in (plain, final)]
     assert all(f1[0][seed]["test/f1/minority"] < 0.1 for seed in (0, 1))
     assert all(f1[1][seed]["test/f1/minority"] > 0.8 for seed in (0, 1))
+
+
+def test_balanced_sampling_draws_classes_alike(tiny: Configuration, digits: Images) -> None:
+    composition = _last(tiny.replace({"schedule.sampling": "balanced"}), digits, [0]).batch_composition(0)
+    images = sum(int(count) * batches for count, batches in composition.items())
+    assert 0.4 < images / (32 * sum(composition.values())) < 0.6  # 7 % of the images are of the minority
+
+
+def test_dropout_and_momentum_reach_the_layers() -> None:
+    from torch import nn
+
+    from trainables import networks
+
+    network = (
+        Configuration()
+        .replace(
+            {
+                "network.dropout": 0.3,
+                "network.norm_momentum": 0.05,
+                "network.final_norm": "batch",
+                "network.first_norm": "batch",
+            }
+        )
+        .network
+    )
+    modules = list(networks.build(network, (1, 8, 8), 2).modules())
+    assert [m.p for m in modules if isinstance(m, nn.Dropout)] == [0.3]
+    assert [m.momentum for m in modules if isinstance(m, nn.BatchNorm1d)] == [0.05, 0.05]
+
+
+def test_a_search_never_evaluates_test_images(tiny: Configuration, digits: Images) -> None:
+    both = next(fit(tiny, Inputs(digits), [0]))
+    one = next(fit(tiny, Inputs(digits), [0], held_out=("validation",)))
+    assert not any(name.startswith("test") for name in one.metrics[0])
+    assert set(one.predictions(0)) == {"validation", "validation-removed"}
+    assert one.metrics[0] == {name: value for name, value in both.metrics[0].items() if not name.startswith("test")}

@@ -4,7 +4,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trainables.configuration import Loss, Network
-from trainables.losses import class_weights, per_label, probabilities, weighted_mean
+from trainables.losses import class_weights, logit_adjustment, per_label, probabilities, weighted_mean
 
 SCORES = torch.tensor([[2.0, -1.0, 0.5], [0.0, 3.0, -2.0]], dtype=torch.float64)
 LABELS = torch.tensor([0, 2])
@@ -70,3 +70,20 @@ def test_mixup_under_a_weighted_loss_is_the_mixed_weighted_loss(name: str) -> No
     assert found == pytest.approx(total / weight)
     product = ((targets @ weights) * (targets * losses).sum(dim=1)).sum() / (targets @ weights).sum()
     assert found != pytest.approx(float(product), rel=0.05)
+
+
+def test_focal_loss_is_torchvisions() -> None:
+    from torchvision.ops import sigmoid_focal_loss
+
+    margins = torch.tensor([2.0, -0.5, 0.1], dtype=torch.float64)
+    two = torch.stack([torch.zeros_like(margins), margins], dim=1)  # softmax over (0, m) is the sigmoid of m
+    found = per_label(two, Loss(focal_gamma=2.0), Network())[:, 1]
+    expected = sigmoid_focal_loss(margins, torch.ones_like(margins), alpha=-1, gamma=2.0)
+    torch.testing.assert_close(found, expected)
+
+
+def test_logit_adjustment_moves_the_best_score_to_the_balanced_one() -> None:
+    counts = torch.tensor([990.0, 10.0], dtype=torch.float64)
+    added = logit_adjustment(Loss(logit_adjustment=1.0), counts)
+    torch.testing.assert_close(torch.softmax(added, dim=0), counts / 1000)  # scores of 0 then mean the prior
+    assert torch.equal(logit_adjustment(Loss(), torch.tensor([1.0, 0.0])), torch.zeros(2))

@@ -68,3 +68,14 @@ def test_calibration_error_of_a_known_gap() -> None:
 def test_shapes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"got probabilities \(2, 2\) for 3 labels"):
         measure(np.ones((2, 2)), np.zeros(3, dtype=np.int64), NAMES, ROLES)
+
+
+def test_balanced_f1_is_the_f1_of_a_test_set_with_equal_classes() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.choice(3, size=400, p=[0.8, 0.15, 0.05])
+    p = rng.dirichlet(np.ones(3), size=400)
+    found = measure(p, labels, ("x", "y", "z"), ("majority", "minority", "minority"))
+    weights = (1 / np.bincount(labels))[labels]
+    expected = reference.f1_score(labels, p.argmax(1), average=None, sample_weight=weights)
+    assert [found[f"balanced_f1/{name}"] for name in "xyz"] == pytest.approx(expected)
+    assert math.isnan(_measure([0.1, 0.8], [0, 0])["balanced_f1/b"])
