@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     runs = places.runs_folder(args.runs)
     folder, study = RunFolder(runs), find([args.study])[0]
     output = Path(args.output) if args.output else _default_output(runs, study.name)
-    selections = [(found, arms) for found in groups_of(study, folder) if (arms := _arms(study, found, args.key))]
+    selections = [(found, arms) for found in groups_of(study, folder) if (arms := _arms(found, args.key))]
     if not selections:
         first = " and ".join(f"{arm!r}" for pair in study.pairs[:1] for arm in (pair.treated, pair.control))
         wanted = f"key {args.key}" if args.key else first or "a pair (it compares nothing; choose with --key)"
@@ -76,11 +76,11 @@ def _export_group(found: "Group", arms: list[str], folder: "RunFolder", output: 
     return _judge_h1(exported, args.require_h1)
 
 
-def _arms(study: "Study", found: "Group", key: str | None) -> list[str]:
+def _arms(found: "Group", key: str | None) -> list[str]:
     """The arms to export: of the one key, else the first declared pair that has records."""
     if key:
         return [arm for arm, its in found.records.items() if next(iter(its.values())).key == key]
-    pairs = [[pair.treated, pair.control] for pair in study.pairs]
+    pairs = [[pair.treated, pair.control] for pair in found.study.pairs]
     return next((pair for pair in pairs if all(arm in found.records for arm in pair)), [])
 
 

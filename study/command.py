@@ -28,6 +28,13 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     add("--data-root", metavar="DIR", help=f"data; default ${places.DATA_VARIABLE}, else ~/.cache/final-bn")
 
 
+def add_resources(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say what Ray reserves for a trial."""
+    add = parser.add_argument
+    add("--gpus-per-trial", type=amount, default=0.0, metavar="G", help="may be a fraction; default 0")
+    add("--cpus-per-trial", type=amount, default=1.0, metavar="C", help="default 1")
+
+
 def positive(text: str) -> int:
     """Returns a count >= 1; raises as argparse wants."""
     if not text.isdecimal() or int(text) < 1:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from study import places
 from study.groups import Group
@@ -17,20 +18,29 @@ from trainables.records import PREDICTIONS, RunFolder
 
 def save_figures(group: Group, folder: RunFolder) -> list[Path]:
     """Draws what the group has records for and returns the files, `<runs>/figures/<study>/<group>/<name>.png`."""
-    place = Path("figures") if places.is_remote(folder.url) else Path(folder.url, "figures")
-    place = place / group.study.name / (re.sub(r"[^A-Za-z0-9.=-]+", "-", group.label)[:120])
-
+    place = figure_folder(folder, group.study.name, group.label)
     predictions = predictions_of(group, folder)
     files = []
     common = COMMON if group.study.pairs else {}
     for name, draw in (common | PLOTS.get(group.study.name.removesuffix("-smoke"), {})).items():
         figure = draw(group, predictions)
         if figure is not None:
-            FigureCanvasAgg(figure)
-            place.mkdir(parents=True, exist_ok=True)
-            figure.savefig(place / f"{name}.png", dpi=DPI)
-            files.append(place / f"{name}.png")
+            files.append(save(figure, place, name))
     return files
+
+
+def figure_folder(folder: RunFolder, study: str, label: str) -> Path:
+    """Returns where figures of a study lie: in the run folder, here where that is remote."""
+    place = Path("figures") if places.is_remote(folder.url) else Path(folder.url, "figures")
+    return place / study / (re.sub(r"[^A-Za-z0-9.=-]+", "-", label)[:120])
+
+
+def save(figure: Figure, place: Path, name: str) -> Path:
+    """Writes a figure and returns its file."""
+    FigureCanvasAgg(figure)
+    place.mkdir(parents=True, exist_ok=True)
+    figure.savefig(place / f"{name}.png", dpi=DPI)
+    return place / f"{name}.png"
 
 
 def predictions_of(group: Group, folder: RunFolder) -> Predictions:

@@ -3,18 +3,20 @@
 import logging
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import ray
 from ray import tune
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from trainables.errors import ConfigurationError, RecordError
 from trainables.records import RunFolder
 from trainables.run import Trial
-from trainables.tune_adapter import INDEX, Store, StudyTrainable, Work
+from trainables.tune_adapter import INDEX, Search, SearchTrainable, Store, StudyTrainable, Work
 
 LOST_PROCESS_RETRIES = 2  # deterministic failures never get here: they end as failed records
 
@@ -108,24 +110,49 @@ def run_trials(trials: Sequence[Trial], store: Store, runs: str, resources: Reso
     trainable = tune.with_resources(
         tune.with_parameters(StudyTrainable, work=work), {"cpu": resources.cpus, "gpu": resources.gpus}
     )
+    config = tune.TuneConfig(reuse_actors=True)
+    _fit(trainable, {INDEX: tune.grid_search(list(range(len(trials))))}, config, _Relay(trials, observer))
+
+
+def run_search(
+    search: Search, arms: Searcher, scheduler: TrialScheduler | None, number: int, resources: Resources,
+    done: Callable[[], None],
+) -> None:  # fmt: skip
+    """Runs a number of a search's trials to their end; `done` hears of every one."""
+    trainable = tune.with_resources(
+        tune.with_parameters(SearchTrainable, search=search), {"cpu": resources.cpus, "gpu": resources.gpus}
+    )
+    config = tune.TuneConfig(num_samples=number, search_alg=arms, scheduler=scheduler, reuse_actors=True)
+    _fit(trainable, {}, config, _Count(done))
+
+
+def _fit(trainable: Any, space: dict[str, Any], config: tune.TuneConfig, callback: tune.Callback) -> None:
+    """Runs Tune in a scratch folder; nothing of it is kept."""
+    config.trial_name_creator = config.trial_dirname_creator = lambda trial: f"trial-{trial.trial_id}"
     with tempfile.TemporaryDirectory(prefix="final-bn-tune-", ignore_cleanup_errors=True) as scratch:
-        tune.Tuner(
-            trainable,
-            param_space={INDEX: tune.grid_search(list(range(len(trials))))},
-            tune_config=tune.TuneConfig(
-                reuse_actors=True,
-                trial_name_creator=lambda trial: f"trial-{trial.config[INDEX]}",
-                trial_dirname_creator=lambda trial: f"trial-{trial.config[INDEX]}",
-            ),
-            run_config=tune.RunConfig(
-                name="final-bn",
-                storage_path=scratch,
-                callbacks=[_Relay(trials, observer)],
-                failure_config=tune.FailureConfig(max_failures=LOST_PROCESS_RETRIES),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # needs storage that nodes share
-                verbose=0,
-            ),
-        ).fit()
+        run_config = tune.RunConfig(
+            name="final-bn", storage_path=scratch, callbacks=[callback], verbose=0,
+            failure_config=tune.FailureConfig(max_failures=LOST_PROCESS_RETRIES),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # needs storage that nodes share
+        )  # fmt: skip
+        tune.Tuner(trainable, param_space=space, tune_config=config, run_config=run_config).fit()
+
+
+class _Count(tune.Callback):
+    """Tells of every trial that has ended."""
+
+    def __init__(self, done: Callable[[], None]) -> None:
+        self.done = done
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing of it goes into Tune's tuner.pkl."""
+        return {}
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.done()
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self.done()
 
 
 class _Relay(tune.Callback):

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from study import command
 from study.declaration import Study
 from trainables.configuration import SMALL_NETWORKS, Configuration
 from trainables.errors import ConfigurationError
@@ -16,6 +17,20 @@ _FIELDS = {
     "minority": "data.minority",
     "majority": "data.majority",
 }
+
+
+def add_changes(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that change every arm of a study alike."""
+    add = parser.add_argument
+    add("--set", type=command.assignment, action="append", default=[], metavar="FIELD=VALUE", help="change every arm")
+    add("--data", metavar="SPEC", help="digits | mnist | plantvillage:PLANT")
+    add("--network", metavar="NAME", help="dense | cnn | a torchvision classifier")
+    add("--cut", metavar="LAYER", help="end an image backbone at this layer")
+    add("--weights", metavar="imagenet|none|PATH", help="what an image backbone starts from")
+    add("--image-size", type=command.positive, metavar="N", help="pixels per side")
+    add("--minority", metavar="NAMES", help="rare classes, separated by commas")
+    add("--majority", metavar="NAMES", help="frequent classes, separated by commas; 'others' = all the rest")
+    add("--ratio", type=command.amount, metavar="R", help="minority / majority training images")
 
 
 def apply(study: Study, options: argparse.Namespace, weights: str | None) -> Study:

@@ -26,7 +26,7 @@ class RunProgress:
     """Counts runs and their epochs, and keeps the best validation score; an observer of study/launch.py."""
 
     def __init__(self, total: int, already_done: int, console: Console) -> None:
-        self._board: Board = (_Bar if console.is_terminal else _Lines)(total, already_done, console)
+        self._board: Board = (_Bar if console.is_terminal else _Lines)(total, already_done, console, "runs")
         self._finished, self._failed = float(already_done), 0
         self._parts: dict[Trial, float] = {}
         self._best, self._best_arm = -math.inf, ""
@@ -58,12 +58,12 @@ class RunProgress:
 
 
 class _Bar:
-    def __init__(self, total: int, done: int, console: Console) -> None:
+    def __init__(self, total: int, done: int, console: Console, unit: str) -> None:
         self._bar = Progress(
-            TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
+            TextColumn(unit), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn(), console=console,
         )  # fmt: skip
-        self._task = self._bar.add_task("runs", total=total, completed=done, note="")
+        self._task = self._bar.add_task(unit, total=total, completed=done, note="")
         self._bar.start()
 
     def show(self, done: float, failed: int, best: str) -> None:
@@ -75,8 +75,8 @@ class _Bar:
 
 
 class _Lines:
-    def __init__(self, total: int, done: int, console: Console) -> None:
-        self._total, self._done_at_start, self._console = total, done, console
+    def __init__(self, total: int, done: int, console: Console, unit: str) -> None:
+        self._total, self._done_at_start, self._console, self._unit = total, done, console, unit
         self._started = self._last_line = time.monotonic()
         self._line = ""
 
@@ -85,7 +85,7 @@ class _Lines:
         ran, elapsed = done - self._done_at_start, now - self._started
         left = elapsed * (self._total - done) / ran if ran else math.nan
         eta = "?" if math.isnan(left) else f"{int(left) // 60}:{int(left) % 60:02d}"
-        parts = [f"{int(done)}/{self._total} runs", f"{failed} failed" if failed else "", f"ETA {eta}", best]
+        parts = [f"{int(done)}/{self._total} {self._unit}", f"{failed} failed" if failed else "", f"ETA {eta}", best]
         self._line = ", ".join(filter(None, parts))
         if now - self._last_line >= SECONDS_PER_LINE:
             self._last_line = now
@@ -94,3 +94,22 @@ class _Lines:
     def close(self) -> None:
         if self._line:
             self._console.print(self._line, highlight=False)
+
+
+class SearchProgress:
+    """Counts the trials of a search."""
+
+    def __init__(self, total: int, console: Console) -> None:
+        self._board: Board = (_Bar if console.is_terminal else _Lines)(total, 0, console, "trials")
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._board.close()
+
+    def trial_done(self) -> None:
+        """Counts a trial as finished."""
+        self._done += 1
+        self._board.show(self._done, 0, "")

@@ -5,8 +5,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from study import tuned
 from study.claims import Verdict, judge
-from study.declaration import Study
+from study.declaration import TUNED, Study
 from study.figures import log_figures, predictions_of, save_figures
 from study.groups import Group, group
 from study.tables import affine_table, arms_table, claims_table, pairs_table, published_table, samples_table
@@ -16,7 +17,8 @@ from trainables.records import RunFolder
 
 def groups_of(study: Study, folder: RunFolder) -> list[Group]:
     """Returns the groups of a study's finished runs, empty where there are none."""
-    return group(study, folder.records(study.name))
+    found = folder.records(study.name)
+    return tuned.groups(study, found) if study.name.endswith(TUNED) else group(study, found)
 
 
 def verdicts_of(found: Group) -> list[Verdict]:

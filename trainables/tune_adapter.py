@@ -5,7 +5,7 @@ cost no round trip each.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,10 @@ from ray import tune
 
 from trainables import features
 from trainables.configuration import Configuration
+from trainables.errors import StudyError
+from trainables.fit import fit
 from trainables.images import Inputs
+from trainables.latency import latency
 from trainables.records import RunFolder
 from trainables.run import Progress, Trial, run
 
@@ -69,6 +72,71 @@ class Work:
     every_epoch: bool = False
 
 
+@dataclass(frozen=True)
+class Search:
+    """What the actors of a search share: the arms before tuning, the tuning seeds, and when scores are reported.
+
+    Attributes:
+        arms: name -> configuration that a trial's values change.
+        seeds: trained in lockstep; a trial's score is their mean.
+        report_after: epochs, the last one included.
+        metric: the validation metric that is the score.
+        latency: whether the network's latency is measured too.
+    """
+
+    arms: Mapping[str, Configuration]
+    seeds: tuple[int, ...]
+    store: Store
+    report_after: tuple[int, ...]
+    metric: str
+    latency: bool
+
+
+class SearchTrainable(tune.Trainable):
+    """Trains a setting of an arm, `config` = {"arm": name, field: value}; it evaluates validation images only."""
+
+    def setup(self, config: dict[str, Any], search: Search) -> None:
+        """Prepares the first trial of this process."""
+        self.search = search
+        self.device = _prepare_process(self.trial_resources)
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Starts another setting in this process."""
+        values = dict(new_config)
+        self.configuration = self.search.arms[values.pop("arm")].replace(values)
+        inputs = self.search.store.inputs(self.configuration)
+        self.epochs = fit(self.configuration, inputs, self.search.seeds, self.device, held_out=("validation",))
+        self.latency = {"latency": latency(self.configuration, inputs)} if self.search.latency else {}
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Trains up to the next epoch that is reported; a seed that fails fails the setting: the score is NaN."""
+        try:
+            epoch = next(epoch for epoch in self.epochs if epoch.failures or epoch.number in self.search.report_after)
+        except StudyError as error:
+            return {"epoch": 0, "score": float("nan"), "reason": str(error), "done": True}
+        if epoch.failures:
+            reason = next(iter(epoch.failures.values()))
+            return {"epoch": epoch.number, "score": float("nan"), "reason": reason, "done": True}
+        values = [metrics[self.search.metric] for metrics in epoch.metrics.values()]
+        done = epoch.number == self.configuration.schedule.epochs
+        return {"epoch": epoch.number, "score": sum(values) / len(values), "reason": "", "done": done, **self.latency}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        """Returns an empty checkpoint: Optuna's storage holds what a search needs."""
+        return {}
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Does nothing, as there is nothing in a checkpoint."""
+
+
+def _prepare_process(resources: Any) -> str:
+    """Sets torch's threads to what Ray reserved and returns the device."""
+    torch.set_num_threads(max(1, int(resources.required_resources.get("CPU", 1))))
+    return "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
+
+
 class StudyTrainable(tune.Trainable):
     """Trains the trial that `config[INDEX]` names; `setup` gets the launch's `Work` from `tune.with_parameters`."""
 
@@ -76,8 +144,7 @@ class StudyTrainable(tune.Trainable):
         """Prepares the first trial of this process."""
         self.work = work
         self.folder = RunFolder(work.runs)
-        self.device = "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
-        torch.set_num_threads(max(1, int(self.trial_resources.required_resources.get("CPU", 1))))
+        self.device = _prepare_process(self.trial_resources)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from difflib import get_close_matches
 
-from study.declaration import SMOKE, Study
+from study.declaration import SMOKE, TUNED, Study
 from study.studies.class_balanced_bn import class_balanced_bn
 from study.studies.digits import digits
 from study.studies.factorial import factorial
@@ -17,6 +17,7 @@ from study.studies.table4 import table4
 from study.studies.table5 import table5
 from study.studies.table6 import table6
 from study.studies.table7 import table7
+from study.studies.tuned import tuned_study
 from study.studies.weighted_bn import weighted_bn
 from trainables.errors import ConfigurationError
 
@@ -25,13 +26,15 @@ PAPER = "paper"
 
 
 def find(names: list[str]) -> list[Study]:
-    """Returns the studies of these names, each once, in the order given; NAME-smoke is the smoke size of NAME.
+    """Returns the studies of these names, each once, in the order given.
+
+    NAME-smoke is the smoke size of NAME; NAME-tuned is what `study.search NAME` found, its arms are in its records.
 
     Raises:
         ConfigurationError: a name that no study has.
     """
     expanded = [name for given in names for name in (STUDIES if given == PAPER else [given])]
-    for name in (name.removesuffix(SMOKE) for name in expanded):
+    for name in (name.removesuffix(TUNED).removesuffix(SMOKE) for name in expanded):
         if name not in STUDIES:
             near = get_close_matches(name, STUDIES, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
@@ -40,6 +43,8 @@ def find(names: list[str]) -> list[Study]:
 
 
 def _make(name: str) -> Study:
+    if name.endswith(TUNED):
+        return tuned_study(name, {})
     return STUDIES[name.removesuffix(SMOKE)]().smoke() if name.endswith(SMOKE) else STUDIES[name]()
 
 

@@ -1,0 +1,227 @@
+"""All of Optuna: one Optuna study per arm, asked in turn; how Tune's trials are told to it, and what it holds."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+from ray.tune.search.optuna import OptunaSearch
+
+from study import places
+from study.search_space import Choice, Dimension, Values, as_text, differences
+from study.tuned import Direction, Setting, State
+from trainables.errors import ConfigurationError
+
+DESIGN, LOST, SPACE, REASON = "design", "lost with its driver", "space", "reason"  # attributes that Optuna keeps
+Storage = BaseStorage
+ARM = "arm"  # an entry of a trial's Tune configuration
+ENOUGH = 5  # different scores, for importances to mean anything
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def open_storage(url: str | None, runs: str) -> BaseStorage:
+    """Returns the storage of all searches: a database URL's, else a journal file in the run folder.
+
+    Raises:
+        ConfigurationError: a storage that cannot be reached; a remote run folder and no URL.
+    """
+    if url is None:
+        if places.is_remote(runs):
+            raise ConfigurationError(f"a search needs --storage URL, as the run folder {runs} is remote")
+        folder = Path(runs, "search")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+        except OSError as error:
+            raise ConfigurationError(f"search storage {folder}: {error.strerror}") from error
+    try:
+        return RDBStorage(url)
+    except Exception as error:  # SQLAlchemy and drivers raise what they like; a URL may hold a password
+        raise ConfigurationError(f"--storage: {type(error).__name__}, no database that can be reached there") from None
+
+
+def begin(
+    name: str,
+    storage: BaseStorage,
+    space: Sequence[Dimension],
+    directions: Sequence[Direction],
+    design: Sequence[Values],
+) -> int:
+    """Prepares an arm's Optuna study for (more) trials and returns how many it has that count.
+
+    Trials that a dead driver left running are told as failed, do not count and are asked again; settings of the shared
+    design that were never tried are put first.
+
+    Raises:
+        ConfigurationError: the study was begun with another space or other objectives; says what differs.
+    """
+    study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
+    stored = study.user_attrs.setdefault(SPACE, as_text(space))
+    differing = differences(stored, as_text(space))
+    if len(study.directions) != len(directions):
+        differing.append(f"{len(study.directions)} objectives then, {len(directions)} now")
+    if differing:
+        raise ConfigurationError(f"search {name} was begun with another space: {'; '.join(differing)}")
+    study.set_user_attr(SPACE, as_text(space))
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if trial.params:
+            study.enqueue_trial(trial.params, user_attrs={k: v for k, v in trial.user_attrs.items() if k == DESIGN})
+        storage.set_trial_user_attr(trial._trial_id, LOST, True)
+        study.tell(trial.number, state=TrialState.FAIL)
+    trials = [trial for trial in study.get_trials(deepcopy=False) if LOST not in trial.user_attrs]
+    there = {trial.user_attrs.get(DESIGN) for trial in trials}
+    for number, values in enumerate(design):
+        if number not in there:
+            study.enqueue_trial(values, user_attrs={DESIGN: number})
+    return sum(trial.state.is_finished() for trial in trials)
+
+
+def read(name: str, storage: BaseStorage) -> list[Setting]:
+    """Returns the finished trials of an arm in the order they were begun, without those lost with a driver."""
+    study = optuna.load_study(study_name=name, storage=storage)
+    trials = study.get_trials(deepcopy=False)
+    return [_setting(trial) for trial in trials if trial.state.is_finished() and LOST not in trial.user_attrs]
+
+
+def importances(name: str, storage: BaseStorage) -> dict[str, float]:
+    """Returns {field: share of the score's variance it explains} (PED-ANOVA); {} with too few different scores."""
+    study = optuna.load_study(study_name=name, storage=storage)
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len({trial.value for trial in complete}) < ENOUGH:
+        return {}
+    return optuna.importance.get_param_importances(study, evaluator=optuna.importance.PedAnovaImportanceEvaluator())
+
+
+class ArmSearch(OptunaSearch):  # type: ignore[misc]
+    """One arm's suggestions; a trial that ended early is told as pruned, one without a score as failed."""
+
+    def __init__(self, name: str, storage: BaseStorage, space: Sequence[Dimension], metrics: Sequence[str],
+                 directions: Sequence[Direction], budget: int, seed: int) -> None:  # fmt: skip
+        modes = ["max" if direction == "maximize" else "min" for direction in directions]
+        one = len(metrics) == 1
+        sampler: BaseSampler = TPESampler(seed=seed) if one else NSGAIISampler(seed=seed)
+        super().__init__(
+            {d.field: _distribution(d) for d in space}, metric=metrics[0] if one else list(metrics),
+            mode=modes[0] if one else modes, sampler=sampler, study_name=name, storage=storage,
+        )  # fmt: skip
+        self._metrics, self._budget = list(metrics), budget
+
+    def suggest(self, trial_id: str) -> dict[str, Any]:
+        """Returns the values of the next trial, flat."""
+        if trial_id not in self._ot_trials:
+            self._ot_trials[trial_id] = self._ot_study.ask(fixed_distributions=self._space)
+        return dict(self._ot_trials[trial_id].params)
+
+    def is_of_design(self, trial_id: str) -> bool:
+        """Whether a trial is a setting that all arms share: those are never stopped early."""
+        return DESIGN in self._ot_trials[trial_id].user_attrs
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Reports a score on the way."""
+        if len(self._metrics) == 1 and math.isfinite(result[self._metrics[0]]):
+            self._ot_trials[trial_id].report(result[self._metrics[0]], result["epoch"])
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Tells the outcome: complete, pruned (stopped before the last epoch), or failed."""
+        trial = self._ot_trials[trial_id]
+        scores = [float((result or {}).get(metric, math.nan)) for metric in self._metrics]
+        if error or result is None or not all(map(math.isfinite, scores)):
+            trial.set_user_attr(REASON, str((result or {}).get("reason") or "its process was lost"))
+            self._ot_study.tell(trial, state=TrialState.FAIL)
+        elif result["epoch"] < self._budget:
+            self._ot_study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self._ot_study.tell(trial, scores)
+
+
+class Arms(Searcher):  # type: ignore[misc]
+    """Asks every arm in turn, each for its own number of trials."""
+
+    def __init__(self, arms: Mapping[str, ArmSearch], remaining: Mapping[str, int]) -> None:
+        super().__init__(metric="epoch", mode="max")  # not used: each arm has its own
+        self._arms, self._remaining = dict(arms), dict(remaining)
+        self._arm_of: dict[str, str] = {}
+        self.number = sum(remaining.values())
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        """Returns the next trial's values and arm, FINISHED when all have had theirs."""
+        arm = max(self._remaining, key=lambda name: self._remaining[name])
+        if not self._remaining[arm]:
+            return str(Searcher.FINISHED)
+        self._remaining[arm] -= 1
+        self._arm_of[trial_id] = arm
+        return {ARM: arm, **self._arms[arm].suggest(trial_id)}
+
+    def of(self, trial_id: str) -> ArmSearch:
+        """Returns the arm's search that a trial belongs to."""
+        return self._arms[self._arm_of[trial_id]]
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Passes it on to the arm."""
+        self.of(trial_id).on_trial_result(trial_id, result)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Passes it on to the arm."""
+        self.of(trial_id).on_trial_complete(trial_id, result, error)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Writes nothing: Optuna's storage holds everything."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Does nothing, as nothing is saved."""
+
+
+class PerArm(FIFOScheduler):  # type: ignore[misc]
+    """ASHA (arXiv:1810.05934) within each arm, so that a weak arm is not starved by a strong one."""
+
+    def __init__(self, arms: Arms, metric: str, epochs: int, first: int, factor: int) -> None:
+        super().__init__()
+        self._arms, self._settings = arms, {"max_t": epochs, "grace_period": first, "reduction_factor": factor}
+        self._metric_name, self._schedulers = metric, dict[str, ASHAScheduler]()
+
+    def _of(self, trial: Any) -> ASHAScheduler:
+        arm = trial.config[ARM]
+        if arm not in self._schedulers:
+            its = ASHAScheduler(time_attr="epoch", metric=self._metric_name, mode="max", **self._settings)
+            self._schedulers[arm] = its
+        return self._schedulers[arm]
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        """A trial begins."""
+        self._of(trial).on_trial_add(tune_controller, trial)
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """Says whether a trial goes on."""
+        action = self._of(trial).on_trial_result(tune_controller, trial, result)
+        shared = self._arms.of(trial.trial_id).is_of_design(trial.trial_id)
+        return str(TrialScheduler.CONTINUE if shared else action)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        """A trial has ended."""
+        self._of(trial).on_trial_complete(tune_controller, trial, result)
+
+    def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
+        """A trial is taken away."""
+        self._of(trial).on_trial_remove(tune_controller, trial)
+
+
+def _distribution(dimension: Dimension) -> BaseDistribution:
+    if isinstance(dimension, Choice):
+        return CategoricalDistribution(dimension.options)
+    return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
+
+
+def _setting(trial: FrozenTrial) -> Setting:
+    states: dict[TrialState, State] = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}
+    state = states.get(trial.state, "failed")
+    scores = tuple(trial.values or ()) if state == "complete" else ()
+    return Setting(trial.params, trial.user_attrs.get(DESIGN), state, scores, trial.user_attrs.get(REASON, ""))

@@ -1,0 +1,137 @@
+"""The command that tunes every arm alike: `python -m study.search STUDY ...`."""
+
+import argparse
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from study import command, options, places
+from study.search_space import ARMS, parse
+from study.studies import DEFAULT, find
+from trainables.errors import ConfigurationError, StudyError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from study.declaration import Study
+    from study.tuning import Asked, Found
+
+OBJECTIVES = ("minority_f1", "latency")
+TRIALS, SMOKE_TRIALS = 30, 3
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs what the arguments ask for and returns the exit code."""
+    args = _parser().parse_args(arguments)
+    args.where = []
+    identity, weights = options.read_weights(args.weights)
+    studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]
+    changed = tuple(parse(name, text) for name, text in args.space)
+    arms, objectives = _known(args.arm or list(ARMS), ARMS, "arm"), _objectives(args.objective)
+    return _run(studies, args, weights, changed, arms, objectives)
+
+
+def _run(
+    studies: "list[Study]", args: argparse.Namespace, weights: "dict[str, Path]", changed: tuple[object, ...],
+    arms: tuple[str, ...], objectives: tuple[str, ...],
+) -> int:  # fmt: skip
+    from study.launch import Resources
+    from study.optuna_search import open_storage
+    from study.session import Settings
+    from study.tables import console
+    from study.tuning import Asked, tune
+
+    runs = places.runs_folder(args.runs)
+    tracking = places.tracking_uri(args.tracking_uri, runs)
+    settings = Settings(
+        runs, tracking, places.data_root(args.data_root), 2 if args.smoke else args.seeds,
+        Resources(args.cpus_per_trial, args.gpus_per_trial), weights,
+    )  # fmt: skip
+    trials = args.trials or (SMOKE_TRIALS if args.smoke else TRIALS)
+    asked = Asked(trials, args.tuning_seeds, arms, changed, objectives)  # type: ignore[arg-type]
+    screen, code = console(), command.DONE
+    storage = open_storage(args.storage, runs)
+    for study in studies:
+        try:
+            found = tune(study, asked, storage, settings, screen)
+        except StudyError as error:
+            if len(studies) == 1:
+                raise
+            print(f"failed: {study.name}: {error}", file=sys.stderr)
+            code = command.INCOMPLETE
+            continue
+        _show(found, asked, runs, screen, tracking if found.outcome.tracked else None)
+        code = command.INCOMPLETE if found.outcome.problems else code
+    where = "STORAGE_URL" if args.storage else f"{runs}/search/journal.log"
+    print(f"browse the trials (pip install optuna-dashboard): optuna-dashboard {where}")
+    return code
+
+
+def _show(found: "Found", asked: "Asked", runs: str, screen: "Console", tracking_uri: str | None) -> None:
+    from study.search_tables import tables_of
+    from study.summary import groups_of, print_study, publish_figures
+    from trainables.records import RunFolder
+
+    folder = RunFolder(runs)
+    declared = find([found.study.name])[0]
+    print_study(declared, folder, screen)
+    for table in tables_of(found, groups_of(declared, folder), folder):
+        screen.print(table)
+    for file in _save_figures(found, folder):
+        screen.print(f"figure: {file}", highlight=False, soft_wrap=True)
+    publish_figures(declared, folder, tracking_uri, screen)
+    for problem in found.outcome.problems:
+        print(f"failed: {problem}", file=sys.stderr)
+    keys = "--key KEY " if len(asked.objectives) > 1 else ""
+    print(f"next, verified ONNX files: {sys.executable} -m export {found.study.name} {keys}--runs {runs}")
+
+
+def _save_figures(found: "Found", folder: object) -> "list[Path]":
+    from study.figures import figure_folder, save
+    from study.search_plots import PLOTS
+
+    place = figure_folder(folder, found.study.name, "search")  # type: ignore[arg-type]
+    drawn = {name: draw(found) for name, draw in PLOTS.items()}
+    return [save(figure, place, name) for name, figure in drawn.items() if figure is not None]
+
+
+def _objectives(text: str) -> tuple[str, ...]:
+    names = _known(text.split(","), OBJECTIVES, "objective")
+    if "minority_f1" not in names:
+        raise ConfigurationError(f"--objective: got {text}; minority_f1 alone or minority_f1,latency")
+    return tuple(name for name in OBJECTIVES if name in names)
+
+
+def _known(given: Iterable[str], allowed: Collection[str], what: str) -> tuple[str, ...]:
+    for name in given:
+        if name not in allowed:
+            raise ConfigurationError(f"unknown {what} {name!r}; allowed: {', '.join(allowed)}")
+    return tuple(dict.fromkeys(given))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command.parser(
+        "study.search", "Tune every arm of a study alike on validation, then compare the winners on test.",
+        "python -m study.search digits --trials 30 --arm none --arm 'final BN'",
+    )  # fmt: skip
+    add = parser.add_argument
+    add("studies", nargs="*", metavar="STUDY", help=f"default {DEFAULT}; its first pair's control is what arms change")
+    add("--trials", type=command.positive, metavar="N", help=f"of each arm; default {TRIALS}")
+    add("--tuning-seeds", type=command.positive, default=5, metavar="N", help="a score is their mean; default 5")
+    add("--seeds", type=command.positive, metavar="N", help="fresh seeds of each winner; default 10")
+    add("--arm", action="append", metavar="NAME", help=f"only these: {', '.join(ARMS)}")
+    add("--space", type=command.assignment, action="append", default=[], metavar="FIELD=LOW..HIGH|A,B",
+        help="change or add a dimension")  # fmt: skip
+    add("--objective", default="minority_f1", metavar="NAMES", help=f"{','.join(OBJECTIVES)}: both give a Pareto front")
+    add("--storage", metavar="URL", help="an Optuna database; default a journal file in the run folder")
+    add("--smoke", action="store_true", help=f"{SMOKE_TRIALS} trials of 2 epochs, recorded apart as STUDY-smoke-tuned")
+    options.add_changes(parser)
+    command.add_resources(parser)
+    command.add_places(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,131 @@
+"""What a search varies: the settings an arm is tuned over, one line each, and the arms that are tuned alike. Pure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from study.declaration import Study
+from trainables.configuration import SMALL_NETWORKS, Configuration, resolve_field
+from trainables.errors import ConfigurationError
+
+Values = dict[str, Any]  # field -> value
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number between two bounds, both included."""
+
+    field: str
+    low: float
+    high: float
+    log: bool = False
+
+    def at(self, share: float) -> float:
+        """Returns the value at a share in [0, 1) of the range."""
+        if self.log:
+            return math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
+        return self.low + share * (self.high - self.low)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some values."""
+
+    field: str
+    options: tuple[Any, ...]
+
+    def at(self, share: float) -> Any:
+        """Returns the option at a share in [0, 1) of the list."""
+        return self.options[int(share * len(self.options))]
+
+
+Dimension = Range | Choice
+
+NUISANCES: tuple[Dimension, ...] = (
+    # the papers' value, or this project's open choice, stands behind
+    Range("optimiser.learning_rate", 1e-4, 3e-2, log=True),  # 1e-3 from scratch, 1e-2 for a head
+    Range("optimiser.weight_decay", 1e-5, 1e-1, log=True),  # 0, or 1e-2 where it is a factor
+    Choice("schedule.batch_size", (16, 32, 64, 128)),  # 64
+    Range("network.dropout", 0.0, 0.6),  # 0; in the head on a backbone 0.5
+    Range("network.norm_momentum", 0.01, 0.5, log=True),  # 0.1
+    Choice("schedule.learning_rate_shape", ("constant", "one-cycle")),  # constant; one-cycle for a head
+)
+SIZES: dict[str, tuple[Dimension, ...]] = {  # more to vary where latency is an objective
+    "dense": (Choice("network.hidden", (8, 16, 32, 64, 128, 256)),),
+    "cnn": (Choice("data.image_size", (14, 20, 28)),),
+    "backbone": (Choice("network.cut", ("layer1", "layer2", "layer3")), Choice("data.image_size", (64, 128, 224))),
+}
+_WEIGHTED, _FINAL = {"loss.class_weights": "inverse"}, {"network.final_norm": "batch"}
+ARMS: dict[str, Values] = {
+    "none": {},
+    "weighted loss": _WEIGHTED,
+    "class-balanced weights": {"loss.class_weights": "effective", "loss.beta": 0.999},
+    "balanced sampling": {"schedule.sampling": "balanced"},
+    "label smoothing": {"loss.label_smoothing": 0.1},
+    "focal loss": {"loss.focal_gamma": 2.0},
+    "logit adjustment": {"loss.logit_adjustment": 1.0},
+    "final BN": _FINAL,
+    "final BN + weighted loss": _FINAL | _WEIGHTED,
+    "weighted BN + weighted loss": {"network.final_norm": "weighted"} | _WEIGHTED,
+}
+
+
+def base_of(study: Study) -> Configuration:
+    """Returns what the arms of a search change: the control of the study's first pair; raises where it has none."""
+    if not study.pairs:
+        raise ConfigurationError(f"{study.name} compares nothing, so there is no base to tune arms from")
+    return study.arm(study.pairs[0].control).configuration
+
+
+def space_of(base: Configuration, with_sizes: bool, changed: Sequence[Dimension]) -> tuple[Dimension, ...]:
+    """Returns the dimensions of a search, `changed` ones in the place of the usual ones."""
+    kind = base.network.name if base.network.name in SMALL_NETWORKS else "backbone"
+    usual = {dimension.field: dimension for dimension in NUISANCES + (SIZES[kind] if with_sizes else ())}
+    return tuple((usual | {dimension.field: dimension for dimension in changed}).values())
+
+
+def parse(name: str, text: str) -> Dimension:
+    """Returns the dimension of FIELD=LOW..HIGH or FIELD=A,B; a usual dimension keeps its logarithm.
+
+    Raises:
+        ConfigurationError: no such field, an empty range, a value that the field does not allow.
+    """
+    field = resolve_field(name)
+    usual = next((d for d in NUISANCES if d.field == field), None)
+    if ".." not in text:
+        options = tuple(Configuration().replace({field: value}).flat()[field] for value in text.split(","))
+        if len(set(options)) < len(options):
+            raise ConfigurationError(f"--space {field}: got {text!r}; each value once")
+        return Choice(field, options)
+    try:
+        low, high = map(float, text.split("..", 1))
+    except ValueError:
+        raise ConfigurationError(f"--space {field}: got {text!r}; allowed: LOW..HIGH or A,B,C") from None
+    log = isinstance(usual, Range) and usual.log
+    if not low < high or (log and low <= 0):
+        allowed = "0 < LOW < HIGH" if log else "LOW < HIGH"
+        raise ConfigurationError(f"--space {field}: got {text!r}, an empty range; allowed: {allowed}")
+    for bound in (low, high):
+        Configuration().replace({field: bound})
+    return Range(field, low, high, log)
+
+
+def design(space: Sequence[Dimension], number: int) -> list[Values]:
+    """Returns the first settings of a quasi-random sequence (Halton), the same for every arm and nested in number."""
+    from scipy.stats import qmc  # takes a second to import, which no --help needs
+
+    shares = qmc.Halton(len(space), scramble=True, rng=0).random(number) if number else []
+    return [{d.field: d.at(float(share)) for d, share in zip(space, row, strict=True)} for row in shares]
+
+
+def as_text(space: Sequence[Dimension]) -> dict[str, str]:
+    """Returns {field: description}: what is stored with a search, so that it is not resumed with another space."""
+    return {d.field: repr(d) for d in space}
+
+
+def differences(stored: Mapping[str, str], asked: Mapping[str, str]) -> list[str]:
+    """Returns what two stored spaces differ in, a line each."""
+    fields = sorted(stored.keys() | asked.keys())
+    return [f"{f}: {stored.get(f, 'not varied')} then, {asked.get(f, 'not varied')} now" for f in fields
+            if stored.get(f) != asked.get(f)]  # fmt: skip

@@ -1,0 +1,111 @@
+"""What a search found -> tables. Pure but for the predictions that thresholds are chosen on."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from study import tuned
+from study.declaration import MINORITY_F1
+from study.groups import Group
+from study.search_space import Values
+from study.statistics import interval, paired_difference
+from study.studies.tuned import FINAL
+from study.tables import show
+from study.thresholds import f1_at_chosen
+from study.tuning import Found
+from trainables.records import RunFolder
+
+RANKING = {"average precision": "test/average_precision/minority", "AUROC": "test/auroc/minority"}
+
+
+def tables_of(found: Found, groups: Sequence[Group], folder: RunFolder) -> list[Table]:
+    """Returns all tables of a search that have rows."""
+    several = [_settings_table(found), _robustness_table(found), _importances_table(found)]
+    thresholds = [_thresholds_table(group, folder) for group in groups[-1:]]
+    return [table for table in (*several, *thresholds) if table.row_count]
+
+
+def robustness_of(found: Found) -> list[tuned.Robustness]:
+    """Returns the final BN against every other arm over the shared design; empty without it or with two objectives."""
+    scores = {
+        arm: {s.design: s.scores[0] for s in its if s.design is not None and s.state == "complete"}
+        for arm, its in found.settings.items()
+    }
+    one = all(len(s.scores) < 2 for its in found.settings.values() for s in its)  # objectives
+    rivals = [arm for arm in scores if arm != FINAL] if FINAL in scores and one else []
+    return [tuned.robustness(arm, scores[FINAL], scores[arm], found.design, found.space) for arm in rivals]
+
+
+def _settings_table(found: Found) -> Table:
+    table = Table(
+        title="best settings by validation (balanced F1 of the minority over tuning seeds)", title_justify="left"
+    )
+    fields = [dimension.field for dimension in found.space]
+    for name in ("arm", "key", "complete", "pruned", "failed", "score", *(field.split(".")[1] for field in fields)):
+        table.add_column(name, justify="left" if name in ("arm", "key") else "right", no_wrap=True)
+    for arm in found.study.arms:
+        its = found.settings[arm.name.split(", ")[0]]
+        states = Counter(setting.state for setting in its)
+        chosen = next(s for s in its if s.state == "complete" and _is(s.values, arm.configuration.flat()))
+        numbers = (str(states[state]) for state in ("complete", "pruned", "failed"))
+        scores = ", ".join(f"{score:.3f}" for score in chosen.scores)
+        table.add_row(
+            arm.name, arm.configuration.key, *numbers, scores, *(_text(chosen.values[field]) for field in fields)
+        )
+    return table
+
+
+def _robustness_table(found: Found) -> Table:
+    table = Table(title="final BN against each arm at the settings all arms tried (validation)", title_justify="left")
+    for name in (
+        "against",
+        "settings",
+        "ahead at",
+        "share, 95 % interval",
+        "verdict",
+        "the gain goes with (rank correlation)",
+    ):
+        table.add_column(name, justify="left" if name in ("against", "verdict") else "right", no_wrap=True)
+    for r in robustness_of(found):
+        share = f"{r.ahead / r.settings:.2f} [{r.low:.2f}, {r.high:.2f}]" if r.settings else "-"
+        table.add_row(r.control, str(r.settings), f"{r.ahead:g}", share, r.verdict, r.depends_on)
+    return table
+
+
+def _importances_table(found: Found) -> Table:
+    table = Table(title="what the score depends on, share per setting (PED-ANOVA)", title_justify="left")
+    for name in ("arm", *(dimension.field.split(".")[1] for dimension in found.space)):
+        table.add_column(name, justify="left" if name == "arm" else "right", no_wrap=True)
+    for arm, its in found.importances.items():
+        if its:
+            table.add_row(arm, *(f"{its.get(dimension.field, 0):.2f}" for dimension in found.space))
+    return table
+
+
+def _thresholds_table(group: Group, folder: RunFolder) -> Table:
+    """How much is the threshold: F1 at 1/2, at the threshold validation chose, and what no threshold changes."""
+    table = Table(
+        title="test F1 of the minority at 1/2 and at the threshold that validation chose", title_justify="left"
+    )
+    for name in ("arm", "F1 at 1/2", "F1 at chosen", "gain at 1/2", "gain at chosen", *RANKING):
+        table.add_column(name, justify="left" if name == "arm" else "right", no_wrap=True)
+    chosen = {arm: {s: f1_at_chosen(r, folder) for s, r in its.items()} for arm, its in group.records.items()}
+    for arm in (arm.name for arm in group.study.arms):
+        half = group.values(arm, MINORITY_F1)
+        gains = ["", ""]
+        if arm != FINAL and FINAL in chosen:
+            pairs = ((group.values(FINAL, MINORITY_F1), half), (chosen[FINAL], chosen[arm]))
+            gains = [show(paired_difference(final, its)) for final, its in pairs]
+        ranking = (show(interval(list(group.values(arm, metric).values()))) for metric in RANKING.values())
+        f1 = (show(interval(list(values.values()))) for values in (half, chosen[arm]))
+        table.add_row(arm, *f1, *gains, *ranking)
+    return table
+
+
+def _is(values: Values, flat: Values) -> bool:
+    return all(flat[field] == value for field, value in values.items())
+
+
+def _text(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,44 @@
+"""How much of a gain is the decision threshold alone: F1 at one half beside F1 at a threshold chosen on validation."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, softmax
+from sklearn.metrics import f1_score, roc_curve
+
+from trainables.configuration import Configuration
+from trainables.records import PREDICTIONS, Record, RunFolder
+
+Scores = npt.NDArray[np.float64]
+
+
+def choose(minority_probability: Scores, is_minority: npt.NDArray[np.bool_]) -> float:
+    """Returns the threshold of P(minority), (n,), with the best F1 were both roles as frequent; 1/2 without both."""
+    if is_minority.all() or not is_minority.any():
+        return 0.5
+    false_rate, true_rate, thresholds = roc_curve(is_minority, minority_probability)
+    best = int(np.argmax(2 * true_rate / (1 + true_rate + false_rate)))
+    below = minority_probability[minority_probability < thresholds[best]]
+    return float((thresholds[best] + below.max()) / 2) if len(below) else float(thresholds[best])
+
+
+def f1_at_chosen(record: Record, folder: RunFolder) -> float:
+    """Returns the test F1 of the minority role at the threshold that validation chose for this run."""
+    tensors, configuration = folder.tensors(record, PREDICTIONS), record.typed_configuration()
+    if "validation/scores" not in tensors:
+        return float("nan")
+    threshold = choose(*_of("validation", tensors, configuration))
+    probability, is_minority = _of("test", tensors, configuration)
+    return float(f1_score(is_minority, probability >= threshold, zero_division=0))
+
+
+def _of(
+    split: str, tensors: Mapping[str, npt.NDArray[Any]], configuration: Configuration
+) -> tuple[Scores, npt.NDArray[np.bool_]]:
+    """Returns P(minority) and whether each image is of the minority."""
+    first = len(configuration.data.majority)
+    scores = tensors[f"{split}/scores"].astype(np.float64)
+    p = expit(scores) if configuration.network.output == "sigmoid" else softmax(scores, axis=1)
+    return p[:, first:].sum(axis=1) / p.sum(axis=1), tensors[f"{split}/labels"] >= first

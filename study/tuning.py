@@ -1,0 +1,149 @@
+"""One call of `study.search`: every arm of a study is tuned on validation, then the winners run as any runs do."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from study import launch, optuna_search
+from study.declaration import TUNED, Study
+from study.optuna_search import Arms, ArmSearch, PerArm, Storage
+from study.prepare import prepare
+from study.progress import SearchProgress
+from study.search_space import ARMS, Choice, Dimension, Values, base_of, design, space_of
+from study.session import Outcome, Settings, run_session
+from study.studies.tuned import tuned_study
+from study.tuned import Direction, Setting, front
+from trainables.configuration import Configuration
+from trainables.errors import ConfigurationError, DataError
+from trainables.run import Trial
+from trainables.tune_adapter import Search, Store
+
+SCORE = "validation/balanced_f1/minority"  # of tuning seeds; validation has few rare images, the test set is balanced
+FIRST_TUNING_SEED = 1000  # the winners' seeds start at 0: their splits and weights are fresh
+REDUCTION = 3  # of ASHA: a third of the trials goes on after each look
+OBJECTIVES: dict[str, tuple[str, Direction]] = {
+    "minority_f1": ("score", "maximize"),
+    "latency": ("latency", "minimize"),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to search: trials per arm, tuning seeds, arms, changed dimensions, objectives."""
+
+    trials: int
+    tuning_seeds: int
+    arms: tuple[str, ...]
+    changed: tuple[Dimension, ...]
+    objectives: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found: finished trials and importances per arm, the shared design, the winners and their runs."""
+
+    study: Study
+    space: tuple[Dimension, ...]
+    design: list[Values]
+    settings: dict[str, list[Setting]]
+    importances: dict[str, dict[str, float]]
+    outcome: Outcome
+
+
+def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, console: Console) -> Found:
+    """Tunes the arms of a study and trains every winner.
+
+    Raises:
+        StudyError: a base that cannot be tuned, data that are missing, a search begun with another space.
+    """
+    base = base_of(study)
+    if not base.data.validation_minority:
+        raise ConfigurationError(f"{study.name} has no validation images of the minority; a search chooses by them")
+    directions = [OBJECTIVES[name][1] for name in asked.objectives]
+    space = space_of(base, "latency" in asked.objectives, asked.changed)
+    shared = design(space, math.ceil(asked.trials / 3))
+    arms = {arm: base.replace(ARMS[arm]) for arm in asked.arms}
+    names = {arm: f"final-bn/{study.name}/{base.key}/{'+'.join(asked.objectives)}/{arm}" for arm in arms}
+    counted = {arm: optuna_search.begin(names[arm], storage, space, directions, shared) for arm in arms}
+    left = {arm: max(0, asked.trials - number) for arm, number in counted.items()}
+    console.print(f"{study.name}: {sum(counted.values())} trials done, {sum(left.values())} to do, {len(arms)} arms")
+    if any(left.values()):
+        metrics = [OBJECTIVES[name][0] for name in asked.objectives]
+        epochs, seed = base.schedule.epochs, sum(counted.values())
+        searches = {
+            arm: ArmSearch(names[arm], storage, space, metrics, directions, epochs, seed + i)
+            for i, arm in enumerate(arms)
+        }
+        _search(study, asked, arms, Arms(searches, left), space, settings, console)
+    found = {arm: optuna_search.read(name, storage) for arm, name in names.items()}
+    winners = _winners(found, arms, directions)
+    if not winners:
+        raise DataError(f"{study.name}: no trial of any arm came to an end with a score")
+    tuned = tuned_study(f"{study.name}{TUNED}", winners)
+    console.print(f"{tuned.name}: the best setting of every arm, {settings.num_seeds or tuned.seeds} fresh seeds each")
+    outcome = run_session([tuned], settings, console)
+    for arm in found.keys() - {name.split(", ")[0] for name in winners}:
+        reasons = [setting.reason for setting in found[arm] if setting.reason]
+        outcome.problems.append(f"{study.name}, {arm}: no trial came to an end ({reasons[-1] if reasons else 'none'})")
+    importances = {arm: optuna_search.importances(name, storage) for arm, name in names.items()} if _one(asked) else {}
+    return Found(tuned, space, shared, found, importances, outcome)
+
+
+def _one(asked: Asked) -> bool:
+    return len(asked.objectives) == 1
+
+
+def _search(
+    study: Study, asked: Asked, arms: Mapping[str, Configuration], searcher: Arms, space: Sequence[Dimension],
+    settings: Settings, console: Console,
+) -> None:  # fmt: skip
+    launch.connect()
+    launch.check_resources(settings.resources)
+    store = _prepare(study, arms, space, settings, console)
+    epochs = next(iter(arms.values())).schedule.epochs
+    first = math.ceil(epochs / REDUCTION**2)
+    looks = tuple(sorted({first, min(first * REDUCTION, epochs), epochs}))
+    seeds = tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + asked.tuning_seeds))
+    search = Search(arms, seeds, store, looks if _one(asked) else (epochs,), SCORE, "latency" in asked.objectives)
+    scheduler = PerArm(searcher, "score", epochs, first, REDUCTION) if _one(asked) else None
+    number = searcher.number
+    with SearchProgress(number, console) as progress:
+        done: Callable[[], None] = progress.trial_done
+        launch.run_search(search, searcher, scheduler, number, settings.resources, done)
+
+
+def _prepare(
+    study: Study, arms: Mapping[str, Configuration], space: Sequence[Dimension], settings: Settings, console: Console
+) -> Store:
+    """Brings the data, weights and features of every arm, at every cut and image size, into the object store."""
+    sizes = [d for d in space if isinstance(d, Choice) and d.field in ("network.cut", "data.image_size")]
+    combinations: list[Values] = [{}]
+    for dimension in sizes:
+        combinations = [{**its, dimension.field: option} for its in combinations for option in dimension.options]
+    trials = [Trial(study.name, arm, its.replace(c), (0,)) for arm, its in arms.items() for c in combinations]
+    prepared = prepare(
+        trials, settings.data_root, settings.runs, settings.weights, settings.resources.gpus, console.print
+    )
+    if prepared.problems:
+        raise DataError("; ".join(dict.fromkeys(prepared.problems.values())))
+    return prepared.store
+
+
+def _winners(
+    found: Mapping[str, Sequence[Setting]], arms: Mapping[str, Configuration], directions: Sequence[Direction]
+) -> dict[str, Configuration]:
+    """Returns the best setting of every arm; of several objectives every setting on the front of all arms together."""
+    winners: dict[str, Configuration] = {}
+    if len(directions) == 1:
+        for arm, its in found.items():
+            complete = [setting for setting in its if setting.state == "complete"]
+            if complete:
+                winners[arm] = arms[arm].replace(max(complete, key=lambda setting: setting.scores).values)
+        return winners
+    best = front([setting for its in found.values() for setting in its], directions)
+    for arm, its in found.items():
+        for number, setting in enumerate((s for s in its if s in best), start=1):
+            winners[f"{arm}, point {number}"] = arms[arm].replace(setting.values)
+    return winners
