@@ -50,14 +50,22 @@ class Side:
     f1: dict[str, list[float]]
 
 
-def compare(work: Work, epochs: int, seeds: int, repeats: int, data_root: Path, weights: str | None) -> Table:
+def compare(
+    work: Work, epochs: int, seeds: int, repeats: int, data_root: Path, weights: str | None, fastai: str | None
+) -> Table:
     """Runs both sides in turn `repeats` times and returns one row per side; medians."""
     sides: dict[str, list[Side]] = {"as documented": [], "this project": []}
     if work.study == "figure2a":
         sides["this project, features computed first"] = []
+        if fastai:
+            sides["fastai, bn_final=True"] = []
     with tempfile.TemporaryDirectory() as folder:
         for repeat in range(repeats):
             sides["as documented"].append(_peer(work, epochs, seeds, data_root, weights, Path(folder, "peer.json")))
+            if "fastai, bn_final=True" in sides:
+                sides["fastai, bn_final=True"].append(
+                    _fastai(epochs, data_root, weights, fastai, Path(folder, "f.json"))
+                )
             runs = Path(folder, f"runs-{repeat}")
             first = _ours(work, epochs, seeds, data_root, weights, runs)
             if work.study == "figure2a":
@@ -84,6 +92,21 @@ def _peer(work: Work, epochs: int, seeds: int, data_root: Path, weights: str | N
     options = ["--data-root", str(data_root), "--seeds", str(seeds), "--epochs", str(epochs), "--output", str(output)]
     given = ["--weights", str(Path(weights).resolve())] if weights else []
     measured = measure(["-m", "tests.benchmarks.peer", work.study, *options, *given])
+    return Side(measured, json.loads(output.read_text()))
+
+
+def _fastai(epochs: int, data_root: Path, weights: str | None, python: str | None, output: Path) -> Side:
+    options = [
+        "--data-root",
+        str(data_root),
+        "--weights",
+        str(weights),
+        "--epochs",
+        str(epochs),
+        "--output",
+        str(output),
+    ]
+    measured = measure([str(Path(str(python)).absolute()), "tests/benchmarks/fastai_peer.py", *options])
     return Side(measured, json.loads(output.read_text()))
 
 

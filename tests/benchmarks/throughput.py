@@ -26,7 +26,7 @@ def main() -> int:
             screen.print("figure2a is left out: it takes --weights FILE, a ResNet-18 state dict")
             continue
         epochs, seeds = (work.quick_epochs, work.quick_seeds) if args.quick else (work.epochs, work.seeds)
-        screen.print(compare(work, epochs, seeds, repeats, data_root, args.weights))
+        screen.print(compare(work, epochs, seeds, repeats, data_root, args.weights, args.fastai))
     if not args.only or "growth" in args.only:
         screen.print(growth.table((30, 300) if args.quick else (30, 300, 3000)))
     if not args.only or "limit" in args.only:
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--repeats", type=command.positive, metavar="N", help="default 3, with --quick 1")
     add("--data-root", metavar="DIR", help="where MNIST and PlantVillage lie")
     add("--weights", metavar="FILE", help="state dict of a ResNet-18 up to layer3 or whole, for figure2a")
+    add("--fastai", metavar="PYTHON", help="of an environment with fastai, to compare figure2a with it too")
     return parser
 
 
