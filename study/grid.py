@@ -31,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run(studies: "list[Study]", args: argparse.Namespace, runs: str, weights: "dict[str, Path]") -> int:
     from study.launch import Resources
+    from study.lease import Lease
     from study.session import Settings, run_session
     from study.summary import print_study, publish_figures
     from study.tables import console
@@ -41,7 +42,8 @@ def _run(studies: "list[Study]", args: argparse.Namespace, runs: str, weights: "
         Resources(args.cpus_per_trial, args.gpus_per_trial), weights,
     )  # fmt: skip
     screen = console()
-    outcome = run_session(studies, settings, screen)
+    with Lease(RunFolder(runs), print):
+        outcome = run_session(studies, settings, screen)
     for study in studies:
         declared = find([study.name])[0]
         print_study(declared, RunFolder(runs), screen)

@@ -38,10 +38,12 @@ def _run(
     arms: tuple[str, ...], objectives: tuple[str, ...],
 ) -> int:  # fmt: skip
     from study.launch import Resources
+    from study.lease import Lease
     from study.optuna_search import open_storage
     from study.session import Settings
     from study.tables import console
     from study.tuning import Asked, tune
+    from trainables.records import RunFolder
 
     runs = places.runs_folder(args.runs)
     tracking = places.tracking_uri(args.tracking_uri, runs)
@@ -55,7 +57,8 @@ def _run(
     storage = open_storage(args.storage, runs)
     for study in studies:
         try:
-            found = tune(study, asked, storage, settings, screen)
+            with Lease(RunFolder(runs), print):
+                found = tune(study, asked, storage, settings, screen)
         except StudyError as error:
             if len(studies) == 1:
                 raise

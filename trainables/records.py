@@ -8,7 +8,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import fsspec
@@ -62,6 +62,9 @@ class Record(BaseModel):
     def typed_configuration(self) -> Configuration:
         """Returns the configuration as a typed value."""
         return Configuration.from_flat(self.configuration)
+
+
+Place = tuple[str, str, tuple[int, ...], str]  # study, key, seeds, data fingerprint
 
 
 class RunFolder:
@@ -158,6 +161,51 @@ class RunFolder:
             return dict(safetensors.numpy.load(self._files.cat_file(f"{self._root}/{name}.safetensors")))
         except (FileNotFoundError, NotADirectoryError, SafetensorError):
             return None
+
+    def write_checkpoint(self, place: Place, state: Tensors) -> None:
+        """Stores the state of an unfinished trial, replacing its last one.
+
+        Args:
+            place: study, key, seeds and data fingerprint: what the state belongs to.
+            state: flat arrays; see `Progress.state` of trainables/run.py.
+        """
+        content = safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in state.items()})
+        self._put(self._checkpoint(place), hashlib.sha256(content).digest() + content)
+
+    def read_checkpoint(self, place: Place) -> dict[str, np.ndarray[Any, Any]] | None:
+        """Returns the last state of `write_checkpoint`, None where there is none or it is damaged."""
+        try:
+            stored = bytes(self._files.cat_file(self._checkpoint(place)))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        digest, content = stored[:32], stored[32:]
+        return dict(safetensors.numpy.load(content)) if hashlib.sha256(content).digest() == digest else None
+
+    def remove_checkpoint(self, place: Place) -> None:
+        """Removes the state of a trial that has ended, if there is one."""
+        with suppress(FileNotFoundError):
+            self._files.rm_file(self._checkpoint(place))
+
+    def _checkpoint(self, place: Place) -> str:
+        study, key, seeds, fingerprint = place
+        return f"{self._root}/{study}/{key}/checkpoint-{'-'.join(map(str, seeds))}-{fingerprint}"
+
+    def write_note(self, name: str, content: str) -> None:
+        """Stores a small text file in the folder; raises RecordError where that fails."""
+        self._put(f"{self._root}/{name}", content.encode())
+
+    def read_note(self, name: str) -> str | None:
+        """Returns what `write_note` stored, None where there is nothing."""
+        try:
+            self._files.invalidate_cache()
+            return bytes(self._files.cat_file(f"{self._root}/{name}")).decode()
+        except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
+            return None
+
+    def remove_note(self, name: str) -> None:
+        """Removes what `write_note` stored, if it is there."""
+        with suppress(FileNotFoundError):
+            self._files.rm_file(f"{self._root}/{name}")
 
     def probe(self) -> None:
         """Writes and reads a file; raises RecordError with the reason where that fails."""

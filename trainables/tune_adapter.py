@@ -1,7 +1,7 @@
 """The Ray Tune Trainable around run.py: a resettable actor that keeps nothing but its data from trial to trial.
 
-A step reports after about a second of epochs (or after every epoch, for schedulers that need it), so that short epochs
-cost no round trip each.
+A step reports after about a second of epochs, so that short epochs cost no round trip each; a search's, after the
+epochs that its scheduler looks at.
 """
 
 import time
@@ -69,7 +69,7 @@ class Work:
     trials: Sequence[Trial]
     store: Store
     runs: str
-    every_epoch: bool = False
+    seconds_per_checkpoint: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,11 @@ class StudyTrainable(tune.Trainable):
         """Starts another trial in this process; all state of the last one goes with its generator."""
         trial = self.work.trials[new_config[INDEX]]
         inputs = self.work.store.inputs(trial.configuration)
-        self.progress: Iterator[Progress] = run(trial, inputs, self.folder, self.device)
+        self.place = (trial.study, trial.configuration.key, trial.seeds, inputs.images.fingerprint)
+        kept = self.folder.read_checkpoint(self.place)
+        state = None if kept is None else {name: torch.from_numpy(value) for name, value in kept.items()}
+        self.progress: Iterator[Progress] = run(trial, inputs, self.folder, self.device, state)
+        self.last_checkpoint = time.monotonic()
         return True
 
     def step(self) -> dict[str, Any]:
@@ -159,8 +163,9 @@ class StudyTrainable(tune.Trainable):
         started = time.monotonic()
         while True:
             progress = next(self.progress)
-            if progress.records or self.work.every_epoch or time.monotonic() - started > SECONDS_PER_REPORT:
+            if progress.records or time.monotonic() - started > SECONDS_PER_REPORT:
                 break
+        self._keep(progress)
         values = [metrics["validation/f1/minority"] for metrics in progress.metrics.values()
                   if "validation/f1/minority" in metrics]  # fmt: skip
         return {
@@ -169,6 +174,14 @@ class StudyTrainable(tune.Trainable):
             "finished": [(record.seed, record.status, record.reason) for record in progress.records],
             "done": bool(progress.records),
         }
+
+    def _keep(self, progress: Progress) -> None:
+        """Stores the state of a long training now and then, under its key; a trial that has ended needs none."""
+        if progress.records:
+            self.folder.remove_checkpoint(self.place)
+        elif time.monotonic() - self.last_checkpoint > self.work.seconds_per_checkpoint:
+            self.folder.write_checkpoint(self.place, {k: v.numpy() for k, v in progress.state().items()})
+            self.last_checkpoint = time.monotonic()
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Returns an empty checkpoint: Tune's storage is scratch, a long run's own checkpoint lies under its key."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from study import launch
@@ -76,3 +77,62 @@ def test_every_node_must_see_the_run_folder(tmp_path: Path) -> None:
     launch.probe_nodes(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
     launch.probe_nodes("file://" + str(tmp_path))
+
+
+@pytest.mark.usefixtures("ray_local")
+@pytest.mark.timeout(180)
+def test_a_killed_trial_process_goes_on_from_its_checkpoint(
+    tmp_path: Path, tiny: Configuration, digits: Images
+) -> None:
+    """The process is killed in the middle; the trial is tried again, goes on, and ends with the same bits."""
+    import threading
+
+    import psutil
+    import ray
+    from ray import tune
+
+    from trainables.tune_adapter import INDEX, SECONDS_PER_REPORT, Store, StudyTrainable, Work, data_key
+
+    long = tiny.replace({"schedule.epochs": 600})
+    trial = Trial("s", "long", long, (0, 1))
+    whole = list(run(trial, Inputs(digits), RunFolder(str(tmp_path / "whole"))))[-1].records
+    work = Work([trial], Store({data_key(long): ray.put(digits)}), str(tmp_path / "killed"), seconds_per_checkpoint=0)
+    place = ("s", long.key, (0, 1), digits.fingerprint)
+    folder, seen = RunFolder(work.runs), list[int]()
+
+    def kill() -> None:
+        while (state := folder.read_checkpoint(place)) is None:
+            threading.Event().wait(0.05)
+        seen.append(int(state["epoch"]))
+        for process in psutil.Process().children(recursive=True):
+            if "StudyTrainable" in " ".join(process.cmdline()) or "ResourceTrainable" in " ".join(process.cmdline()):
+                process.kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    heard = _Heard()
+    launch._fit(
+        tune.with_resources(tune.with_parameters(StudyTrainable, work=work), {"cpu": 1}),
+        {INDEX: tune.grid_search([0])}, tune.TuneConfig(reuse_actors=True), launch._Relay([trial], heard),
+    )  # fmt: skip
+    killer.join()
+    assert heard.done == {"long": {}}
+    assert 0 < seen[0] < 600, f"killed after {seen[0]} epochs; a report comes after {SECONDS_PER_REPORT} s"
+    assert folder.read_checkpoint(place) is None  # an ended trial needs none
+    for before in whole:
+        after = folder.read("s", long.key, before.seed)
+        assert after is not None
+        assert after.files == before.files
+        assert after.history == before.history
+
+
+def test_a_damaged_checkpoint_is_none(tmp_path: Path) -> None:
+    folder, place = RunFolder(str(tmp_path)), ("s", "key", (0, 1), "data")
+    assert folder.read_checkpoint(place) is None
+    folder.write_checkpoint(place, {"a": np.arange(5)})
+    assert np.array_equal(folder.read_checkpoint(place)["a"], np.arange(5))  # type: ignore[index]
+    file = next((tmp_path / "s" / "key").iterdir())
+    file.write_bytes(file.read_bytes()[:-3])
+    assert folder.read_checkpoint(place) is None
+    folder.remove_checkpoint(place)
+    folder.remove_checkpoint(place)

@@ -1,0 +1,103 @@
+"""One driver per run folder: a lease with a heartbeat. No clocks are compared, as machines disagree about the time.
+
+A driver that finds a lease watches it: if its beat changes, another driver lives and this one is refused; if it stays
+the same for EXPIRY seconds, or its process is gone from this machine, the lease is taken over.
+"""
+
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Self
+
+from trainables.errors import ConfigurationError, RecordError
+from trainables.records import RunFolder
+
+NAME = "driver-lease.json"
+BEAT, EXPIRY = 5.0, 30.0  # seconds; a live driver beats six times before it counts as dead
+SETTLE = 0.5  # seconds until the last of several writers has won
+
+
+class Lease:
+    """Holds the lease of a run folder while a `with` block lasts.
+
+    Raises:
+        ConfigurationError: another driver that lives works on this run folder; says which.
+    """
+
+    def __init__(self, folder: RunFolder, say: Callable[[str], object]) -> None:
+        """Takes nothing yet; `say` hears of a wait."""
+        self._folder, self._say, self._beats = folder, say, 0
+        self._mine = {"host": socket.gethostname(), "pid": os.getpid(), "token": secrets.token_hex(8)}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        found = self._read()
+        if found is not None and not self._is_dead(found):
+            self._watch(found)
+        self._write()
+        time.sleep(SETTLE)
+        now = self._read()
+        if now is not None and now["token"] != self._mine["token"]:
+            self._refuse(now)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        now = self._read()
+        if now is not None and now["token"] == self._mine["token"]:
+            self._folder.remove_note(NAME)
+
+    def _watch(self, found: dict[str, Any]) -> None:
+        """Waits until the other driver beats, which refuses this one, or has not for EXPIRY seconds."""
+        self._say(f"a driver on {found['host']} has worked here: seeing for {EXPIRY:g} s whether it lives")
+        first_seen = time.monotonic()
+        while time.monotonic() - first_seen < EXPIRY:
+            time.sleep(min(1.0, BEAT))
+            now = self._read()
+            if now is None or self._is_dead(now):
+                return
+            if now != found:
+                self._refuse(now)
+
+    def _refuse(self, other: dict[str, Any]) -> None:
+        raise ConfigurationError(
+            f"run folder {self._folder.url}: the driver {other['pid']} on {other['host']} is working on it; "
+            "wait for it, stop it, or use another --runs"
+        )
+
+    def _is_dead(self, lease: dict[str, Any]) -> bool:
+        """Whether its process is known to be gone; only this machine's can be known."""
+        if lease["host"] != self._mine["host"]:
+            return False
+        try:
+            os.kill(int(lease["pid"]), 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return int(lease["pid"]) == os.getpid()  # left by this process, or by one before it in a container
+
+    def _read(self) -> dict[str, Any] | None:
+        try:
+            found = json.loads(self._folder.read_note(NAME) or "null")
+            return found if isinstance(found, dict) and {"host", "pid", "token", "beat"} <= found.keys() else None
+        except json.JSONDecodeError:
+            return None
+
+    def _write(self) -> None:
+        self._beats += 1
+        self._folder.write_note(NAME, json.dumps({**self._mine, "beat": self._beats}))
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT):
+            try:
+                self._write()
+            except RecordError:  # a full disk ends the runs with their own message, not this thread
+                continue
