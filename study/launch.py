@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from ray.tune.search import Searcher
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from trainables.errors import ConfigurationError, RecordError
+from trainables.health import Finding
 from trainables.records import RunFolder
 from trainables.run import Trial
 from trainables.tune_adapter import INDEX, Search, SearchTrainable, Store, StudyTrainable, Work
 
+SECONDS_TO_ANSWER = 10.0
 LOST_PROCESS_RETRIES = 2  # deterministic failures never get here: they end as failed records
 
 _RAY_SETTINGS = {
@@ -48,17 +51,55 @@ class Resources:
 
 
 def connect(num_cpus: int | None = None) -> None:
-    """Connects to the cluster of RAY_ADDRESS (set inside a Ray job), else starts Ray here; once per process."""
+    """Connects to the cluster of RAY_ADDRESS (set inside a Ray job), else starts Ray here; once per process.
+
+    Raises:
+        ConfigurationError: nothing answers at RAY_ADDRESS.
+    """
     if ray.is_initialized():
         return
     for name, value in _RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     if os.environ.get("RAY_ADDRESS"):
+        _knock(os.environ["RAY_ADDRESS"])
         ray.init(**quiet)
     else:
         ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
+
+
+def _knock(address: str) -> None:
+    """Raises ConfigurationError where nothing listens at HOST:PORT; Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_ANSWER).close()
+        except OSError as error:
+            raise ConfigurationError(f"RAY_ADDRESS={address}: no Ray cluster answers there ({error})") from None
+
+
+def check(runs: str) -> list[Finding]:
+    """Returns findings on Ray: authentication, the nodes of RAY_ADDRESS, and whether they share the run folder."""
+    mode = os.environ.get("RAY_AUTH_MODE", "token")  # Ray's own default
+    if mode == "token":
+        auth = Finding("Ray authentication", "ok", "by token")
+    else:
+        problem = f"RAY_AUTH_MODE={mode}: anyone who reaches the cluster can run code; set it to token"
+        auth = Finding("Ray authentication", "failed", problem)
+    if not os.environ.get("RAY_ADDRESS"):
+        return [auth, Finding("Ray cluster", "not applicable", "RAY_ADDRESS is not set: Ray runs on this machine")]
+    try:
+        connect()
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        probe_nodes(runs)
+    except (ConfigurationError, RecordError) as error:
+        return [auth, Finding("Ray cluster", "failed", str(error))]
+    except Exception as error:  # Ray raises what it likes where no cluster is to be had
+        return [auth, Finding("Ray cluster", "failed", f"{os.environ['RAY_ADDRESS']}: {str(error).splitlines()[0]}")]
+    totals = ray.cluster_resources()
+    what = f"{len(nodes)} nodes, {totals.get('CPU', 0):g} CPU, {totals.get('GPU', 0):g} GPU, one run folder"
+    return [auth, Finding("Ray cluster", "ok", what)]
 
 
 def check_resources(resources: Resources) -> str:

@@ -19,6 +19,7 @@ from study import places
 from study.search_space import Choice, Dimension, Values, as_text, differences
 from study.tuned import Direction, Setting, State
 from trainables.errors import ConfigurationError
+from trainables.health import Finding
 
 DESIGN, LOST, SPACE, REASON = "design", "lost with its driver", "space", "reason"  # attributes that Optuna keeps
 Storage = BaseStorage
@@ -49,6 +50,32 @@ def open_storage(url: str | None, runs: str) -> BaseStorage:
         raise ConfigurationError(f"--storage: {type(error).__name__}, no database that can be reached there") from None
 
 
+def check(url: str | None, runs: str, fix: bool) -> Finding:
+    """Returns whether the storage of searches can be reached and no trial was left RUNNING; `fix` asks those again."""
+    if url is None and not Path(runs, "search", "journal.log").exists():
+        return Finding("searches", "not applicable", f"none in {runs}")
+    try:
+        storage = open_storage(url, runs)
+    except ConfigurationError as error:
+        return Finding("searches", "failed", str(error))
+    names = optuna.get_all_study_names(storage)
+    left = sum(_end_running(optuna.load_study(study_name=name, storage=storage), fix) for name in names)
+    if left and not fix:
+        return Finding("searches", "failed", f"{left} trials RUNNING; if no search is at work, --fix asks them again")
+    return Finding("searches", "ok", f"{len(names)} arms, {left} RUNNING trials put back")
+
+
+def _end_running(study: optuna.Study, end: bool = True) -> int:
+    """Tells trials that a dead driver left RUNNING as failed and asks them again; returns how many there were."""
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    for trial in running if end else ():
+        if trial.params:
+            study.enqueue_trial(trial.params, user_attrs={k: v for k, v in trial.user_attrs.items() if k == DESIGN})
+        study._storage.set_trial_user_attr(trial._trial_id, LOST, True)
+        study.tell(trial.number, state=TrialState.FAIL)
+    return len(running)
+
+
 def begin(
     name: str,
     storage: BaseStorage,
@@ -72,11 +99,7 @@ def begin(
     if differing:
         raise ConfigurationError(f"search {name} was begun with another space: {'; '.join(differing)}")
     study.set_user_attr(SPACE, as_text(space))
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if trial.params:
-            study.enqueue_trial(trial.params, user_attrs={k: v for k, v in trial.user_attrs.items() if k == DESIGN})
-        storage.set_trial_user_attr(trial._trial_id, LOST, True)
-        study.tell(trial.number, state=TrialState.FAIL)
+    _end_running(study)
     trials = [trial for trial in study.get_trials(deepcopy=False) if LOST not in trial.user_attrs]
     there = {trial.user_attrs.get(DESIGN) for trial in trials}
     for number, values in enumerate(design):

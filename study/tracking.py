@@ -19,6 +19,7 @@ from study.declaration import Study
 from study.places import is_remote
 from study.tracked import finished_at, means_of, metric_name, started_at, values_of
 from trainables.errors import StudyError
+from trainables.health import Finding
 from trainables.records import Record
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,15 @@ class Tracker:
             known = self._runs(self._experiment(study))[key, "" if seed is None else str(seed)]
             for file in files:
                 self._client.log_artifact(known.run_id, str(file), folder)
+
+    def left_running(self, end: bool) -> int:
+        """Returns how many of this project's runs are RUNNING; with `end` they are ended as KILLED."""
+        with _one_line():
+            ours = self._client.search_experiments(filter_string="name LIKE 'final-bn/%'")
+            found = [run for e in ours for run in self._client.search_runs([e.experiment_id], "status = 'RUNNING'")]
+            for run in found if end else ():
+                self._client.set_terminated(run.info.run_id, "KILLED")
+        return len(found)
 
     def _sync_configuration(self, study: Study, records: list[Record]) -> int:
         experiment = self._experiment(study)
@@ -181,6 +191,19 @@ def open_tracker(uri: str | None, runs: str) -> Tracker:
     local = uri.startswith("sqlite:") and not is_remote(runs)
     with _one_line():
         return Tracker(uri, f"{runs}/mlflow-artifacts" if local else None)
+
+
+def check(uri: str | None, runs: str, fix: bool) -> Finding:
+    """Returns whether MLflow can be reached and no run was left RUNNING by a dead driver; `fix` ends those."""
+    if uri is None:
+        return Finding("MLflow", "not applicable", "off: the run folder is remote and no --tracking-uri is given")
+    try:
+        left = open_tracker(uri, runs).left_running(fix)
+    except TrackingError as error:
+        return Finding("MLflow", "failed", f"{error}; records are safe, study.report --sync fills it later")
+    if left and not fix:
+        return Finding("MLflow", "failed", f"{left} runs RUNNING in {uri}; if no driver is at work, --fix ends them")
+    return Finding("MLflow", "ok", f"{uri}" + (f"; {left} RUNNING runs ended" if left else ""))
 
 
 @cache

@@ -1,5 +1,6 @@
 """Data sets: name -> uint8 images, labels and sample names. Everything that fits in memory stays there."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from trainables import plantvillage
 from trainables.errors import DataError
+from trainables.health import Finding
 from trainables.images import Images
 
 
@@ -41,6 +43,24 @@ def is_there(source: str, data_root: Path) -> bool:
     if name == "plantvillage":
         return plantvillage.is_there(data_root, plant)
     return name == "digits" or _mnist_is_there(data_root / "MNIST" / "raw")
+
+
+def check(data_root: Path) -> list[Finding]:
+    """Returns a finding per downloadable or local data set: there and whole, missing, or damaged."""
+    folder = data_root / "MNIST" / "raw"
+    if not _mnist_is_there(folder):
+        mnist = Finding("MNIST", "not applicable", f"not in {folder}; downloaded when a study needs it")
+    else:
+        wrong = [f for f, md5 in _MNIST_MD5.items() if hashlib.md5((folder / f).read_bytes()).hexdigest() != md5]
+        remedy = "are not the official files; put those there"
+        detail = f"{', '.join(wrong)} in {folder} {remedy}" if wrong else f"the four official files in {folder}"
+        mnist = Finding("MNIST", "failed" if wrong else "ok", detail)
+    plants = plantvillage.plants(data_root)
+    leaves = Finding(
+        "PlantVillage", "ok" if plants else "not applicable",
+        f"{', '.join(plants) or 'no folder <Plant>___<condition>'} in {data_root / 'plantvillage' / 'color'}",
+    )  # fmt: skip
+    return [mnist, leaves]
 
 
 def _resize(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
@@ -94,9 +114,14 @@ def _mnist_part(data_root: Path, part: Literal["train", "test"]) -> tuple[npt.ND
 
 
 def _mnist_is_there(folder: Path) -> bool:
-    stems = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-    return all((folder / f"{stem}-ubyte").is_file() for stem in stems)
+    return all((folder / name).is_file() for name in _MNIST_MD5)
 
 
+_MNIST_MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
 _DIGIT_NAMES = tuple("0123456789")
 DATASETS: dict[str, Callable[[Path], Images]] = {"digits": _digits, "mnist": _mnist}

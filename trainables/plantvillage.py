@@ -99,6 +99,11 @@ def is_there(data_root: Path, plant: str) -> bool:
     return any(_plant(path).lower() == plant.lower() for path in folders) if plant else len(folders) >= NUM_CLASSES
 
 
+def plants(data_root: Path) -> list[str]:
+    """Returns the plants that there are folders of."""
+    return sorted({_plant(path) for path in _folders(data_root / "plantvillage" / "color")})
+
+
 def _folders(root: Path) -> list[Path]:
     return [path for path in root.iterdir() if path.is_dir() and "___" in path.name] if root.is_dir() else []
 

@@ -1,0 +1,108 @@
+"""The command that looks at a set-up before a long run does: `python -m study.doctor`."""
+
+import argparse
+import platform
+import shutil
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study import command, places
+
+if TYPE_CHECKING:
+    from trainables.health import Finding
+
+PACKAGES = ("final-bn", "torch", "torchvision", "ray", "optuna", "mlflow", "onnx")
+ENOUGH_DISK = 5.0  # GB
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Checks everything, a line each, and returns 1 where a check failed."""
+    args = _parser().parse_args(arguments)
+    failed = 0
+    for finding in _findings(args):
+        print(f"{finding.state:<15} {finding.subject:<20} {finding.detail}", flush=True)
+        failed += finding.state == "failed"
+    print(f"{failed} checks failed" if failed else "nothing failed")
+    return command.INCOMPLETE if failed else command.DONE
+
+
+def _findings(args: argparse.Namespace) -> "Iterator[Finding]":
+    runs = places.runs_folder(args.runs)
+    data_root = places.data_root(args.data_root)
+    yield _versions()
+    yield _run_folder(runs)
+    yield _disk(runs)
+
+    from trainables import datasets
+
+    yield from datasets.check(data_root)
+
+    import torch
+
+    from export import runtime
+    from trainables.health import Finding
+
+    cuda = torch.cuda.is_available()
+    what = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())) if cuda else "no device"
+    yield Finding("torch CUDA", "ok" if cuda else "not applicable", what)
+    yield from runtime.check(cuda)
+
+    from study import launch, optuna_search, tracking
+
+    yield tracking.check(places.tracking_uri(args.tracking_uri, runs), runs, args.fix)
+    yield optuna_search.check(args.storage, runs, args.fix)
+    yield from launch.check(runs)
+
+
+def _versions() -> "Finding":
+    from trainables.health import Finding
+
+    found, missing = [f"python {platform.python_version()}"], []
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            missing.append(package)
+    detail = ", ".join(found) + (f"; not installed: {', '.join(missing)}" if missing else "")
+    return Finding("versions", "failed" if missing else "ok", detail)
+
+
+def _run_folder(runs: str) -> "Finding":
+    from trainables.errors import RecordError
+    from trainables.health import Finding
+    from trainables.records import RunFolder
+
+    try:
+        RunFolder(runs).probe()
+    except RecordError as error:
+        return Finding("run folder", "failed", str(error))
+    return Finding("run folder", "ok", f"{runs} can be written")
+
+
+def _disk(runs: str) -> "Finding":
+    from trainables.health import Finding
+
+    if places.is_remote(runs):
+        return Finding("disk", "not applicable", "the run folder is remote")
+    place = next((path for path in (Path(runs), *Path(runs).parents) if path.exists()), Path("/"))
+    free = shutil.disk_usage(place).free / 1e9
+    enough = free >= ENOUGH_DISK
+    detail = f"{free:.1f} GB free in {place}" + ("" if enough else f"; {ENOUGH_DISK:g} GB should be")
+    return Finding("disk", "ok" if enough else "failed", detail)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command.parser(
+        "study.doctor", "Check this set-up: one line per check, exit 1 if one failed.", "python -m study.doctor --fix"
+    )
+    add = parser.add_argument
+    add("--fix", action="store_true", help="end runs and trials that a dead driver left RUNNING")
+    add("--storage", metavar="URL", help="an Optuna database; default the journal file in the run folder")
+    command.add_places(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    command.run(main)
