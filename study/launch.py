@@ -81,11 +81,12 @@ def _knock(address: str) -> None:
 
 def check(runs: str) -> list[Finding]:
     """Returns findings on Ray: authentication, the nodes of RAY_ADDRESS, and whether they share the run folder."""
-    mode = os.environ.get("RAY_AUTH_MODE", "token")  # Ray's own default
+    # Ray asks for a token by default where it starts itself, but not yet (2.60) where `ray start` made the cluster
+    mode = os.environ.get("RAY_AUTH_MODE") or ("not set" if os.environ.get("RAY_ADDRESS") else "token")
     if mode == "token":
         auth = Finding("Ray authentication", "ok", "by token")
     else:
-        problem = f"RAY_AUTH_MODE={mode}: anyone who reaches the cluster can run code; set it to token"
+        problem = f"RAY_AUTH_MODE is {mode}: whoever reaches the cluster can run code; set it to token on every node"
         auth = Finding("Ray authentication", "failed", problem)
     if not os.environ.get("RAY_ADDRESS"):
         return [auth, Finding("Ray cluster", "not applicable", "RAY_ADDRESS is not set: Ray runs on this machine")]

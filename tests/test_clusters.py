@@ -1,0 +1,112 @@
+"""The files of clusters/ against Ray's own schema, KubeRay's fields, shellcheck and pyproject.toml."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+CLUSTERS = Path(__file__).parents[1] / "clusters"
+LAUNCHERS = ("aws", "gcp", "onprem")
+TEXTS = {path.name: path.read_text() for path in CLUSTERS.iterdir() if path.is_file()}
+
+
+def _documents(name: str) -> list[dict[str, Any]]:
+    return [document for document in yaml.safe_load_all(TEXTS[name]) if document]
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_launcher_files_fit_rays_schema(name: str) -> None:
+    import jsonschema
+    import ray
+
+    schema = json.loads((Path(ray.__file__).parent / "autoscaler" / "ray-schema.json").read_text())
+    [config] = _documents(f"{name}.yaml")
+    jsonschema.validate(config, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**config, "max_worker": 1}, schema)
+    starts = [*config["head_start_ray_commands"], *config["worker_start_ray_commands"]]
+    assert all("RAY_AUTH_MODE=token" in command for command in starts if "ray start" in command)
+    assert all("dashboard-host=127.0.0.1" in command for command in starts if "--head" in command)
+    if name != "onprem":
+        assert config["head_node_type"] in config["available_node_types"]
+        assert config["available_node_types"]["head"]["resources"]["CPU"] == 0
+
+
+def _cluster_spec(name: str) -> dict[str, Any]:
+    document = _documents(name)[-1]
+    assert document["apiVersion"] == "ray.io/v1"
+    return dict(document["spec"]["rayClusterSpec"] if document["kind"] == "RayJob" else document["spec"])
+
+
+@pytest.mark.parametrize("name", ["kuberay-raycluster.yaml", "kuberay-rayjob.yaml"])
+def test_kuberay_files_have_what_kuberay_requires(name: str) -> None:
+    spec = _cluster_spec(name)
+    assert spec["authOptions"] == {"mode": "token"}
+    pinned = {Requirement(line).name: Requirement(line) for line in _pins()}
+    assert f"=={spec['rayVersion']}" == str(pinned["ray"].specifier)
+    for group in (spec["headGroupSpec"], *spec["workerGroupSpecs"]):
+        assert "rayStartParams" in group
+        pod = group["template"]["spec"]
+        [container] = pod["containers"]
+        assert container["resources"]["limits"] == container["resources"]["requests"]
+        volumes = {volume["name"] for volume in pod["volumes"]}
+        assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
+    for worker in spec["workerGroupSpecs"]:
+        assert {"groupName", "replicas", "minReplicas", "maxReplicas"} <= worker.keys()
+        assert worker["minReplicas"] <= worker["replicas"] <= worker["maxReplicas"]
+        assert "nvidia.com/gpu" in worker["template"]["spec"]["containers"][0]["resources"]["limits"]
+
+
+def test_the_ray_job_can_be_started_again_and_cleans_up() -> None:
+    [job] = _documents("kuberay-rayjob.yaml")
+    assert job["kind"] == "RayJob"
+    assert job["spec"]["backoffLimit"] > 0
+    assert job["spec"]["shutdownAfterJobFinishes"] is True
+
+
+def test_shell_scripts_pass_shellcheck() -> None:
+    scripts = [str(CLUSTERS / name) for name, text in TEXTS.items() if text.startswith("#!")]
+    assert scripts
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    done = subprocess.run([shellcheck, *scripts], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def _pins() -> list[str]:
+    return [line for line in TEXTS["requirements.txt"].splitlines() if line and not line.startswith("#")]
+
+
+def test_pinned_requirements_are_those_of_the_project() -> None:
+    project = tomllib.loads((CLUSTERS.parent / "pyproject.toml").read_text())["project"]
+    declared = {str(r.name): r for r in map(Requirement, project["dependencies"])}
+    pinned = {r.name: r for r in map(Requirement, _pins())}
+    assert pinned.keys() == declared.keys()
+    for name, pin in pinned.items():
+        version = str(pin.specifier).removeprefix("==")
+        assert declared[name].specifier.contains(version), name
+        assert (pin.extras, str(pin.marker)) == (declared[name].extras, str(declared[name].marker)), name
+
+
+@pytest.mark.parametrize("name", [n for n in TEXTS if n.endswith((".yaml", ".sh", "Dockerfile"))])
+def test_each_file_says_command_cost_and_time_and_holds_no_secret(name: str) -> None:
+    head = "\n".join(line for line in TEXTS[name].splitlines() if line.startswith("#"))
+    assert re.search(r"^#   (ray|kubectl|sbatch|docker) ", head, re.MULTILINE)
+    if name != "Dockerfile":
+        assert "Cost" in head
+        assert "ime" in head
+    assert not re.search(r"(AKIA|ghp_|-----BEGIN|token: [0-9a-f]{8})", TEXTS[name])
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_commands_in_them_exist(name: str) -> None:
+    from importlib.util import find_spec
+
+    for module in re.findall(r"python -m ([a-z_.]+)", TEXTS[name]):
+        assert find_spec(module) is not None, module
