@@ -13,6 +13,14 @@ from trainables.configuration import Configuration
 from trainables.images import Images
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves slow tests out unless they are asked for, by marker or by path."""
+    asked = "slow" in config.option.markexpr or any("faults" in str(argument) for argument in config.args)
+    for item in items:
+        if "slow" in item.keywords and not asked:
+            item.add_marker(pytest.mark.skip(reason="slow: python -m pytest tests/faults, or -m slow"))
+
+
 @pytest.fixture(autouse=True)
 def _fixed_seeds() -> None:
     torch.manual_seed(0)

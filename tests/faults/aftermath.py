@@ -1,0 +1,130 @@
+"""How faults are made and what must hold after them."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from trainables.records import RunFolder
+
+ROOT = Path(__file__).parents[2]
+Process = "subprocess.Popen[str]"
+
+
+def start(arguments: Sequence[str], runs: Path, **environment: str) -> "subprocess.Popen[str]":
+    """Starts `python -m study.grid ARGUMENTS --runs RUNS` in a process group of its own."""
+    command = [sys.executable, "-m", "study.grid", *arguments, "--runs", str(runs)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            start_new_session=True, env={**os.environ, **environment})  # fmt: skip
+
+
+def complete(arguments: Sequence[str], runs: Path, **environment: str) -> str:
+    """Runs the same to its end and returns what it printed; fails where it exits with anything but 0."""
+    process = start(arguments, runs, **environment)
+    output, errors = process.communicate()
+    assert process.returncode == 0, output + errors
+    return output
+
+
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
+    """Waits for a condition; a busy machine may take long to start Ray."""
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "it did not come about"
+        time.sleep(0.1)
+
+
+def kill_group(process: "subprocess.Popen[str]") -> None:
+    """SIGKILL to a process and all it started in its group."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def num_records(runs: Path) -> int:
+    """Returns the records that are there, good or not."""
+    return len(list(runs.glob("*/*/seed-*/record.json")))
+
+
+def check(runs: Path, study: str, number: int) -> None:
+    """Every run has exactly one good record; MLflow has each once, and nothing RUNNING; no lease, nothing half-written."""
+    records = list(RunFolder(str(runs)).records(study, verify=True))
+    assert len(records) == num_records(runs) == number
+    assert {record.status for record in records} == {"complete"}
+    assert len({(record.key, record.seed) for record in records}) == number
+    assert not (runs / "driver-lease.json").exists()
+    assert not list(runs.glob(f"{study}/**/checkpoint-*"))
+
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{runs}/mlflow.db")
+    experiment = client.get_experiment_by_name(f"final-bn/{study}")
+    assert experiment is not None
+    tracked = client.search_runs([experiment.experiment_id], max_results=5000)
+    places = Counter((run.data.tags["study.key"], run.data.tags.get("study.seed", "")) for run in tracked)
+    assert set(places.values()) == {1}
+    assert {run.info.status for run in tracked} == {"FINISHED"}
+    assert len(places) == number + len({record.key for record in records})
+
+
+class Nodes:
+    """A Ray cluster of several `ray start` on this machine, with a token of its own."""
+
+    def __init__(self) -> None:
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            other.bind(("127.0.0.1", 0))
+            self.port, self.dashboard = one.getsockname()[1], other.getsockname()[1]
+        self.environment = {
+            "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_ADDRESS": f"127.0.0.1:{self.port}",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "RAY_USAGE_STATS_ENABLED": "0",
+        }  # fmt: skip
+        self.jobs = f"http://127.0.0.1:{self.dashboard}"
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def head(self, cpus: int) -> "subprocess.Popen[str]":
+        """Starts the head and waits until it takes jobs."""
+        process = self._start(
+            "--head", f"--port={self.port}", f"--dashboard-port={self.dashboard}", f"--num-cpus={cpus}"
+        )
+        until(lambda: self.submit("--no-wait", "--", "true").returncode == 0)
+        return process
+
+    def worker(self, cpus: int) -> "subprocess.Popen[str]":
+        """Starts a node and waits until it has joined."""
+        before = self._alive()
+        process = self._start(f"--address=127.0.0.1:{self.port}", f"--num-cpus={cpus}")
+        until(lambda: self._alive() > before)
+        return process
+
+    def submit(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Runs `ray job submit` with these arguments."""
+        command = ["ray", "job", "submit", "--address", self.jobs, *arguments]
+        return self._run(command)
+
+    def stop(self) -> None:
+        """Ends all nodes; not by `ray stop`, which would end every Ray on this machine."""
+        for process in self.processes:
+            if process.poll() is None:
+                kill_group(process)
+
+    def _alive(self) -> int:
+        program = "import ray; ray.init(logging_level='ERROR'); print(sum(n['Alive'] for n in ray.nodes()))"
+        done = self._run([sys.executable, "-c", program])
+        return int(done.stdout.split()[-1]) if done.returncode == 0 else 0
+
+    def _run(self, command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False,
+                              env={**os.environ, **self.environment})  # fmt: skip
+
+    def _start(self, *arguments: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(["ray", "start", "--block", *arguments], stdout=subprocess.DEVNULL, text=True,
+                                   stderr=subprocess.DEVNULL, start_new_session=True,
+                                   env={**os.environ, **self.environment})  # fmt: skip
+        self.processes.append(process)
+        return process

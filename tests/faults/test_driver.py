@@ -1,0 +1,122 @@
+"""The driver dies, comes twice, or loses MLflow, its disk or a record."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.aftermath import ROOT, check, complete, kill_group, num_records, start, until
+
+FOUR_ARMS = ("--set", "schedule.epochs=60", "--where", "augmentation.transform=none", "--where", "mixup_alpha=0",
+             "--where", "weight_decay=0", "--seeds", "3")  # fmt: skip
+pytestmark = pytest.mark.timeout(600)
+
+
+def test_a_second_driver_is_refused_and_the_first_one_finishes(tmp_path: Path) -> None:
+    first = start(FOUR_ARMS, tmp_path)
+    until((tmp_path / "driver-lease.json").exists)
+    second = start(FOUR_ARMS, tmp_path)
+    _, said = second.communicate()
+    assert second.returncode == 2, said
+    assert f"the driver {first.pid} on" in said
+    assert "is working on it" in said
+    output, errors = first.communicate()
+    assert first.returncode == 0, errors
+    assert "12 runs done, 0 were there, 0 failed" in output
+    check(tmp_path, "digits", 12)
+
+
+def test_a_record_or_weights_file_cut_short_is_redone(tmp_path: Path) -> None:
+    complete(FOUR_ARMS, tmp_path)
+    records = sorted(tmp_path.glob("digits/*/seed-*/record.json"))
+    for file in (
+        records[0],
+        records[1].with_name("weights.safetensors"),
+        records[2].with_name("predictions.safetensors"),
+    ):
+        file.write_bytes(file.read_bytes()[:-40])
+    output = complete(FOUR_ARMS, tmp_path)
+    assert "3 runs done, 9 were there, 0 failed" in output
+    check(tmp_path, "digits", 12)
+
+
+@pytest.mark.slow
+def test_ten_kills_at_random_moments(tmp_path: Path) -> None:
+    """SIGKILL to the driver and everything it started, ten times; then once more to the end."""
+    seed = int(os.environ.get("FAULT_SEED", time.time_ns() % 10_000))
+    print(f"FAULT_SEED={seed}")
+    rng = random.Random(seed)
+    before = 0
+    for kill in range(10):
+        process = start(FOUR_ARMS, tmp_path)
+        assert process.stdout is not None and process.stderr is not None
+        time.sleep(rng.uniform(2, 14))
+        kill_group(process)
+        process.stdout.close()
+        process.stderr.close()
+        now = num_records(tmp_path)
+        print(f"kill {kill + 1}: {now} records")
+        assert now >= before  # nothing finished is lost
+        before = now
+    complete(FOUR_ARMS, tmp_path)
+    check(tmp_path, "digits", 12)
+    assert "0 runs done, 12 were there" in complete(FOUR_ARMS, tmp_path)
+
+
+@pytest.mark.slow
+def test_an_mlflow_server_that_is_away_for_the_whole_run_is_filled_afterwards(tmp_path: Path) -> None:
+    runs, port = tmp_path / "runs", "59173"
+    uri = f"http://127.0.0.1:{port}"
+    output = complete((*FOUR_ARMS, "--tracking-uri", uri), runs)
+    assert "12 runs done, 0 were there, 0 failed" in output
+    assert "study.report --sync" in output
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port, "--workers", "1",
+         "--backend-store-uri", f"sqlite:///{runs}/mlflow.db", "--artifacts-destination", str(tmp_path / "artifacts")],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, text=True,
+    )  # fmt: skip
+    try:
+        command = [sys.executable, "-m", "study.report", "digits", "--sync", "--tracking-uri", uri, "--runs", str(runs)]
+
+        def synced() -> bool:
+            return subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+        until(synced)
+        assert synced()  # again changes nothing
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+    check(runs, "digits", 12)
+
+
+@pytest.mark.slow
+def test_a_full_disk_loses_nothing_that_was_finished(tmp_path: Path) -> None:
+    """A file system of two megabytes fills up; with room again the same command does the rest."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    try:
+        outside = ("--tracking-uri", f"sqlite:///{tmp_path}/mlflow.db")
+        process = start((*FOUR_ARMS, *outside), disk)
+        output, errors = process.communicate()
+        assert process.returncode in (1, 2), output + errors
+        assert "No space left on device" in output + errors
+        assert "Traceback" not in errors
+        kept = {path: path.read_bytes() for path in disk.glob("digits/*/seed-*/record.json")}
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        complete((*FOUR_ARMS, *outside), disk)
+        good = [path for path, content in kept.items() if content and path.read_bytes() == content]
+        assert len(good) >= len(kept) - 2  # the two that were being written when it filled up
+        (disk / "mlflow.db").write_bytes((tmp_path / "mlflow.db").read_bytes())
+        check(disk, "digits", 12)
+    finally:
+        subprocess.run(["umount", str(disk)], check=False)

@@ -1,0 +1,97 @@
+"""The run folder on a real S3-compatible server: records, checksums, the lease, and a whole study with Ray."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.lease import NAME, Lease
+from trainables.configuration import Configuration
+from trainables.records import RunFolder
+from trainables.run import Trial, run
+
+pytest.importorskip("s3fs")
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """A bucket on a server of its own; addresses and keys are in the environment, as they would be for a user."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    environment = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "test",
+                   "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}  # fmt: skip
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/", timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.1)
+    import s3fs
+
+    s3fs.S3FileSystem().mkdir("runs-bucket")
+    yield "s3://runs-bucket/some/runs"
+    for name, value in before.items():
+        if value is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = value
+    server.terminate()
+    server.wait()
+
+
+def test_records_checkpoints_and_lease_live_in_the_bucket(bucket: str, tiny: Configuration) -> None:
+    from trainables import datasets
+    from trainables.images import Inputs
+
+    folder = RunFolder(bucket)
+    folder.probe()
+    trial = Trial("s", "arm", tiny, (0,))
+    [record] = list(run(trial, Inputs(datasets.load("digits", Path())), folder))[-1].records
+    assert [r.seed for r in folder.records("s", verify=True)] == [0]
+    import s3fs
+
+    path = f"runs-bucket/some/runs/s/{tiny.key}/seed-0/weights.safetensors"
+    store = s3fs.S3FileSystem()
+    store.pipe_file(path, store.cat_file(path)[:-5])  # cut short, as by a copy that was stopped
+    assert not list(RunFolder(bucket).records("s", verify=True))
+    assert folder.read("s", tiny.key, 0, verify=False) == record
+
+    place = ("s", tiny.key, (0,), "data")
+    folder.write_checkpoint(place, {"a": np.arange(3)})
+    assert np.array_equal(folder.read_checkpoint(place)["a"], np.arange(3))  # type: ignore[index]
+    folder.remove_checkpoint(place)
+    assert folder.read_checkpoint(place) is None
+
+    with Lease(folder, print):
+        assert folder.read_note(NAME)
+    assert folder.read_note(NAME) is None
+
+
+@pytest.mark.timeout(300)
+def test_a_study_runs_into_a_bucket_and_goes_on(bucket: str) -> None:
+    command = [sys.executable, "-m", "study.grid", "digits", "--smoke", "--where", "augmentation.transform=none",
+               "--where", "mixup_alpha=0", "--where", "weight_decay=0", "--runs", bucket]  # fmt: skip
+
+    def done() -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    first = done()
+    assert first.returncode == 0, first.stderr
+    assert "8 runs done, 0 were there, 0 failed" in first.stdout
+    assert "MLflow: off" in first.stdout
+    second = done()
+    assert "0 runs done, 8 were there, 0 failed" in second.stdout
+    assert len(list(RunFolder(bucket).records("digits-smoke", verify=True))) == 8
