@@ -52,7 +52,7 @@ def num_records(runs: Path) -> int:
 
 
 def check(runs: Path, study: str, number: int) -> None:
-    """Every run has exactly one good record; MLflow has each once, and nothing RUNNING; no lease, nothing half-written."""
+    """Every run has exactly one good record, MLflow has each once and nothing RUNNING; no lease, no checkpoint left."""
     records = list(RunFolder(str(runs)).records(study, verify=True))
     assert len(records) == num_records(runs) == number
     assert {record.status for record in records} == {"complete"}
