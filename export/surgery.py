@@ -1,10 +1,11 @@
 """The final batch norm of any ONNX classifier: found, folded into the layer before it, or removed.
 
-Pattern:  [Gemm | MatMul + Add] -> BatchNormalization -> [Softmax | Sigmoid | nothing] -> graph output
+Pattern:  [Gemm | MatMul + Add | Conv] -> BatchNormalization -> [Softmax | Sigmoid | nothing] -> graph output
 
 With a = scale / sqrt(var + eps) and b = B - a mean (per class, see trainables/final_norm.py), in float64:
     Gemm y = alpha x W + beta c     W' = a W,  c' = a c + b / beta     (W scaled along its output axis)
     MatMul + Add y = x W + c        W' = a W,  c' = a c + b
+    Conv y = W * x + c              W' = a W,  c' = a c + b             (W scaled along its first axis)
 Everything else in the file stays as it was. Each step answers why it cannot, instead of guessing.
 """
 
@@ -13,11 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import ModelProto, NodeProto, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
 from trainables.errors import StudyError
 
 Array = npt.NDArray[np.float64]
+OLDEST_OPSET = 9
 OUTPUT_ACTIVATIONS = ("Softmax", "Sigmoid")
 
 
@@ -30,13 +32,16 @@ class FinalNorm:
     """The norm and the layer before it; a and b (classes,) of its evaluation form y = a s + b."""
 
     norm: NodeProto
-    dense: NodeProto  # Gemm, or the Add after a MatMul
+    dense: NodeProto  # Gemm, Conv, or the Add after a MatMul
     scale: Array
     shift: Array
 
 
 def find(model: ModelProto) -> FinalNorm:
     """Returns the final batch norm of a model; raises SurgeryError with the reason where there is none to work on."""
+    opset = max((its.version for its in model.opset_import if its.domain in ("", "ai.onnx")), default=0)
+    if opset < OLDEST_OPSET:
+        raise SurgeryError(f"got opset {opset}; {OLDEST_OPSET} or newer is needed: BatchNormalization was another then")
     graph = model.graph
     producers = {name: node for node in graph.node for name in node.output if name}
     if len(graph.output) != 1:
@@ -47,12 +52,12 @@ def find(model: ModelProto) -> FinalNorm:
     if last is None or last.op_type != "BatchNormalization":
         there = "nothing" if last is None else last.op_type
         raise SurgeryError(f"the scores come from {there}; a BatchNormalization before the output is needed")
-    if _attribute(last, "training_mode", 0):
+    if _attribute(last, "training_mode", 0) or len([name for name in last.output if name]) > 1:
         raise SurgeryError("the final BatchNormalization is in training mode: its output depends on the batch")
     dense = producers.get(last.input[0])
-    if dense is None or dense.op_type not in ("Gemm", "Add"):
+    if dense is None or dense.op_type not in ("Gemm", "Add", "Conv"):
         there = "a graph input" if dense is None else dense.op_type
-        raise SurgeryError(f"before the final BatchNormalization stands {there}; Gemm or MatMul + Add is needed")
+        raise SurgeryError(f"before the final BatchNormalization stands {there}; Gemm, MatMul + Add or Conv is needed")
     if _uses(model, last.input[0]) != 1:
         raise SurgeryError("the scores before the final BatchNormalization are used elsewhere too")
     gamma, beta, mean, var = (_constant(model, name) for name in last.input[1:5])
@@ -72,15 +77,18 @@ def fold(model: ModelProto) -> ModelProto:
         bias = beta * _constant(model, dense.input[2]) if has_bias else np.zeros_like(scale)
         weight_name, inputs = dense.input[1], list(dense.input[:2])
         _set_attribute(dense, "beta", 1.0)
-    else:
+    elif dense.op_type == "Add":
         matmul, bias_name = _matmul_and_bias(model, dense)
         axis, weight_name, bias = 1, matmul.input[1], _constant(model, bias_name)
         inputs = [matmul.output[0]]
+    if dense.op_type == "Conv":
+        bias = _constant(model, dense.input[2]) if len(dense.input) > 2 and dense.input[2] else np.zeros_like(scale)
+        axis, weight_name, inputs = 0, dense.input[1], list(dense.input[:2])
     weight = _constant(model, weight_name)
-    shape = (-1, 1) if axis == 0 else (1, -1)
+    shape = [-1 if i == axis else 1 for i in range(weight.ndim)]
     new_weight = _add_constant(model, f"{weight_name}.folded", weight * scale.reshape(shape), weight_name)
     new_bias = _add_constant(model, f"{found.norm.name or 'final_norm'}.folded_bias", bias * scale + shift, weight_name)
-    if dense.op_type == "Gemm":
+    if dense.op_type in ("Gemm", "Conv"):
         dense.input[:] = [inputs[0], new_weight, new_bias]
     else:
         matmul.input[1] = new_weight
@@ -110,9 +118,11 @@ def _without(model: ModelProto, norm: NodeProto) -> ModelProto:
         node.input[:] = [before if name == after else name for name in node.input]
         if is_output:
             node.output[:] = [after if name == before else name for name in node.output]
-    used = {name for node in graph.node for name in node.input}
+    used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
     for constant in [c for c in graph.initializer if c.name not in used]:
         graph.initializer.remove(constant)
+    for node in [n for n in graph.node if n.op_type in ("Constant", "Identity") and not used & set(n.output)]:
+        graph.node.remove(node)
     known = {name for node in graph.node for name in node.output}
     for info in [v for v in graph.value_info if v.name not in known]:
         graph.value_info.remove(info)
@@ -135,14 +145,26 @@ def _constant(model: ModelProto, name: str) -> Array:
     """Returns an initializer in float64; a graph input or a computed value cannot be worked on."""
     if name in {value.name for value in model.graph.input}:
         raise SurgeryError(f"{name!r} is a graph input, not a constant")
-    for constant in model.graph.initializer:
-        if constant.name == name:
-            return numpy_helper.to_array(constant).astype(np.float64)
+    return numpy_helper.to_array(_tensor(model, name)).astype(np.float64)
+
+
+def _tensor(model: ModelProto, name: str) -> TensorProto:
+    """Returns the constant of that name: an initializer, a Constant node, or what an Identity passes on."""
+    found: TensorProto | None = next((c for c in model.graph.initializer if c.name == name), None)
+    if found is not None:
+        return found
+    node = next((node for node in model.graph.node if name in node.output), None)
+    if node is not None and node.op_type == "Identity":
+        return _tensor(model, node.input[0])
+    if node is not None and node.op_type == "Constant":
+        value = onnx.helper.get_attribute_value(node.attribute[0])
+        if isinstance(value, TensorProto):
+            return value
     raise SurgeryError(f"{name!r} is computed in the graph, not a constant")
 
 
 def _add_constant(model: ModelProto, name: str, value: Array, like: str) -> str:
-    dtype = next(numpy_helper.to_array(c).dtype for c in model.graph.initializer if c.name == like)
+    dtype = numpy_helper.to_array(_tensor(model, like)).dtype
     model.graph.initializer.append(numpy_helper.from_array(value.astype(dtype), name))
     return name
 

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = {"study/grid.py", "study/report.py", "export/__main__.py", "study/search.py", "study/doctor.py"}
+COMMANDS = {"study/grid.py", "study/report.py", "study/search.py", "study/doctor.py"} | {
+    "export/__main__.py",
+    "export/fold.py",
+    "export/remove.py",
+}
 # package -> the only files that may import it
 OWNERS = {
     "ray": {"trainables/tune_adapter.py", "study/launch.py", "study/prepare.py", "study/optuna_search.py"},

@@ -59,6 +59,53 @@ def test_fold_keeps_every_output_and_remove_does_not(weight: str, layer: str, en
     assert model.SerializeToString() == before
 
 
+CONV = """
+    float[2,3,1,1] k = {1.0, -2.0, 0.5, 3.0, 0.25, -1.0}, float[2] c = {0.5, -0.5}, int64[2] hw = {2, 3},
+    float[2] gamma = {1.5, -0.5}, float[2] beta = {0.1, 0.2}, float[2] mean = {0.3, -1.0}, float[2] var = {4.0, 0.25}
+"""
+
+
+@pytest.mark.parametrize("layer", ["s = Conv (x, k, c)", "s = Conv (x, k)"])
+def test_a_convolution_that_gives_the_scores_is_folded(layer: str) -> None:
+    body = f"{layer} {NORM.replace('n =', 'y =', 1)}"
+    model = parser.parse_model(f"{HEADER} g (float[b,3,4,4] x) => (float[b,2,4,4] y) <{CONV}> {{ {body} }}")
+    x = np.random.default_rng(0).normal(size=(5, 3, 4, 4)).astype(np.float32)
+    expected, found = (
+        open_session(its.SerializeToString()).run(None, {"x": x})[0] for its in (model, surgery.fold(model))
+    )
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+def test_constants_of_nodes_and_behind_identities_are_found() -> None:
+    body = """
+        g0 = Constant <value = float[2] {1.5, -0.5}> ()
+        m0 = Identity (mean)
+        s = Gemm (x, w, c)
+        n = BatchNormalization <epsilon = 0.001> (s, g0, beta, m0, var)
+        y = Softmax (n)
+    """
+    model = _model(body)
+    folded = surgery.fold(model)
+    np.testing.assert_allclose(_run(folded), _run(model), atol=2e-6)
+    assert _operators(folded) == ["Gemm", "Softmax"]
+
+
+def test_a_graph_of_an_old_opset_is_refused() -> None:
+    model = _model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
+    model.opset_import[0].version = 8
+    with pytest.raises(SurgeryError, match="got opset 8; 9 or newer is needed"):
+        surgery.find(model)
+
+
+def test_a_norm_that_also_gives_batch_statistics_is_in_training_mode() -> None:
+    model = _model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
+    next(n for n in model.graph.node if n.op_type == "BatchNormalization").output.extend(
+        ["running_mean", "running_var"]
+    )
+    with pytest.raises(SurgeryError, match="in training mode"):
+        surgery.find(model)
+
+
 def test_a_norm_that_is_the_graph_output_keeps_the_output_name() -> None:
     model = _model(f"s = Gemm (x, w, c) {NORM.replace('n =', 'y =', 1)}")
     for changed in (surgery.fold(model), surgery.remove(model)):
@@ -83,7 +130,7 @@ def test_a_weight_that_another_layer_uses_too_is_left_to_it() -> None:
                    "y = Softmax (n)"),
             "training mode",
         ),
-        (_model(f"r = Gemm (x, w, c) s = Relu (r) {NORM} y = Softmax (n)"), "stands Relu; Gemm or MatMul"),
+        (_model(f"r = Gemm (x, w, c) s = Relu (r) {NORM} y = Softmax (n)"), "stands Relu; Gemm, MatMul"),
         (_model(f"s = Gemm (x, w, c) {NORM} p = Softmax (n) t = Tanh (s) y = Add (p, t)"), "the scores come from Add"),
         (
             _model(f"s = Gemm (x, w, c) {NORM} p = Add (n, s) y = Softmax (p)"), "the scores come from Add"
