@@ -6,6 +6,7 @@ remove  the norm is gone: H1 of K21, an empirical claim with its own measured F1
 none    the control, trained without it
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,8 +126,10 @@ def _check_record(
 def _metadata(record: Record) -> dict[str, str]:
     configuration = record.typed_configuration()
     return {
-        "classes": ",".join(configuration.data.classes),
-        "input": "uint8 (batch, height, width, channels)",
+        "classes": json.dumps(configuration.data.classes), "roles": json.dumps(configuration.data.roles),
+        "input": "uint8 (batch, height, width, channels), upright, resized bilinearly; scaling is inside the graph",
+        "metrics": json.dumps({n: v for n, v in record.metrics().items() if n.startswith("test/f1/")}),
+        "versions": json.dumps(record.versions),
         "study": record.study, "key": record.key, "seed": str(record.seed),
         "data_fingerprint": record.data_fingerprint, "weights_sha256": record.files[WEIGHTS],
     }  # fmt: skip

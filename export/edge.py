@@ -1,0 +1,158 @@
+"""Runs an exported classifier on a device: this one file, numpy and onnxruntime, and Pillow to read image files.
+
+    python -m export.edge MODEL.onnx IMAGE_OR_FOLDER ...      (or: python edge.py MODEL.onnx ...)
+
+It knows nothing of the project it lies in, so that it can be copied to where the model goes. Exit codes: 0 done, 1 some
+files are no images (named; the others are done), 2 nothing could be done.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+WARM_UP, RUNS, THROUGHPUT_BATCH = 10, 200, 32
+
+
+class EdgeError(Exception):
+    """What a user can cause; the message is one line."""
+
+
+class Classifier:
+    """A model of `python -m export`: uint8 images (batch, height, width, channels) -> probabilities (batch, classes)."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        """Loads a model file; raises EdgeError for what is no such model."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises its own kinds for missing, damaged and foreign files
+            raise EdgeError(f"{path}: not a model onnxruntime can load ({str(error).splitlines()[0][:160]})") from error
+        value = self._session.get_inputs()[0]
+        if value.type != "tensor(uint8)" or len(value.shape) != 4:
+            shape = ", ".join(map(str, value.shape))
+            raise EdgeError(f"{path}: takes {value.type} ({shape}); uint8 (batch, height, width, channels) is needed")
+        self._name = value.name
+        self.height, self.width, self.channels = value.shape[1:]
+        known = self._session.get_modelmeta().custom_metadata_map.get("classes", "[]")
+        self.classes = json.loads(known) or [str(i) for i in range(self._session.get_outputs()[0].shape[1])]
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Returns float32 probabilities (batch, classes) of uint8 images (batch, height, width, channels)."""
+        expected = (self.height, self.width, self.channels)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != expected:
+            raise EdgeError(
+                f"got {images.dtype} {images.shape}; uint8 (batch, {', '.join(map(str, expected))}) is needed"
+            )
+        return np.asarray(self._session.run(None, {self._name: images})[0])
+
+    def read(self, path: Path) -> np.ndarray:
+        """Returns an image file as uint8 (height, width, channels): upright, grey or RGB, resized as in training."""
+        from PIL import Image, ImageOps
+
+        try:
+            with Image.open(path) as image:
+                upright = ImageOps.exif_transpose(image).convert("L" if self.channels == 1 else "RGB")
+                if upright.size != (self.width, self.height):
+                    upright = upright.resize((self.width, self.height), Image.Resampling.BILINEAR)
+                return np.asarray(upright, dtype=np.uint8).reshape(self.height, self.width, self.channels)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise EdgeError(f"{path}: not an image ({' '.join(str(error).split())[:160]})") from error
+
+
+def find(places: list[Path]) -> list[Path]:
+    """Returns the image files of files and folders; raises EdgeError for a folder without any."""
+    found = []
+    for place in places:
+        if place.is_dir():
+            its = sorted(path for path in place.rglob("*") if path.suffix.lower() in SUFFIXES)
+            if not its:
+                raise EdgeError(f"{place}: no image in this folder ({', '.join(SUFFIXES)})")
+            found += its
+        else:
+            found.append(place)
+    return found
+
+
+def benchmark(path: Path) -> dict[str, float]:
+    """Returns latency of one image (p50, p95, ms) and images per second, at 1 and at all threads, and memory in MiB."""
+    result: dict[str, float] = {}
+    for threads in dict.fromkeys((1, os.cpu_count() or 1)):
+        model = Classifier(path, threads)
+        rng = np.random.default_rng(0)
+        shape = (THROUGHPUT_BATCH, model.height, model.width, model.channels)
+        images = rng.integers(0, 256, shape, dtype=np.uint8)
+        times = []
+        for i in range(WARM_UP + RUNS):
+            started = time.perf_counter()
+            model(images[:1])
+            if i >= WARM_UP:
+                times.append(1000 * (time.perf_counter() - started))
+        started = time.perf_counter()
+        for _ in range(5):
+            model(images)
+        rate = 5 * THROUGHPUT_BATCH / (time.perf_counter() - started)
+        p50, p95 = np.percentile(times, [50, 95])
+        result |= {f"p50_ms_{threads}_threads": float(p50), f"p95_ms_{threads}_threads": float(p95),
+                   f"images_per_second_{threads}_threads": rate}  # fmt: skip
+    try:
+        import resource
+
+        unit = 2**20 if sys.platform == "darwin" else 2**10
+        result["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    except ImportError:  # Windows
+        pass
+    return result
+
+
+def main(arguments: list[str]) -> int:
+    """Classifies what the arguments name, prints a line each, and returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export.edge", description="Classify images with an exported model.", allow_abbrev=False,
+        epilog="example: python -m export.edge fold.onnx leaf.jpg photos/ --json",
+    )  # fmt: skip
+    parser.add_argument("model", metavar="MODEL.onnx", type=Path)
+    parser.add_argument("images", metavar="IMAGE", nargs="*", type=Path, help="image files or folders")
+    parser.add_argument("--json", action="store_true", help="one JSON object per image")
+    parser.add_argument("--benchmark", action="store_true", help="latency, throughput and memory on random images")
+    args = parser.parse_args(arguments)
+    if not args.images and not args.benchmark:
+        parser.error("name an image or a folder, or use --benchmark")
+    try:
+        if args.benchmark:
+            found = benchmark(args.model)
+            print(json.dumps(found) if args.json else "\n".join(f"{k:<32} {v:10.3f}" for k, v in found.items()))
+        return _classify(Classifier(args.model), find(args.images), args.json)
+    except EdgeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _classify(model: Classifier, paths: list[Path], as_json: bool) -> int:
+    failed = 0
+    for path in paths:
+        try:
+            [p] = model(model.read(path)[None])
+        except EdgeError as error:
+            print(f"error: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        best = int(p.argmax())
+        if as_json:
+            named = {name: round(float(value), 6) for name, value in zip(model.classes, p, strict=True)}
+            print(json.dumps({"image": str(path), "class": model.classes[best], "probabilities": named}))
+        else:
+            print(f"{path}  {model.classes[best]}  {p[best]:.4f}")
+    return (2 if failed == len(paths) else 1) if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

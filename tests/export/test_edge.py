@@ -1,0 +1,131 @@
+"""The edge runtime alone: in an environment that has nothing but numpy, onnxruntime and Pillow."""
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from PIL import Image
+
+from export import edge
+from export.onnx_graph import Deployed, to_onnx
+from trainables import networks
+from trainables.configuration import Network
+
+CLASSES = ("healthy", "a rare, odd class")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    network = networks.build(Network(name="cnn", final_norm="batch"), (3, 20, 24), 2)
+    path = tmp_path_factory.mktemp("model") / "keep.onnx"
+    onnx.save(to_onnx(Deployed(network, "softmax"), (3, 20, 24), {"classes": json.dumps(CLASSES)}), path)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos é with spaces"
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "rgb.jpg")
+    Image.fromarray(noise[..., 0]).save(folder / "grey.png")
+    Image.fromarray(np.dstack([noise, noise[..., :1]]), "RGBA").save(folder / "rgba.png")
+    exif = Image.Exif()
+    exif[274] = 6  # to be turned by 90 degrees
+    Image.fromarray(noise).save(folder / "turned.jpg", exif=exif)
+    return folder
+
+
+def test_it_imports_nothing_of_the_project() -> None:
+    tree = ast.parse(Path(edge.__file__).read_text())
+    names = {a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    names |= {str(n.module).split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    assert names - set(sys.stdlib_module_names) == {"numpy", "onnxruntime", "PIL"}
+
+
+def test_every_kind_of_image_gets_a_class(model: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert edge.main([str(model), str(photos), "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [Path(item["image"]).name for item in found] == ["grey.png", "rgb.jpg", "rgba.png", "turned.jpg"]
+    for item in found:
+        assert item["class"] in CLASSES
+        assert sum(item["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    classifier = edge.Classifier(model)
+    upright, turned = (classifier.read(photos / name) for name in ("rgb.jpg", "turned.jpg"))
+    assert not np.array_equal(upright, turned)
+    assert edge.main([str(model), str(photos / "rgb.jpg")]) == 0
+    assert capsys.readouterr().out.startswith(f"{photos / 'rgb.jpg'}  ")
+
+
+def test_the_same_pixels_give_the_same_probabilities_as_pytorch(model: Path, photos: Path) -> None:
+    torch.manual_seed(0)
+    network = Deployed(networks.build(Network(name="cnn", final_norm="batch"), (3, 20, 24), 2), "softmax").eval()
+    classifier = edge.Classifier(model)
+    pixels = np.stack([classifier.read(path) for path in edge.find([photos])])
+    np.testing.assert_allclose(classifier(pixels), network(torch.from_numpy(pixels)).detach().numpy(), atol=1e-5)
+
+
+def test_what_is_wrong_is_one_line(
+    model: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "text.png").write_text("not an image")
+    whole = (photos / "rgb.jpg").read_bytes()
+    (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    assert edge.main([str(model), str(photos)]) == 1  # four are done, two named
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == 4
+    assert [line.split(": ")[2] for line in said.err.splitlines()] == [
+        line.split(": ")[2] for line in said.err.splitlines() if "not an image" in line
+    ]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "cut.onnx").write_bytes(model.read_bytes()[:500])
+    floats = onnx.helper.make_model(onnx.helper.make_graph(
+        [onnx.helper.make_node("Relu", ["x"], ["y"])], "g",
+        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 3, 8, 8])],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)]), ir_version=8,
+        opset_imports=[onnx.helper.make_opsetid("", 17)])  # fmt: skip
+    onnx.save(floats, tmp_path / "floats.onnx")
+    wrong = {
+        (str(model), str(tmp_path / "empty")): "no image in this folder",
+        (str(model), str(tmp_path / "nowhere.png")): "not an image",
+        (str(tmp_path / "cut.onnx"), str(photos)): "not a model onnxruntime can load",
+        (str(tmp_path / "nowhere.onnx"), str(photos)): "not a model onnxruntime can load",
+        (str(tmp_path / "floats.onnx"), str(photos)): "takes tensor(float) (n, 3, 8, 8); uint8",
+    }
+    for arguments, says in wrong.items():
+        assert edge.main(list(arguments)) == 2
+        error = capsys.readouterr().err
+        assert says in error
+        assert error.count("\n") == 1
+    with pytest.raises(edge.EdgeError, match=r"got uint8 \(1, 5, 5, 3\); uint8 \(batch, 20, 24, 3\) is needed"):
+        edge.Classifier(model)(np.zeros((1, 5, 5, 3), np.uint8))
+
+
+def test_the_benchmark_measures_one_and_all_threads(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert edge.main([str(model), "--benchmark", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert 0 < found["p50_ms_1_threads"] <= found["p95_ms_1_threads"]
+    assert found["images_per_second_1_threads"] > 0
+
+
+@pytest.mark.timeout(300)
+def test_in_an_environment_that_has_nothing_else(model: Path, photos: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "clean", with_pip=True)
+    python = tmp_path / "clean" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "numpy", "onnxruntime", "pillow"]
+    if subprocess.run(install, capture_output=True, check=False).returncode:
+        pytest.skip("no package index to be reached")
+    shutil.copy(edge.__file__, tmp_path / "edge.py")
+    done = subprocess.run([python, "edge.py", str(model), str(photos), "--json"], cwd=tmp_path, capture_output=True,
+                          text=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
