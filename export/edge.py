@@ -25,7 +25,7 @@ class EdgeError(Exception):
 
 
 class Classifier:
-    """A model of `python -m export`: uint8 images (batch, height, width, channels) -> probabilities (batch, classes)."""
+    """A model of `python -m export`: uint8 (batch, height, width, channels) -> probabilities (batch, classes)."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         """Loads a model file; raises EdgeError for what is no such model."""

@@ -83,9 +83,7 @@ def test_what_is_wrong_is_one_line(
     assert edge.main([str(model), str(photos)]) == 1  # four are done, two named
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == 4
-    assert [line.split(": ")[2] for line in said.err.splitlines()] == [
-        line.split(": ")[2] for line in said.err.splitlines() if "not an image" in line
-    ]
+    assert ["not an image" in line for line in said.err.splitlines()] == [True, True]
     (tmp_path / "empty").mkdir()
     (tmp_path / "cut.onnx").write_bytes(model.read_bytes()[:500])
     floats = onnx.helper.make_model(onnx.helper.make_graph(
@@ -120,7 +118,7 @@ def test_the_benchmark_measures_one_and_all_threads(model: Path, capsys: pytest.
 @pytest.mark.timeout(300)
 def test_in_an_environment_that_has_nothing_else(model: Path, photos: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "clean", with_pip=True)
-    python = tmp_path / "clean" / "bin" / "python"
+    python = str(tmp_path / "clean" / "bin" / "python")
     install = [python, "-m", "pip", "install", "--quiet", "numpy", "onnxruntime", "pillow"]
     if subprocess.run(install, capture_output=True, check=False).returncode:
         pytest.skip("no package index to be reached")
