@@ -69,10 +69,11 @@ class Study:
 
     def estimate(self, runs: int) -> str:
         """Returns in words how long runs take on this machine's cores, from what was measured on one core."""
-        if self.seconds_per_run is None:
-            return "not measured without a GPU"
-        minutes = runs * self.seconds_per_run / (os.cpu_count() or 1) / 60
-        return f"about {minutes:.0f} min" if minutes >= 1 else "under a minute"
+        return "not measured without a GPU" if self.seconds_per_run is None else in_words(self.seconds_on(runs))
+
+    def seconds_on(self, runs: int) -> float:
+        """Returns the estimated seconds of runs on this machine's cores, 0 where nothing was measured."""
+        return runs * (self.seconds_per_run or 0) / (os.cpu_count() or 1)
 
     def map(self, change: Callable[[Configuration], Configuration]) -> "Study":
         """Returns the study with every configuration changed.
@@ -117,6 +118,11 @@ def _smoke(configuration: Configuration) -> Configuration:
                    "data.test_majority": 16, "data.test_minority": 16,
                    "data.train_majority": max(100, configuration.schedule.batch_size)}  # fmt: skip
     return configuration.replace(changes)
+
+
+def in_words(seconds: float) -> str:
+    """Returns "about 12 min" or "under a minute"."""
+    return f"about {seconds / 60:.0f} min" if seconds >= 60 else "under a minute"
 
 
 def _as_text(value: Any) -> str:

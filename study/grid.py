@@ -106,16 +106,20 @@ def _list(studies: "list[Study]", data_root: "Path") -> int:
 
 
 def _dry_run(studies: "list[Study]", num_seeds: int | None, runs: str) -> int:
+    from study.declaration import in_words
     from study.plan import make_plan
     from trainables.records import RunFolder
 
     plan = make_plan(studies, num_seeds, RunFolder(runs))
     for trial in plan.trials:
         print(f"{trial.study}  {trial.configuration.key}  {trial.arm}  seeds {','.join(map(str, trial.seeds))}")
-    for study in studies:
-        left = sum(len(trial.seeds) for trial in plan.trials if trial.study == study.name)
+    lefts = {s: sum(len(trial.seeds) for trial in plan.trials if trial.study == s.name) for s in studies}
+    for study, left in lefts.items():
         print(f"{study.name}: {len(study.arms)} configurations, {left} runs to do, {study.estimate(left)}")
+    unknown = sum(left for study, left in lefts.items() if study.seconds_per_run is None)
+    more = f" and {unknown} runs whose time was not measured" if unknown else ""
     print(f"{plan.num_left} runs to do in {len(plan.trials)} trials, {len(plan.done)} done, in {runs}")
+    print(f"in all {in_words(sum(s.seconds_on(left) for s, left in lefts.items()))}{more}")
     return command.DONE
 
 
