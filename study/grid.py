@@ -113,13 +113,14 @@ def _dry_run(studies: "list[Study]", num_seeds: int | None, runs: str) -> int:
     plan = make_plan(studies, num_seeds, RunFolder(runs))
     for trial in plan.trials:
         print(f"{trial.study}  {trial.configuration.key}  {trial.arm}  seeds {','.join(map(str, trial.seeds))}")
-    lefts = {s: sum(len(trial.seeds) for trial in plan.trials if trial.study == s.name) for s in studies}
-    for study, left in lefts.items():
+    lefts = [sum(len(trial.seeds) for trial in plan.trials if trial.study == study.name) for study in studies]
+    for study, left in zip(studies, lefts, strict=True):
         print(f"{study.name}: {len(study.arms)} configurations, {left} runs to do, {study.estimate(left)}")
-    unknown = sum(left for study, left in lefts.items() if study.seconds_per_run is None)
+    unknown = sum(left for study, left in zip(studies, lefts, strict=True) if study.seconds_per_run is None)
     more = f" and {unknown} runs whose time was not measured" if unknown else ""
     print(f"{plan.num_left} runs to do in {len(plan.trials)} trials, {len(plan.done)} done, in {runs}")
-    print(f"in all {in_words(sum(s.seconds_on(left) for s, left in lefts.items()))}{more}")
+    seconds = sum(study.seconds_on(left) for study, left in zip(studies, lefts, strict=True))
+    print(f"in all {in_words(seconds)}{more}")
     return command.DONE
 
 
