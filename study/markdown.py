@@ -5,7 +5,7 @@ from itertools import chain
 
 from rich.table import Table
 
-from study.declaration import SMOKE
+from study.declaration import SMOKE, TUNED
 from study.groups import AS_DECLARED, Group
 from trainables.records import Record
 
@@ -20,6 +20,8 @@ def as_markdown(group: Group, tables: Sequence[Table]) -> str:
 
 def command_of(group: Group) -> str:
     """Returns the command line that makes a group's records, were all its arms run."""
+    if group.study.name.endswith(TUNED):
+        return f"python -m study.search {group.study.name.removesuffix(TUNED)}"
     words = ["python -m study.grid", group.study.name.removesuffix(SMOKE)]
     for change in group.label.split(", ") if group.label != AS_DECLARED else ():
         field, _, value = change.partition("=")

@@ -37,6 +37,8 @@ def _run(
     studies: "list[Study]", args: argparse.Namespace, weights: "dict[str, Path]", changed: tuple[object, ...],
     arms: tuple[str, ...], objectives: tuple[str, ...],
 ) -> int:  # fmt: skip
+    from rich.console import Console
+
     from study.launch import Resources
     from study.lease import Lease
     from study.optuna_search import open_storage
@@ -53,7 +55,8 @@ def _run(
     )  # fmt: skip
     trials = args.trials or (SMOKE_TRIALS if args.smoke else TRIALS)
     asked = Asked(trials, args.tuning_seeds, arms, changed, objectives)  # type: ignore[arg-type]
-    screen, code = console(), command.DONE
+    as_markdown = args.format == "markdown"
+    screen, code = (Console(stderr=True, markup=False, emoji=False) if as_markdown else console()), command.DONE
     storage = open_storage(args.storage, runs)
     for study in studies:
         try:
@@ -65,8 +68,13 @@ def _run(
             print(f"failed: {study.name}: {error}", file=sys.stderr)
             code = command.INCOMPLETE
             continue
-        _show(found, asked, runs, screen, tracking if found.outcome.tracked else None)
+        if as_markdown:
+            _print_markdown(found, runs)
+        else:
+            _show(found, asked, runs, screen, tracking if found.outcome.tracked else None)
         code = command.INCOMPLETE if found.outcome.problems else code
+    if as_markdown:
+        return code
     where = "STORAGE_URL" if args.storage else f"{runs}/search/journal.log"
     print(f"browse the trials (pip install optuna-dashboard): optuna-dashboard {where}")
     return code
@@ -89,6 +97,19 @@ def _show(found: "Found", asked: "Asked", runs: str, screen: "Console", tracking
         print(f"failed: {problem}", file=sys.stderr)
     keys = "--key KEY " if len(asked.objectives) > 1 else ""
     print(f"next, verified ONNX files: {sys.executable} -m export {found.study.name} {keys}--runs {runs}")
+
+
+def _print_markdown(found: "Found", runs: str) -> None:
+    from study.markdown import as_markdown
+    from study.search_tables import tables_of
+    from study.summary import groups_of
+    from study.summary import tables_of as tables_of_group
+    from trainables.records import RunFolder
+
+    folder = RunFolder(runs)
+    groups = groups_of(find([found.study.name])[0], folder)
+    for group in groups:
+        print(as_markdown(group, [*tables_of_group(group, folder), *tables_of(found, [group], folder)]))
 
 
 def _save_figures(found: "Found", folder: object) -> "list[Path]":
@@ -129,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         help="change or add a dimension")  # fmt: skip
     add("--objective", default="minority_f1", metavar="NAMES", help=f"{','.join(OBJECTIVES)}: both give a Pareto front")
     add("--storage", metavar="URL", help="an Optuna database; default a journal file in the run folder")
+    add("--format", choices=("table", "markdown"), default="table")
     add("--smoke", action="store_true", help=f"{SMOKE_TRIALS} trials of 2 epochs, recorded apart as STUDY-smoke-tuned")
     options.add_changes(parser)
     command.add_resources(parser)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from study.plots import FINAL_COLOUR, NONE_COLOUR
 from study.search_space import Range
@@ -34,6 +35,7 @@ def gain_per_setting(found: Found) -> Figure | None:
         axes.axhline(0, color="grey", linewidth=0.8)
         axes.set(xlabel=dimension.field.split(".")[1].replace("_", " "), xscale="log" if dimension.log else "linear")
         axes.grid(alpha=0.3)
+        axes.xaxis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel("gain of the final BN (validation)")
     panels[0].legend(fontsize=8)
     return figure
