@@ -14,14 +14,27 @@ from pathlib import Path
 from trainables.records import RunFolder
 
 ROOT = Path(__file__).parents[2]
-Process = "subprocess.Popen[str]"
+STARTED: "list[subprocess.Popen[str]]" = []
 
 
 def start(arguments: Sequence[str], runs: Path, **environment: str) -> "subprocess.Popen[str]":
     """Starts `python -m study.grid ARGUMENTS --runs RUNS` in a process group of its own."""
     command = [sys.executable, "-m", "study.grid", *arguments, "--runs", str(runs)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            start_new_session=True, env={**os.environ, **environment})  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               start_new_session=True, env={**os.environ, **environment})  # fmt: skip
+    STARTED.append(process)
+    return process
+
+
+def end_all() -> None:
+    """Ends what `start` started and is still there, and closes its pipes."""
+    for process in STARTED:
+        if process.poll() is None:
+            kill_group(process)
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+    STARTED.clear()
 
 
 def complete(arguments: Sequence[str], runs: Path, **environment: str) -> str:
@@ -99,7 +112,7 @@ class Nodes:
         """Starts a node and waits until it has joined."""
         before = self._alive()
         process = self._start(f"--address=127.0.0.1:{self.port}", f"--num-cpus={cpus}")
-        until(lambda: self._alive() > before)
+        until(lambda: bool(self._alive() - before))  # a lost node counts as alive until it has missed its beats
         return process
 
     def submit(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -113,10 +126,12 @@ class Nodes:
             if process.poll() is None:
                 kill_group(process)
 
-    def _alive(self) -> int:
-        program = "import ray; ray.init(logging_level='ERROR'); print(sum(n['Alive'] for n in ray.nodes()))"
+    def _alive(self) -> set[str]:
+        program = (
+            "import ray; ray.init(logging_level='ERROR'); print(*(n['NodeID'] for n in ray.nodes() if n['Alive']))"
+        )
         done = self._run([sys.executable, "-c", program])
-        return int(done.stdout.split()[-1]) if done.returncode == 0 else 0
+        return set(done.stdout.split()) if done.returncode == 0 else set()
 
     def _run(self, command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False,
