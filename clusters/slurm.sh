@@ -24,12 +24,12 @@ head_node=${nodes[0]}
 head_address=$(srun --nodes=1 --ntasks=1 -w "$head_node" hostname --ip-address | awk '{print $1}')
 port=6379
 
-srun --nodes=1 --ntasks=1 -w "$head_node" \
-    ray start --head --node-ip-address="$head_address" --port="$port" --dashboard-host=127.0.0.1 --block &
+srun --nodes=1 --ntasks=1 --cpus-per-task="$SLURM_CPUS_PER_TASK" -w "$head_node" \
+    ray start --head --num-cpus="$SLURM_CPUS_PER_TASK" --node-ip-address="$head_address" --port="$port" --dashboard-host=127.0.0.1 --block &
 sleep 15
 if [ "${#nodes[@]}" -gt 1 ]; then
-    srun --nodes=$((${#nodes[@]} - 1)) --ntasks=$((${#nodes[@]} - 1)) --exclude="$head_node" \
-        ray start --address="$head_address:$port" --block &
+    srun --nodes=$((${#nodes[@]} - 1)) --ntasks=$((${#nodes[@]} - 1)) --exclude="$head_node" --cpus-per-task="$SLURM_CPUS_PER_TASK" \
+        ray start --num-cpus="$SLURM_CPUS_PER_TASK" --address="$head_address:$port" --block &
 fi
 
 export RAY_ADDRESS="$head_address:$port"

@@ -28,7 +28,12 @@ def rewrite(change: Callable[[ModelProto], ModelProto], source: Path, target: Pa
             changed graph that does not compute what it should, a target that cannot be written.
     """
     model = read(source)
-    changed = change(model)
+    try:
+        changed = change(model)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise SurgeryError(
+            f"{source}: the changed graph is not valid: {str(error).strip().splitlines()[0][:200]}"
+        ) from error
     difference, inputs = _difference(model, changed, folded=change is surgery.fold)
     if not difference <= ATOL:
         raise SurgeryError(f"the changed graph is off by {difference:.1e} on random inputs (allowed {ATOL:g})")
@@ -68,11 +73,16 @@ def _difference(model: ModelProto, changed: ModelProto, folded: bool) -> tuple[f
     else:
         before = surgery.copy(model)
         norm = surgery.find(before).norm
-        activation = next((n.op_type for n in before.graph.node if norm.output[0] in n.input), "")
+        after = next((n for n in before.graph.node if norm.output[0] in n.input), None)
+        activation = "" if after is None else after.op_type
+        axes = [a.i for a in after.attribute if a.name == "axis"] if after is not None else []
         del before.graph.output[:]
         before.graph.output.append(onnx.helper.make_tensor_value_info(norm.input[0], _type(model), None))
         scores = _run(before, feeds)
-        expected = {"Softmax": lambda s: softmax(s, axis=-1), "Sigmoid": expit}.get(activation, lambda s: s)(scores)
+        if activation == "Softmax":
+            expected = softmax(scores, axis=axes[0] if axes else -1)
+        else:
+            expected = expit(scores) if activation == "Sigmoid" else scores
     found = _run(changed, feeds)
     scale = max(1.0, float(np.abs(expected).max()))
     shapes = ", ".join("x".join(map(str, value.shape)) for value in feeds.values())

@@ -12,6 +12,7 @@ MINORITY_F1, MAJORITY_F1 = "test/f1/minority", "test/f1/majority"
 REMOVED_MINORITY_F1, REMOVED_MAJORITY_F1 = "test-removed/f1/minority", "test-removed/f1/majority"
 
 SMOKE = "-smoke"  # ends the name of a study's smoke size
+PARETO = "-pareto"  # before TUNED: of a search with several objectives
 TUNED = "-tuned"  # ends the name of the study that a search of it makes; its arms are read from records
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from study import places
 from study.groups import Group
-from study.plots import COMMON, DPI, PLOTS
+from study.plots import DPI, plots_of
 from study.tables import Predictions
 from study.tracking import Tracker
 from trainables.records import PREDICTIONS, RunFolder
@@ -21,8 +21,7 @@ def save_figures(group: Group, folder: RunFolder) -> list[Path]:
     place = figure_folder(folder, group.study.name, group.label)
     predictions = predictions_of(group, folder)
     files = []
-    common = COMMON if group.study.pairs else {}
-    for name, draw in (common | PLOTS.get(group.study.name.removesuffix("-smoke"), {})).items():
+    for name, draw in plots_of(group.study).items():
         figure = draw(group, predictions)
         if figure is not None:
             files.append(save(figure, place, name))

@@ -5,6 +5,7 @@ the same for EXPIRY seconds, or its process is gone from this machine, the lease
 """
 
 import json
+import logging
 import os
 import secrets
 import socket
@@ -13,8 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Self
 
-from trainables.errors import ConfigurationError, RecordError
+from trainables.errors import ConfigurationError
 from trainables.records import RunFolder
+
+log = logging.getLogger(__name__)
 
 NAME = "driver-lease.json"
 BEAT, EXPIRY = 5.0, 30.0  # seconds; a live driver beats six times before it counts as dead
@@ -98,6 +101,10 @@ class Lease:
     def _beat(self) -> None:
         while not self._ended.wait(BEAT):
             try:
+                now = self._read()
+                if now is not None and now["token"] != self._mine["token"]:
+                    log.error("another driver has taken this run folder over: this one was silent for too long")
+                    return
                 self._write()
-            except RecordError:  # a full disk ends the runs with their own message, not this thread
-                continue
+            except Exception:  # a full disk or a store that is away ends runs with their own message, not this thread
+                log.debug("no heartbeat", exc_info=True)

@@ -30,11 +30,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def open_storage(url: str | None, runs: str) -> BaseStorage:
-    """Returns the storage of all searches: a database URL's, else a journal file in the run folder.
-
-    Raises:
-        ConfigurationError: a storage that cannot be reached; a remote run folder and no URL.
-    """
+    """Returns the storage of all searches: a database URL's, else a journal file in the run folder; or raises."""
     if url is None:
         if places.is_remote(runs):
             raise ConfigurationError(f"a search needs --storage URL, as the run folder {runs} is remote")
@@ -69,36 +65,30 @@ def _end_running(study: optuna.Study, end: bool = True) -> int:
     """Tells trials that a dead driver left RUNNING as failed and asks them again; returns how many there were."""
     running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     for trial in running if end else ():
-        if trial.params:
-            study.enqueue_trial(trial.params, user_attrs={k: v for k, v in trial.user_attrs.items() if k == DESIGN})
+        if trial.params and DESIGN not in trial.user_attrs:  # `begin` puts those of the design back
+            study.enqueue_trial(trial.params)
         study._storage.set_trial_user_attr(trial._trial_id, LOST, True)
         study.tell(trial.number, state=TrialState.FAIL)
     return len(running)
 
 
 def begin(
-    name: str,
-    storage: BaseStorage,
-    space: Sequence[Dimension],
-    directions: Sequence[Direction],
-    design: Sequence[Values],
-) -> int:
+    name: str, storage: Storage, space: Sequence[Dimension], directions: Sequence[Direction], design: Sequence[Values],
+    fixed: Mapping[str, str] | None = None,
+) -> int:  # fmt: skip
     """Prepares an arm's Optuna study for (more) trials and returns how many it has that count.
 
-    Trials that a dead driver left running are told as failed, do not count and are asked again; settings of the shared
-    design that were never tried are put first.
-
-    Raises:
-        ConfigurationError: the study was begun with another space or other objectives; says what differs.
+    Trials that a dead driver left running are told as failed, do not count and are asked again. `fixed` is what besides
+    the space may not change; raises ConfigurationError where anything differs from what the study was begun with.
     """
     study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
-    stored = study.user_attrs.setdefault(SPACE, as_text(space))
-    differing = differences(stored, as_text(space))
+    asked = as_text(space) | dict(fixed or {})
+    differing = differences(study.user_attrs.get(SPACE, asked), asked)
     if len(study.directions) != len(directions):
         differing.append(f"{len(study.directions)} objectives then, {len(directions)} now")
     if differing:
         raise ConfigurationError(f"search {name} was begun with another space: {'; '.join(differing)}")
-    study.set_user_attr(SPACE, as_text(space))
+    study.set_user_attr(SPACE, asked)
     _end_running(study)
     trials = [trial for trial in study.get_trials(deepcopy=False) if LOST not in trial.user_attrs]
     there = {trial.user_attrs.get(DESIGN) for trial in trials}
@@ -175,6 +165,10 @@ class Arms(Searcher):  # type: ignore[misc]
         self._arm_of: dict[str, str] = {}
         self.number = sum(remaining.values())
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing of it goes into Tune's tuner.pkl: a storage's URL may hold a password."""
+        return {}
+
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         """Returns the next trial's values and arm, FINISHED when all have had theirs."""
         arm = max(self._remaining, key=lambda name: self._remaining[name])
@@ -210,6 +204,10 @@ class PerArm(FIFOScheduler):  # type: ignore[misc]
         super().__init__()
         self._arms, self._settings = arms, {"max_t": epochs, "grace_period": first, "reduction_factor": factor}
         self._metric_name, self._schedulers = metric, dict[str, ASHAScheduler]()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing of it goes into Tune's tuner.pkl."""
+        return {}
 
     def _of(self, trial: Any) -> ASHAScheduler:
         arm = trial.config[ARM]

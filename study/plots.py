@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.declaration import MINORITY_F1, Arm
+from study.declaration import MINORITY_F1, SMOKE, Arm, Study
 from study.groups import Group
 from study.statistics import interval, paired_difference
 from study.tables import Predictions
@@ -203,8 +203,9 @@ def _probabilities(group: Group, arm: str, found: dict[str, np.ndarray[Any, Any]
     return probabilities(torch.from_numpy(found["scores"]), output).numpy()
 
 
-COMMON: dict[str, Callable[[Group, Predictions], Figure | None]] = {"f1": f1_per_arm, "reliability": reliability}
-PLOTS: dict[str, dict[str, Callable[[Group, Predictions], Figure | None]]] = {
+Plot = Callable[[Group, Predictions], Figure | None]
+COMMON: dict[str, Plot] = {"f1": f1_per_arm, "reliability": reliability}
+PLOTS: dict[str, dict[str, Plot]] = {
     "figure1": {"outputs": outputs_per_image},
     "figure2a": {"ratio": over_ratio},
     "figure2b": {"batch": over_batch_size},
@@ -212,3 +213,8 @@ PLOTS: dict[str, dict[str, Callable[[Group, Predictions], Figure | None]]] = {
     "weighted-bn": {"epochs": over_epochs},
     "class-balanced-bn": {"epochs": over_epochs},
 }
+
+
+def plots_of(study: Study) -> dict[str, Plot]:
+    """Returns name -> figure of a study: its own ones, and the common ones where it compares arms."""
+    return {**(COMMON if study.pairs else {}), **PLOTS.get(study.name.removesuffix(SMOKE), {})}

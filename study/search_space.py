@@ -92,6 +92,8 @@ def parse(name: str, text: str) -> Dimension:
         ConfigurationError: no such field, an empty range, a value that the field does not allow.
     """
     field = resolve_field(name)
+    if field == "schedule.epochs" or (field.startswith("data.") and field != "data.image_size"):
+        raise ConfigurationError(f"--space {field}: what is learnt and for how long is the study's; use --set")
     usual = next((d for d in NUISANCES if d.field == field), None)
     if ".." not in text:
         options = tuple(Configuration().replace({field: value}).flat()[field] for value in text.split(","))
@@ -106,6 +108,8 @@ def parse(name: str, text: str) -> Dimension:
     if not low < high or (log and low <= 0):
         allowed = "0 < LOW < HIGH" if log else "LOW < HIGH"
         raise ConfigurationError(f"--space {field}: got {text!r}, an empty range; allowed: {allowed}")
+    if isinstance(Configuration().flat()[field], int) or field == "data.image_size":
+        raise ConfigurationError(f"--space {field}: got {text!r}; a whole number is listed: A,B,C")
     for bound in (low, high):
         Configuration().replace({field: bound})
     return Range(field, low, high, log)

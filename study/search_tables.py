@@ -22,7 +22,9 @@ RANKING = {"average precision": "test/average_precision/minority", "AUROC": "tes
 def tables_of(found: Found, groups: Sequence[Group], folder: RunFolder) -> list[Table]:
     """Returns all tables of a search that have rows."""
     several = [_settings_table(found), _robustness_table(found), _importances_table(found)]
-    thresholds = [_thresholds_table(group, folder) for group in groups[-1:]]
+    winners = {arm.configuration.key for arm in found.study.arms}
+    its = [group for group in groups if {arm.configuration.key for arm in group.study.arms} == winners]
+    thresholds = [_thresholds_table(group, folder) for group in its]
     return [table for table in (*several, *thresholds) if table.row_count]
 
 

@@ -116,4 +116,5 @@ def _depends_on(both: Sequence[int], gains: Sequence[float], design: Sequence[Va
 def _label(configuration: Configuration) -> str:
     data, network = configuration.data, configuration.network
     counts = f"{data.train_majority}/{data.train_minority}"
-    return f"{data.source}, {','.join(data.minority)} against {','.join(data.majority)}, {counts}, {network.name}"
+    classes = f"{','.join(data.minority)} against {','.join(data.majority)}"
+    return f"{data.source}, {classes}, {counts}, {network.name}, {configuration.schedule.epochs} epochs"

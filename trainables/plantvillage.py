@@ -65,9 +65,11 @@ def _read(folders: Mapping[str, Path], size: int, merged: Mapping[str, tuple[str
     left_out: list[str] = []
     first: dict[str, Path] = {}  # digest -> the first file with these bytes
 
+    nothing = np.empty((3, 0, size), np.uint8)  # a view of an image would keep the image
+
     def look(path: Path) -> tuple[str, npt.NDArray[np.uint8] | None]:
         digest, image = read(path, size)
-        return digest, image[:, :0] if on_disk and image is not None else image
+        return digest, nothing if on_disk and image is not None else image
 
     for label, folder in enumerate(folders.values()):
         files = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_series)

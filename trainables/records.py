@@ -188,7 +188,8 @@ class RunFolder:
 
     def _checkpoint(self, place: Place) -> str:
         study, key, seeds, fingerprint = place
-        return f"{self._root}/{study}/{key}/checkpoint-{'-'.join(map(str, seeds))}-{fingerprint}"
+        which = hashlib.sha256(repr(seeds).encode()).hexdigest()[:12]  # any number of them
+        return f"{self._root}/{study}/{key}/checkpoint-{which}-{fingerprint}"
 
     def write_note(self, name: str, content: str) -> None:
         """Stores a small text file in the folder; raises RecordError where that fails."""

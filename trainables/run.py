@@ -72,7 +72,7 @@ def run(
         RecordError: the run folder cannot be written.
     """
     clock = time.monotonic() - (float(state["seconds"]) if state else 0.0)
-    history = _history_of(state) if state else {seed: {} for seed in trial.seeds}
+    history: _History = {seed: {} for seed in trial.seeds} | (_history_of(state) if state else {})
     write = _Writer(trial, inputs, folder, device)
     epochs = fit(trial.configuration, inputs, trial.seeds, device, state)
     while True:

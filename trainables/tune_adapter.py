@@ -4,6 +4,7 @@ A step reports after about a second of epochs, so that short epochs cost no roun
 epochs that its scheduler looks at.
 """
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +16,14 @@ from ray import tune
 
 from trainables import features
 from trainables.configuration import Configuration
-from trainables.errors import StudyError
+from trainables.errors import RecordError, StudyError
 from trainables.fit import fit
 from trainables.images import Inputs
 from trainables.latency import latency
 from trainables.records import RunFolder
 from trainables.run import Progress, Trial, run
+
+log = logging.getLogger(__name__)
 
 SECONDS_PER_REPORT = 1.0
 INDEX = "index"  # the one entry of a trial's Tune configuration: its place in the trial list
@@ -180,7 +183,10 @@ class StudyTrainable(tune.Trainable):
         if progress.records:
             self.folder.remove_checkpoint(self.place)
         elif time.monotonic() - self.last_checkpoint > self.work.seconds_per_checkpoint:
-            self.folder.write_checkpoint(self.place, {k: v.numpy() for k, v in progress.state().items()})
+            try:
+                self.folder.write_checkpoint(self.place, {k: v.numpy() for k, v in progress.state().items()})
+            except RecordError as error:  # a training goes on without; its record will say if nothing can be written
+                log.warning("no checkpoint: %s", error)
             self.last_checkpoint = time.monotonic()
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from difflib import get_close_matches
 
-from study.declaration import SMOKE, TUNED, Study
+from study.declaration import PARETO, SMOKE, TUNED, Study
 from study.studies.class_balanced_bn import class_balanced_bn
 from study.studies.digits import digits
 from study.studies.factorial import factorial
@@ -34,7 +34,7 @@ def find(names: list[str]) -> list[Study]:
         ConfigurationError: a name that no study has.
     """
     expanded = [name for given in names for name in (STUDIES if given == PAPER else [given])]
-    for name in (name.removesuffix(TUNED).removesuffix(SMOKE) for name in expanded):
+    for name in (name.removesuffix(TUNED).removesuffix(PARETO).removesuffix(SMOKE) for name in expanded):
         if name not in STUDIES:
             near = get_close_matches(name, STUDIES, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""

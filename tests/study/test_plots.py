@@ -8,11 +8,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from study.declaration import MAJORITY_F1, MINORITY_F1, Study
 from study.groups import Group
-from study.plots import COMMON, PLOTS
+from study.plots import COMMON, PLOTS, plots_of
 from study.studies import STUDIES
 from trainables.records import Record
 
-ALL = [(name, figure) for name in STUDIES for figure in {**COMMON, **PLOTS.get(name, {})}]
+ALL = [(name, figure) for name, make in STUDIES.items() for figure in plots_of(make())]
 
 
 def _group(study: Study) -> Group:
@@ -37,7 +37,7 @@ def _predictions(arm: str) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize(("name", "figure"), ALL, ids=[f"{name}-{figure}" for name, figure in ALL])
 def test_it_is_drawn(name: str, figure: str, tmp_path: Path) -> None:
     group = _group(STUDIES[name]())
-    drawn = {**COMMON, **PLOTS.get(name, {})}[figure](group, _predictions)
+    drawn = plots_of(group.study)[figure](group, _predictions)
     assert drawn is not None
     FigureCanvasAgg(drawn)
     drawn.savefig(tmp_path / "figure.png")
