@@ -1,6 +1,7 @@
 """The arrows of the design, proved from the imports of every module."""
 
 import ast
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,3 +51,12 @@ def test_imports_follow_the_arrows(path: Path) -> None:
 
 def test_files_answer_one_question_and_stay_short() -> None:
     assert {str(p): n for p in MODULES if (n := len(p.read_text().splitlines())) > 250} == {}
+
+
+def test_the_top_level_is_what_was_agreed() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    tops = {line.split("/")[0] for line in listed.stdout.splitlines()}
+    visible = {"pyproject.toml", "study", "trainables", "export", "tests", "clusters", "README.md", "LICENSE"}
+    assert {top for top in tops if not top.startswith(".")} == visible
