@@ -31,7 +31,8 @@ def add_places(parser: argparse.ArgumentParser) -> None:
 def add_resources(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say what Ray reserves for a trial."""
     add = parser.add_argument
-    add("--gpus-per-trial", type=amount, default=0.0, metavar="G", help="may be a fraction; default 0")
+    by_default = "1 for backbones that run in every step, where the cluster has GPUs, else 0"
+    add("--gpus-per-trial", type=amount, metavar="G", help=f"may be a fraction; default {by_default}")
     add("--cpus-per-trial", type=amount, default=1.0, metavar="C", help="default 1")
 
 

@@ -30,8 +30,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(studies: "list[Study]", args: argparse.Namespace, runs: str, weights: "dict[str, Path]") -> int:
-    from study.launch import Resources
     from study.lease import Lease
+    from study.resources import Resources
     from study.session import Settings, run_session
     from study.summary import print_study, publish_figures
     from study.tables import console
@@ -73,10 +73,11 @@ def _export(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
 
 def _say_what_is_next(studies: "list[Study]", args: argparse.Namespace, tracking_uri: str | None) -> None:
     if tracking_uri:
-        local = tracking_uri.startswith(("sqlite:", "postgresql:", "mysql:"))
-        print(f"browse: {sys.executable} -m mlflow ui --backend-store-uri {tracking_uri}" if local else tracking_uri)
+        shown = places.without_password(tracking_uri)
+        local = tracking_uri.startswith(("sqlite:", "postgresql", "mysql"))
+        print(f"browse: {sys.executable} -m mlflow ui --backend-store-uri {shown}" if local else f"browse: {shown}")
     if not args.export:
-        places_given = " ".join(_given(args, "runs", "data_root", "tracking_uri"))
+        places_given = places.without_password(" ".join(_given(args, "runs", "data_root", "tracking_uri")))
         print(f"next, verified ONNX files of these models: {sys.executable} -m export {studies[0].name} {places_given}")
     if not args.studies:
         print(

@@ -5,7 +5,6 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import ray
@@ -14,6 +13,9 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from study.resources import Resources
+from study.resources import check as check_requests
+from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError, RecordError
 from trainables.health import Finding
 from trainables.records import RunFolder
@@ -40,14 +42,6 @@ class Observer(Protocol):
 
     def trial_done(self, trial: Trial, failures: dict[int, str]) -> None:
         """A trial's records are written; `failures` is {seed: reason}."""
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What Ray reserves for one trial."""
-
-    cpus: float = 1
-    gpus: float = 0
 
 
 def connect(num_cpus: int | None = None) -> None:
@@ -103,20 +97,20 @@ def check(runs: str) -> list[Finding]:
     return [auth, Finding("Ray cluster", "ok", what)]
 
 
-def check_resources(resources: Resources) -> str:
-    """Returns "" where some node can take a trial, else a warning; on this machine alone, waiting would be for ever.
+def nodes() -> list[dict[str, float]]:
+    """Returns what each living node has."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def check_resources(resources: Resources, configurations: Sequence[Configuration]) -> list[str]:
+    """Returns warnings on what trials of these configurations ask of the cluster.
 
     Raises:
         ConfigurationError: Ray runs on this machine only, and it has less than is asked.
     """
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if any(n.get("CPU", 0) >= resources.cpus and n.get("GPU", 0) >= resources.gpus for n in nodes):
-        return ""
-    most = ", ".join(f"{max((n.get(kind, 0) for n in nodes), default=0):g} {kind}" for kind in ("CPU", "GPU"))
-    line = f"a trial asks {resources.cpus:g} CPU and {resources.gpus:g} GPU; the largest node has {most}"
-    if not os.environ.get("RAY_ADDRESS"):
-        raise ConfigurationError(line)
-    return f"{line}: waiting for a larger one to join"
+    there = nodes()
+    requests = [resources.of(configuration, there) for configuration in configurations]
+    return check_requests(requests, there, can_grow=bool(os.environ.get("RAY_ADDRESS")))
 
 
 def probe_nodes(runs: str) -> None:
@@ -148,9 +142,11 @@ def _probe(runs: str, path: str) -> str:
 
 def run_trials(trials: Sequence[Trial], store: Store, runs: str, resources: Resources, observer: Observer) -> None:
     """Runs the trials to their end; a process that is lost is tried again, then reported as failed."""
-    work = Work(trials, store, runs)
+    work, there = Work(trials, store, runs), nodes()
+    bundles = [_bundle(resources.of(trial.configuration, there)) for trial in trials]
     trainable = tune.with_resources(
-        tune.with_parameters(StudyTrainable, work=work), {"cpu": resources.cpus, "gpu": resources.gpus}
+        tune.with_parameters(StudyTrainable, work=work),
+        lambda config: tune.PlacementGroupFactory([bundles[config[INDEX]]]),
     )
     config = tune.TuneConfig(reuse_actors=True)
     _fit(trainable, {INDEX: tune.grid_search(list(range(len(trials))))}, config, _Relay(trials, observer))
@@ -161,11 +157,16 @@ def run_search(
     done: Callable[[], None],
 ) -> None:  # fmt: skip
     """Runs a number of a search's trials to their end; `done` hears of every one."""
+    base = next(iter(search.arms.values()))
     trainable = tune.with_resources(
-        tune.with_parameters(SearchTrainable, search=search), {"cpu": resources.cpus, "gpu": resources.gpus}
+        tune.with_parameters(SearchTrainable, search=search), _bundle(resources.of(base, nodes()))
     )
     config = tune.TuneConfig(num_samples=number, search_alg=arms, scheduler=scheduler, reuse_actors=True)
     _fit(trainable, {}, config, _Count(done))
+
+
+def _bundle(request: Resources) -> dict[str, float]:
+    return {"CPU": request.cpus, "GPU": request.gpus or 0}
 
 
 def _fit(trainable: Any, space: dict[str, Any], config: tune.TuneConfig, callback: tune.Callback) -> None:

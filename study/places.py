@@ -1,6 +1,7 @@
 """Where runs, MLflow and data lie. Resolved once, in the driver: workers have other working directories."""
 
 import os
+import re
 from pathlib import Path
 
 RUNS_VARIABLE, DATA_VARIABLE, MLFLOW_VARIABLE = "FINALBN_RUNS", "FINALBN_DATA", "MLFLOW_TRACKING_URI"
@@ -34,3 +35,8 @@ def data_root(given: str | None) -> Path:
 def is_remote(url: str) -> bool:
     """Whether a run folder is a URL rather than a path."""
     return "://" in url
+
+
+def without_password(text: str) -> str:
+    """Returns a text, such as a URI or an error that quotes one, with the passwords of its URIs as ***."""
+    return re.sub(r"(://[^/\s:@]*):[^/\s]*@", r"\1:***@", text)

@@ -39,9 +39,9 @@ def _run(
 ) -> int:  # fmt: skip
     from rich.console import Console
 
-    from study.launch import Resources
     from study.lease import Lease
     from study.optuna_search import open_storage
+    from study.resources import Resources
     from study.session import Settings
     from study.tables import console
     from study.tuning import Asked, tune

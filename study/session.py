@@ -13,6 +13,7 @@ from study.declaration import Study
 from study.plan import Plan, make_plan
 from study.prepare import prepare
 from study.progress import RunProgress
+from study.resources import Resources
 from trainables.errors import DataError
 from trainables.records import RunFolder
 from trainables.run import Trial
@@ -27,7 +28,7 @@ class Settings:
     tracking_uri: str | None
     data_root: Path
     num_seeds: int | None
-    resources: launch.Resources
+    resources: Resources
     weights: Mapping[str, Path] = field(default_factory=dict)  # "sha256:..." -> the file of --weights
 
 
@@ -62,8 +63,7 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
             tracker.sync(study, partial(folder.records, study.name))
     if plan.trials:
         launch.connect()
-        warning = launch.check_resources(settings.resources)
-        if warning:
+        for warning in launch.check_resources(settings.resources, [trial.configuration for trial in plan.trials]):
             console.print(warning, highlight=False, soft_wrap=True)
         launch.probe_nodes(settings.runs)
         _run(plan, settings, outcome, console, _Logger(tracker, by_name, folder))
@@ -74,7 +74,8 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
 
 def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, logger: "_Logger") -> None:
     say = partial(console.print, highlight=False, soft_wrap=True)
-    prepared = prepare(plan.trials, settings.data_root, settings.runs, settings.weights, settings.resources.gpus, say)
+    gpus = settings.resources.of_features(launch.nodes())
+    prepared = prepare(plan.trials, settings.data_root, settings.runs, settings.weights, gpus, say)
     for source, files in prepared.left_out.items():
         say(f"{source}: {len(files)} files left out: {'; '.join(files[:5])}{'; ...' if len(files) > 5 else ''}")
     runnable = []

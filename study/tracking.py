@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from study.declaration import Study
-from study.places import is_remote
+from study.places import is_remote, without_password
 from study.tracked import finished_at, means_of, metric_name, started_at, values_of
 from trainables.errors import StudyError
 from trainables.health import Finding
@@ -197,13 +197,14 @@ def check(uri: str | None, runs: str, fix: bool) -> Finding:
     """Returns whether MLflow can be reached and no run was left RUNNING by a dead driver; `fix` ends those."""
     if uri is None:
         return Finding("MLflow", "not applicable", "off: the run folder is remote and no --tracking-uri is given")
+    shown = without_password(uri)
     try:
         left = open_tracker(uri, runs).left_running(fix)
     except TrackingError as error:
         return Finding("MLflow", "failed", f"{error}; records are safe, study.report --sync fills it later")
     if left and not fix:
-        return Finding("MLflow", "failed", f"{left} runs RUNNING in {uri}; if no driver is at work, --fix ends them")
-    return Finding("MLflow", "ok", f"{uri}" + (f"; {left} RUNNING runs ended" if left else ""))
+        return Finding("MLflow", "failed", f"{left} runs RUNNING in {shown}; if no driver is at work, --fix ends them")
+    return Finding("MLflow", "ok", shown + (f"; {left} RUNNING runs ended" if left else ""))
 
 
 @cache
@@ -229,7 +230,7 @@ def _one_line() -> Iterator[None]:
         yield
     except Exception as error:
         line = (str(error).strip().splitlines() or [""])[0][:300]
-        raise TrackingError(f"MLflow: {type(error).__name__}: {line}") from error
+        raise TrackingError(without_password(f"MLflow: {type(error).__name__}: {line}")) from error
 
 
 def _is_current(run: _Known | None, state: str) -> bool:

@@ -103,7 +103,8 @@ def _search(
     settings: Settings, console: Console,
 ) -> None:  # fmt: skip
     launch.connect()
-    launch.check_resources(settings.resources)
+    for warning in launch.check_resources(settings.resources, [*arms.values()] * max(1, searcher.number // len(arms))):
+        console.print(warning)
     store = _prepare(study, arms, space, settings, console)
     epochs = next(iter(arms.values())).schedule.epochs
     first = math.ceil(epochs / REDUCTION**2)
@@ -126,9 +127,8 @@ def _prepare(
     for dimension in sizes:
         combinations = [{**its, dimension.field: option} for its in combinations for option in dimension.options]
     trials = [Trial(study.name, arm, its.replace(c), (0,)) for arm, its in arms.items() for c in combinations]
-    prepared = prepare(
-        trials, settings.data_root, settings.runs, settings.weights, settings.resources.gpus, console.print
-    )
+    gpus = settings.resources.of_features(launch.nodes())
+    prepared = prepare(trials, settings.data_root, settings.runs, settings.weights, gpus, console.print)
     if prepared.problems:
         raise DataError("; ".join(dict.fromkeys(prepared.problems.values())))
     return prepared.store

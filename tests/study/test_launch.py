@@ -7,6 +7,7 @@ import pytest
 
 from study import launch
 from study.prepare import prepare
+from study.resources import Resources
 from trainables.configuration import Configuration
 from trainables.images import Images, Inputs
 from trainables.records import RunFolder
@@ -27,7 +28,7 @@ class _Heard:
 def _launch(trials: list[Trial], runs: Path, cpus: float = 1) -> _Heard:
     heard = _Heard()
     prepared = prepare(trials, Path(), str(runs), {}, 0, print)
-    launch.run_trials(trials, prepared.store, str(runs), launch.Resources(cpus=cpus), heard)
+    launch.run_trials(trials, prepared.store, str(runs), Resources(cpus=cpus), heard)
     return heard
 
 

@@ -91,7 +91,9 @@ def test_a_study_runs_into_a_bucket_and_goes_on(bucket: str, tmp_path: Path) -> 
     assert first.returncode == 0, first.stderr
     assert "8 runs done, 0 were there, 0 failed" in first.stdout
     assert "MLflow: off" in first.stdout
-    assert list((tmp_path / "figures").rglob("f1.png")), "figures of a remote run folder lie where the command was given"
+    assert list((tmp_path / "figures").rglob("f1.png")), (
+        "figures of a remote run folder lie where the command was given"
+    )
     second = done()
     assert "0 runs done, 8 were there, 0 failed" in second.stdout
     assert len(list(RunFolder(bucket).records("digits-smoke", verify=True))) == 8

@@ -11,6 +11,7 @@ from torchvision import models
 from study import launch
 from study.options import read_weights
 from study.prepare import Prepared, prepare
+from study.resources import Resources
 from trainables.configuration import Configuration
 from trainables.records import RunFolder
 from trainables.run import Trial
@@ -71,7 +72,7 @@ def test_features_are_computed_once_and_trained_on(data: Path, frozen: Configura
     assert prepared.store.inputs(frozen).features is not None
     assert prepared.store.inputs(frozen).backbone is None
     assert prepared.store.inputs(moving).features is None  # augmented images are other images
-    launch.run_trials(trials, prepared.store, str(tmp_path), launch.Resources(), _Silent())
+    launch.run_trials(trials, prepared.store, str(tmp_path), Resources(), _Silent())
     records = list(RunFolder(str(tmp_path)).records("s"))
     assert sorted(record.arm for record in records) == ["augmented", "augmented", "bn", "bn", "none", "none"]
     _prepare(trials, data, tmp_path, said)
@@ -102,7 +103,7 @@ def test_a_frozen_network_is_exported_whole(data: Path, frozen: Configuration, t
 
     trial = Trial("s", "bn", frozen, (0,))
     prepared = _prepare([trial], data, tmp_path, [])
-    launch.run_trials([trial], prepared.store, str(tmp_path), launch.Resources(), _Silent())
+    launch.run_trials([trial], prepared.store, str(tmp_path), Resources(), _Silent())
     folder = RunFolder(str(tmp_path))
     (record,) = folder.records("s")
     done = export_run(record, folder, prepared.store.inputs(frozen).images, tmp_path / "onnx")

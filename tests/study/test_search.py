@@ -12,6 +12,7 @@ from sklearn.metrics import f1_score
 
 from study import launch, optuna_search, search_space, thresholds, tuned
 from study.optuna_search import Arms, ArmSearch, PerArm
+from study.resources import Resources
 from study.search_space import Choice, Range
 from study.studies import find
 from study.studies.tuned import tuned_study
@@ -202,7 +203,7 @@ def test_test_images_never_reach_the_search(tmp_path: Path, tiny: Configuration,
         searcher = Arms(searches, dict.fromkeys(arms, 2))
         search = Search(arms, seeds, Store({data_key(base): ray.put(images)}), (1, 3), SCORE, latency=False)
         heard: list[int] = []
-        launch.run_search(search, searcher, PerArm(searcher, "score", 3, 1, 3), 4, launch.Resources(),
+        launch.run_search(search, searcher, PerArm(searcher, "score", 3, 1, 3), 4, Resources(),
                           lambda heard=heard: heard.append(1))  # type: ignore[misc]  # fmt: skip
         assert len(heard) == 4
         found = {arm: optuna_search.read(arm, storage) for arm in arms}
