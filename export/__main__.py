@@ -6,20 +6,16 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study import command, places
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from export.variants import Exported
     from study.declaration import Study
     from study.groups import Group
-    from study.statistics import PairedDifference
-    from trainables.records import RunFolder
+    from trainables.records import Record, RunFolder
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -35,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     runs = places.runs_folder(args.runs)
     folder, study = RunFolder(runs), find([args.study])[0]
     output = Path(args.output) if args.output else _default_output(runs, study.name)
-    selections = [(found, arms) for found in groups_of(study, folder) if (arms := _arms(found, args.key))]
+    selections = [(found, arms) for found in groups_of(study, folder) for arms in _arms(found, args.key)]
     if not selections:
         first = " and ".join(f"{arm!r}" for pair in study.pairs[:1] for arm in (pair.treated, pair.control))
         wanted = f"key {args.key}" if args.key else first or "a pair (it compares nothing; choose with --key)"
@@ -45,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     code = command.DONE
     for found, arms in selections:
         try:
-            code = max(code, _export_group(found, arms, folder, output, args))
+            code = max(code, _export_arms(found, arms, folder, output, args))
         except (ExportMismatchError, RecordError) as error:
             print(f"error: {error}", file=sys.stderr)
             code = command.INCOMPLETE
@@ -53,41 +49,58 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
-def _export_group(found: "Group", arms: list[str], folder: "RunFolder", output: Path, args: argparse.Namespace) -> int:
+def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: Path, args: argparse.Namespace) -> int:
     """Exports every seed of the arms, prints the table and the H1 verdict, and logs to MLflow."""
     from rich.progress import track
 
     from export.variants import export_run
+    from study.export_tables import variants_table
     from study.tables import console
     from trainables import datasets
 
     records = [found.records[arm][seed] for arm in arms for seed in sorted(found.records[arm])]
+    best = {arm: _best(list(found.records[arm].values())) for arm in arms}
     data = records[0].typed_configuration().data
     images = datasets.load(data.source, places.data_root(args.data_root), data.image_size)
     screen = console()
     exported = []
     for record in track(records, "exporting", console=screen, disable=not screen.is_terminal):
         place = output / record.key / f"seed-{record.seed}"
-        done = export_run(record, folder, images, place)
+        done = export_run(record, folder, images, place, reduced=record is best[record.arm])
         (place / "verification.json").write_text(json.dumps(_as_data(done), indent=1, allow_nan=False))
         exported.append(done)
-    screen.print(_table(found, exported))
-    _log(found.study, exported, folder, args, screen)
+    title = f"{found.study.name} ({found.label}), {data.source}: whole test sets through onnxruntime"
+    screen.print(variants_table(title, exported))
+    _log(found.study, exported, [done for done in exported if done.record is best[done.record.arm]], folder, args)
     return _judge_h1(exported, args.require_h1)
 
 
-def _arms(found: "Group", key: str | None) -> list[str]:
-    """The arms to export: of the one key, else the first declared pair that has records."""
+def _best(records: "list[Record]") -> "Record":
+    """Returns the run with the best validation F1 of the minority, the first of several: the one to deploy."""
+
+    def score(record: "Record") -> float:
+        value = record.metric("validation/f1/minority")
+        return value if value == value else -1.0
+
+    return max(sorted(records, key=lambda record: record.seed), key=score)
+
+
+def _arms(found: "Group", key: str | None) -> list[list[str]]:
+    """The arms to export together: of the one key, else the first declared pair with records of every data set."""
     if key:
-        return [arm for arm, its in found.records.items() if next(iter(its.values())).key == key]
-    pairs = [[pair.treated, pair.control] for pair in found.study.pairs]
-    return next((pair for pair in pairs if all(arm in found.records for arm in pair)), [])
+        return [[arm] for arm, its in found.records.items() if next(iter(its.values())).key == key]
+    first: dict[str, list[str]] = {}
+    for pair in found.study.pairs:
+        if pair.treated in found.records and pair.control in found.records:
+            first.setdefault(found.study.arm(pair.treated).configuration.data.source, [pair.treated, pair.control])
+    return list(first.values())
 
 
 def _judge_h1(exported: "list[Exported]", required: bool) -> int:
     from study.claims import REPRODUCED, decide
+    from study.export_tables import h1_statistic
 
-    statistic = _h1(exported)
+    statistic = h1_statistic(exported)
     if statistic is None:
         print("H1 not judged: it takes a final-BN arm and its control without one", file=sys.stderr)
         return command.INCOMPLETE if required else command.DONE
@@ -99,59 +112,11 @@ def _judge_h1(exported: "list[Exported]", required: bool) -> int:
     return command.INCOMPLETE if required and verdict != REPRODUCED else command.DONE
 
 
-def _h1(exported: "list[Exported]") -> "PairedDifference | None":
-    from study.claims import removal_statistic
-
-    f1: dict[str, dict[int, float]] = {}
-    for done in exported:
-        for variant, measured in done.verifications.items():
-            f1.setdefault(variant, {})[done.record.seed] = measured.metrics.get("f1/minority", float("nan"))
-    if not {"remove", "keep", "none"} <= f1.keys():
-        return None
-    return removal_statistic(f1["remove"], f1["keep"], f1["none"])
-
-
-def _table(found: "Group", exported: "list[Exported]") -> "Table":
-    from rich.table import Table
-
-    from export.variants import VARIANTS
-    from export.verify import ATOL
-    from study.statistics import interval
-    from study.tables import show
-
-    table = Table(
-        title=f"{found.study.name} ({found.label}), whole test sets through onnxruntime", title_justify="left"
-    )
-    classes = exported[0].record.typed_configuration().data.classes
-    compared = (f"max difference to PyTorch (allowed {ATOL:g})", "decisions changed")
-    for name in (
-        "arm",
-        "variant",
-        "seeds",
-        *compared,
-        *(f"F1 {name}" for name in classes),
-        "nodes",
-        "p50 ms",
-        "p95 ms",
-    ):
-        table.add_column(name, justify="left" if name in ("arm", "variant") else "right")
-    for arm, variant in product(dict.fromkeys(done.record.arm for done in exported), VARIANTS):
-        runs = [done for done in exported if done.record.arm == arm and variant in done.verifications]
-        its = [done.verifications[variant] for done in runs]
-        if not its:
-            continue
-        difference = f"{max(v.difference for v in its):.1e}"
-        changed = f"{sum(v.decisions_changed for v in its)} of {sum(v.num_images for v in its)}"
-        f1 = [show(interval([v.metrics[f"f1/{name}"] for v in its])) for name in classes]
-        latency = [f"{sum(times) / len(its):.3f}" for times in ([v.p50_ms for v in its], [v.p95_ms for v in its])]
-        table.add_row(arm, variant, str(len(its)), difference, changed, *f1, str(its[0].nodes), *latency)
-    return table
-
-
 def _log(
-    study: "Study", exported: "list[Exported]", folder: "RunFolder", args: argparse.Namespace, screen: Any
+    study: "Study", exported: "list[Exported]", best: "list[Exported]", folder: "RunFolder", args: argparse.Namespace
 ) -> None:
-    """Puts the files beside their runs in MLflow; says so where that fails, the files are there all the same."""
+    """Puts the files beside their runs in MLflow and registers the best run of each arm; says so where that fails."""
+    from study.registry import CHAMPION, register
     from study.tracking import TrackingError, open_tracker
 
     uri = places.tracking_uri(args.tracking_uri, folder.url)
@@ -165,12 +130,15 @@ def _log(
             first = next(iter(done.files.values()))
             files = [*done.files.values(), first.parent / "verification.json"]
             tracker.log_files(study, done.record.key, done.record.seed, files, "onnx")
+        print(f"registered in MLflow: models:/{register(tracker, study, best)}@{CHAMPION}")
     except TrackingError as error:
-        screen.print(f"{error}; the files are not in MLflow", highlight=False, soft_wrap=True)
+        print(f"{error}; the files are not in MLflow", file=sys.stderr)
 
 
 def _as_data(done: "Exported") -> dict[str, Any]:
-    variants = {name: asdict(measured) for name, measured in done.verifications.items()}
+    variants = {
+        name: {**asdict(measured), "deployable": measured.deployable} for name, measured in done.verifications.items()
+    }
     for measured in variants.values():
         measured["metrics"] = {k: None if math.isnan(v) else v for k, v in measured["metrics"].items()}
     record = done.record

@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from study import command
 
 
 def main(arguments: Sequence[str]) -> int:
     """Writes the changed file and returns the exit code; a SurgeryError is one line and exit 2."""
-    parser = command.parser(
-        "export.fold", "Fold an ONNX classifier's final batch norm into the layer before it: the same outputs.",
-        "python -m export.fold model.onnx changed.onnx",
-    )  # fmt: skip
+    return change(
+        "fold", "Fold an ONNX classifier's final batch norm into the layer before it: the same outputs.", arguments
+    )
+
+
+def change(what: Literal["fold", "remove"], description: str, arguments: Sequence[str]) -> int:
+    """Does a command's one change to a file and returns the exit code."""
+    parser = command.parser(f"export.{what}", description, f"python -m export.{what} model.onnx changed.onnx")
     parser.add_argument("source", metavar="IN.onnx", type=Path)
     parser.add_argument("target", metavar="OUT.onnx", type=Path)
     args = parser.parse_args(arguments)
@@ -19,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     from export import surgery
     from export.rewrite import rewrite
 
-    print(rewrite(surgery.fold, args.source, args.target))
+    print(rewrite({"fold": surgery.fold, "remove": surgery.remove}[what], args.source, args.target))
     return command.DONE
 
 

@@ -2,7 +2,8 @@
 
 The graph takes uint8 images (batch, height, width, channels) as a camera gives them and returns probabilities
 (batch, classes): scaling and softmax or sigmoid are inside. torch's own optimisation is off, as it folds the final norm
-away before anyone can keep or remove it; constants are folded and unused nodes dropped here instead.
+away before anyone can keep or remove it; here constants are folded, unused nodes dropped, and the inner norms only
+fused into the layers before them.
 """
 
 import logging
@@ -14,24 +15,29 @@ import torch
 from onnxscript import optimizer
 from torch import Tensor, nn
 
+from export import surgery
 from trainables.losses import probabilities
 from trainables.networks import Classifier
 
 INPUT, OUTPUT = "images", "probabilities"
+OPSET = 18  # the oldest that torch's exporter writes without converting
 
 
 class Deployed(nn.Module):
     """The network as a device sees it: uint8 images in, probabilities out."""
 
-    def __init__(self, classifier: Classifier, output: str, final_norm: bool = True) -> None:
+    def __init__(
+        self, classifier: Classifier, output: str, final_norm: bool = True, shift: Tensor | None = None
+    ) -> None:
+        """With `shift`, (classes,), that is added to the scores: another decision threshold."""
         super().__init__()
-        self.classifier, self.output, self.final_norm = classifier, output, final_norm
+        self.classifier, self.output, self.final_norm, self.shift = classifier, output, final_norm, shift
 
     def forward(self, images: Tensor) -> Tensor:
         """Returns probabilities (batch, classes) of uint8 images (batch, height, width, channels)."""
         x = images.permute(0, 3, 1, 2).float() / 255
         scores = self.classifier(x) if self.final_norm else self.classifier.scores(x)
-        return probabilities(scores, self.output)
+        return probabilities(scores if self.shift is None else scores + self.shift, self.output)
 
 
 def to_onnx(network: Deployed, image_shape: tuple[int, int, int], metadata: Mapping[str, str]) -> onnx.ModelProto:
@@ -49,13 +55,15 @@ def to_onnx(network: Deployed, image_shape: tuple[int, int, int], metadata: Mapp
         warnings.simplefilter("ignore")  # deprecations inside torch's exporter
         program = torch.onnx.export(
             network.eval(), (example,), dynamo=True, optimize=False, external_data=False, verbose=False,
-            input_names=[INPUT], output_names=[OUTPUT], dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
+            input_names=[INPUT], output_names=[OUTPUT], opset_version=OPSET,
+            dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
         )  # fmt: skip
     assert program is not None  # dynamo=True always returns a program
     model = program.model_proto
     optimizer.fold_constants(model)
     optimizer.remove_unused_nodes(model)
     _drop_exporter_notes(model)
+    model = surgery.fuse_inner_norms(model)
     for name, value in metadata.items():
         model.metadata_props.add(key=name, value=value)
     onnx.checker.check_model(model, full_check=True)

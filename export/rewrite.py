@@ -13,7 +13,7 @@ from onnx import ModelProto
 from scipy.special import expit, softmax
 
 from export import surgery
-from export.surgery import SurgeryError
+from export.graph_edit import SurgeryError, copy
 
 ATOL = 1e-4  # of probabilities or scores, relative to the largest score
 BATCH, UNKNOWN = 7, 16  # what stands for a dynamic batch size and for any other dynamic size
@@ -71,7 +71,7 @@ def _difference(model: ModelProto, changed: ModelProto, folded: bool) -> tuple[f
     if folded:
         expected = _run(model, feeds)
     else:
-        before = surgery.copy(model)
+        before = copy(model)
         norm = surgery.find(before).norm
         after = next((n for n in before.graph.node if norm.output[0] in n.input), None)
         activation = "" if after is None else after.op_type

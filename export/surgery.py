@@ -12,19 +12,24 @@ Everything else in the file stays as it was. Each step answers why it cannot, in
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import onnx
-from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
+from onnx import ModelProto, NodeProto
 
-from trainables.errors import StudyError
+from export.graph_edit import (
+    Array,
+    SurgeryError,
+    add_constant,
+    attribute,
+    cleaned,
+    constant,
+    copy,
+    set_attribute,
+    take_out,
+    uses,
+)
 
-Array = npt.NDArray[np.float64]
 OLDEST_OPSET = 9
 OUTPUT_ACTIVATIONS = ("Softmax", "Sigmoid")
-
-
-class SurgeryError(StudyError):
-    """The graph has no final batch norm that can be folded or removed; says why."""
+LAYERS = ("Gemm", "Add", "Conv")  # Add: after a MatMul
 
 
 @dataclass(frozen=True)
@@ -52,47 +57,22 @@ def find(model: ModelProto) -> FinalNorm:
     if last is None or last.op_type != "BatchNormalization":
         there = "nothing" if last is None else last.op_type
         raise SurgeryError(f"the scores come from {there}; a BatchNormalization before the output is needed")
-    if _attribute(last, "training_mode", 0) or len([name for name in last.output if name]) > 1:
+    if attribute(last, "training_mode", 0) or len([name for name in last.output if name]) > 1:
         raise SurgeryError("the final BatchNormalization is in training mode: its output depends on the batch")
     dense = producers.get(last.input[0])
-    if dense is None or dense.op_type not in ("Gemm", "Add", "Conv"):
+    if dense is None or dense.op_type not in LAYERS:
         there = "a graph input" if dense is None else dense.op_type
         raise SurgeryError(f"before the final BatchNormalization stands {there}; Gemm, MatMul + Add or Conv is needed")
-    if _uses(model, last.input[0]) != 1:
+    if uses(model, last.input[0]) != 1:
         raise SurgeryError("the scores before the final BatchNormalization are used elsewhere too")
-    gamma, beta, mean, var = (_constant(model, name) for name in last.input[1:5])
-    scale = gamma / np.sqrt(var + float(_attribute(last, "epsilon", 1e-5)))
-    return FinalNorm(last, dense, scale, beta - scale * mean)
+    return FinalNorm(last, dense, *_scale_and_shift(model, last))
 
 
 def fold(model: ModelProto) -> ModelProto:
     """Returns a copy with the final batch norm inside the layer before it: the same outputs up to rounding."""
     model = copy(model)
     found = find(model)
-    dense, scale, shift = found.dense, found.scale, found.shift
-    if dense.op_type == "Gemm":
-        axis = 0 if _attribute(dense, "transB", 0) else 1
-        beta = float(_attribute(dense, "beta", 1.0))
-        has_bias = len(dense.input) > 2 and dense.input[2] and beta
-        bias = beta * _constant(model, dense.input[2]) if has_bias else np.zeros_like(scale)
-        weight_name, inputs = dense.input[1], list(dense.input[:2])
-        _set_attribute(dense, "beta", 1.0)
-    elif dense.op_type == "Add":
-        matmul, bias_name = _matmul_and_bias(model, dense)
-        axis, weight_name, bias = 1, matmul.input[1], _constant(model, bias_name)
-        inputs = [matmul.output[0]]
-    if dense.op_type == "Conv":
-        bias = _constant(model, dense.input[2]) if len(dense.input) > 2 and dense.input[2] else np.zeros_like(scale)
-        axis, weight_name, inputs = 0, dense.input[1], list(dense.input[:2])
-    weight = _constant(model, weight_name)
-    shape = [-1 if i == axis else 1 for i in range(weight.ndim)]
-    new_weight = _add_constant(model, f"{weight_name}.folded", weight * scale.reshape(shape), weight_name)
-    new_bias = _add_constant(model, f"{found.norm.name or 'final_norm'}.folded_bias", bias * scale + shift, weight_name)
-    if dense.op_type in ("Gemm", "Conv"):
-        dense.input[:] = [inputs[0], new_weight, new_bias]
-    else:
-        matmul.input[1] = new_weight
-        dense.input[:] = [*inputs, new_bias]
+    _absorb(model, found.dense, found.scale, found.shift)
     return _without(model, found.norm)
 
 
@@ -102,32 +82,74 @@ def remove(model: ModelProto) -> ModelProto:
     return _without(model, find(model).norm)
 
 
-def copy(model: ModelProto) -> ModelProto:
-    """Returns a model that shares nothing with the given one."""
-    new = ModelProto()
-    new.CopyFrom(model)
-    return new
+def shift_scores(model: ModelProto, shift: Array) -> ModelProto:
+    """Returns a copy whose class scores are higher by `shift` (classes,), in the bias of the layer that makes them."""
+    model = copy(model)
+    producers = {name: node for node in model.graph.node for name in node.output}
+    last = producers.get(model.graph.output[0].name)
+    if last is not None and last.op_type in OUTPUT_ACTIVATIONS:
+        last = producers.get(last.input[0])
+    if last is None or last.op_type not in LAYERS:
+        raise SurgeryError(
+            f"the scores come from {last.op_type if last else 'nothing'}; {' or '.join(LAYERS)} is needed"
+        )
+    _absorb(model, last, np.ones_like(shift), shift)
+    return cleaned(model)
+
+
+def fuse_inner_norms(model: ModelProto) -> ModelProto:
+    """Returns a copy in which every batch norm after a layer, but the final one, is inside that layer.
+
+    What runtimes do when they load a file is in the file then: fewer nodes, and int8 scales that fit the fused layer.
+    """
+    model = copy(model)
+    producers = {name: node for node in model.graph.node for name in node.output}
+    last = producers.get(model.graph.output[0].name)
+    ends = {name for node in (last,) if node is not None for name in (*node.input, *node.output)}
+    for norm in [n for n in model.graph.node if n.op_type == "BatchNormalization" and n.output[0] not in ends]:
+        layer = producers.get(norm.input[0])
+        if layer is not None and layer.op_type in LAYERS and uses(model, norm.input[0]) == 1:
+            try:
+                _absorb(model, layer, *_scale_and_shift(model, norm))
+            except SurgeryError:
+                continue  # not made of constants: it stays
+            take_out(model, norm)
+    return cleaned(model)
+
+
+def _scale_and_shift(model: ModelProto, norm: NodeProto) -> tuple[Array, Array]:
+    gamma, beta, mean, var = (constant(model, name) for name in norm.input[1:5])
+    scale = gamma / np.sqrt(var + float(attribute(norm, "epsilon", 1e-5)))
+    return scale, beta - scale * mean
+
+
+def _absorb(model: ModelProto, layer: NodeProto, scale: Array, shift: Array) -> None:
+    """Gives a layer the outputs scale * y + shift, in place; the constants it had stay for whoever else uses them."""
+    if layer.op_type == "Add":
+        matmul, bias_name = _matmul_and_bias(model, layer)
+        axis, weight_name, bias = 1, matmul.input[1], constant(model, bias_name)
+    else:
+        weight_name = layer.input[1]
+        factor = float(attribute(layer, "beta", 1.0)) if layer.op_type == "Gemm" else 1.0
+        has_bias = len(layer.input) > 2 and layer.input[2] and factor
+        bias = factor * constant(model, layer.input[2]) if has_bias else np.zeros_like(scale)
+        axis = 0 if layer.op_type == "Conv" or attribute(layer, "transB", 0) else 1
+    weight = constant(model, weight_name)
+    shape = [-1 if i == axis else 1 for i in range(weight.ndim)]
+    new_weight = add_constant(model, f"{weight_name}.folded", weight * scale.reshape(shape), weight_name)
+    new_bias = add_constant(model, f"{layer.output[0]}.folded_bias", bias * scale + shift, weight_name)
+    if layer.op_type == "Add":
+        matmul.input[1] = new_weight
+        layer.input[:] = [matmul.output[0], new_bias]
+        return
+    if layer.op_type == "Gemm":
+        set_attribute(layer, "beta", 1.0)
+    layer.input[:] = [layer.input[0], new_weight, new_bias]
 
 
 def _without(model: ModelProto, norm: NodeProto) -> ModelProto:
-    """Takes the norm out, keeps the name of a graph output, drops constants that nothing uses any more."""
-    graph, before, after = model.graph, norm.input[0], norm.output[0]
-    is_output = graph.output[0].name == after
-    graph.node.remove(norm)
-    for node in graph.node:
-        node.input[:] = [before if name == after else name for name in node.input]
-        if is_output:
-            node.output[:] = [after if name == before else name for name in node.output]
-    used = {name for node in graph.node for name in node.input} | {value.name for value in graph.output}
-    for constant in [c for c in graph.initializer if c.name not in used]:
-        graph.initializer.remove(constant)
-    for node in [n for n in graph.node if n.op_type in ("Constant", "Identity") and not used & set(n.output)]:
-        graph.node.remove(node)
-    known = {name for node in graph.node for name in node.output}
-    for info in [v for v in graph.value_info if v.name not in known]:
-        graph.value_info.remove(info)
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    take_out(model, norm)
+    return cleaned(model)
 
 
 def _matmul_and_bias(model: ModelProto, add: NodeProto) -> tuple[NodeProto, str]:
@@ -135,51 +157,7 @@ def _matmul_and_bias(model: ModelProto, add: NodeProto) -> tuple[NodeProto, str]
     for score, bias in (tuple(add.input), tuple(reversed(add.input))):
         node = producers.get(score)
         if node is not None and node.op_type == "MatMul":
-            if _uses(model, score) != 1:
+            if uses(model, score) != 1:
                 raise SurgeryError("the MatMul before the final BatchNormalization is used elsewhere too")
             return node, bias
     raise SurgeryError("before the final BatchNormalization stands an Add without a MatMul")
-
-
-def _constant(model: ModelProto, name: str) -> Array:
-    """Returns an initializer in float64; a graph input or a computed value cannot be worked on."""
-    if name in {value.name for value in model.graph.input}:
-        raise SurgeryError(f"{name!r} is a graph input, not a constant")
-    return numpy_helper.to_array(_tensor(model, name)).astype(np.float64)
-
-
-def _tensor(model: ModelProto, name: str) -> TensorProto:
-    """Returns the constant of that name: an initializer, a Constant node, or what an Identity passes on."""
-    found: TensorProto | None = next((c for c in model.graph.initializer if c.name == name), None)
-    if found is not None:
-        return found
-    node = next((node for node in model.graph.node if name in node.output), None)
-    if node is not None and node.op_type == "Identity":
-        return _tensor(model, node.input[0])
-    if node is not None and node.op_type == "Constant":
-        value = onnx.helper.get_attribute_value(node.attribute[0])
-        if isinstance(value, TensorProto):
-            return value
-    raise SurgeryError(f"{name!r} is computed in the graph, not a constant")
-
-
-def _add_constant(model: ModelProto, name: str, value: Array, like: str) -> str:
-    dtype = numpy_helper.to_array(_tensor(model, like)).dtype
-    model.graph.initializer.append(numpy_helper.from_array(value.astype(dtype), name))
-    return name
-
-
-def _uses(model: ModelProto, name: str) -> int:
-    outputs = [value.name for value in model.graph.output]
-    return sum(list(node.input).count(name) for node in model.graph.node) + outputs.count(name)
-
-
-def _attribute(node: NodeProto, name: str, default: float) -> float:
-    found = [onnx.helper.get_attribute_value(a) for a in node.attribute if a.name == name]
-    return float(found[0]) if found else default
-
-
-def _set_attribute(node: NodeProto, name: str, value: float) -> None:
-    for attribute in [a for a in node.attribute if a.name == name]:
-        node.attribute.remove(attribute)
-    node.attribute.append(onnx.helper.make_attribute(name, value))

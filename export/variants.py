@@ -1,13 +1,16 @@
-"""A run with a final norm and its control -> four ONNX files, never confused.
+"""A run with a final norm and its control -> ONNX files, never confused.
 
 keep    the norm is a node of the graph
 fold    the norm is inside the dense layer: exact, free
 remove  the norm is gone: H1 of K21, an empirical claim with its own measured F1
+remove-recalibrated  also gone, and the scores shifted so that argmax decides at the threshold that validation chooses
 none    the control, trained without it
+
+Of fold and none there are also fp16 and int8 (export/quantize.py), which are approximate.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,17 +19,32 @@ import numpy.typing as npt
 import onnx
 import torch
 
-from export import surgery
-from export.onnx_graph import Deployed, to_onnx
-from export.verify import BATCH, ExportMismatchError, Verification, verify
+from export import quantize, surgery
+from export.graph_edit import copy
+from export.onnx_graph import OPSET, Deployed, to_onnx
+from export.verify import (
+    BATCH,
+    F1_TOLERANCE,
+    ExportMismatchError,
+    HeldOut,
+    Pixels,
+    Verification,
+    infer,
+    open_session,
+    verify,
+)
 from trainables import backbones, final_norm, imbalance, networks
+from trainables.configuration import SMALL_NETWORKS, Configuration
 from trainables.errors import RecordError
 from trainables.images import Images
+from trainables.metrics import measure
 from trainables.records import PREDICTIONS, WEIGHTS, Record, RunFolder
+from trainables.thresholds import score_shift
 
-KEEP, FOLD, REMOVE, NONE = VARIANTS = ("keep", "fold", "remove", "none")
+EXACT = KEEP, FOLD, REMOVE, RECALIBRATED, NONE = ("keep", "fold", "remove", "remove-recalibrated", "none")
+VARIANTS = (*EXACT, *(f"{exact}-{reduced}" for exact in (FOLD, NONE) for reduced in quantize.REDUCED))
 MakeVariant = Callable[[onnx.ModelProto], onnx.ModelProto]
-SURGERY: Mapping[str, MakeVariant] = {KEEP: surgery.copy, FOLD: surgery.fold, REMOVE: surgery.remove}
+SURGERY: Mapping[str, MakeVariant] = {KEEP: copy, FOLD: surgery.fold, REMOVE: surgery.remove}
 
 
 @dataclass(frozen=True)
@@ -39,9 +57,10 @@ class Exported:
 
 
 def export_run(
-    record: Record, folder: RunFolder, images: Images, output: Path, make: Mapping[str, MakeVariant] | None = None
-) -> Exported:
-    """Writes `<output>/<variant>.onnx` of a run, keep, fold and remove of a final norm or none, and measures each.
+    record: Record, folder: RunFolder, images: Images, output: Path,
+    make: Mapping[str, MakeVariant] | None = None, reduced: bool = True,
+) -> Exported:  # fmt: skip
+    """Writes `<output>/<variant>.onnx` of a run and measures each.
 
     Args:
         record: a complete run.
@@ -49,6 +68,7 @@ def export_run(
         images: its data set.
         output: folder for the files; made if it is not there.
         make: variant -> surgery; default SURGERY.
+        reduced: fp16 and int8 too, and for large networks every optimisation level and batch size.
 
     Raises:
         ExportMismatchError: a file differs from its PyTorch network, or the network from what was recorded.
@@ -58,32 +78,90 @@ def export_run(
     configuration = record.typed_configuration()
     network = _trained_network(record, folder, images)
     split = imbalance.draw(configuration.data, images, record.seed)
-    pixels = np.ascontiguousarray(images.pixels[split.test].transpose(0, 2, 3, 1))
-    labels = split.classes[split.test]
     kept = Deployed(network, configuration.network.output)
-    removed = Deployed(network, configuration.network.output, final_norm=False)
-    trained = _probabilities(kept, pixels)
-    _check_record(record, folder, split.test, trained)
-    has_norm = configuration.network.final_norm != "none"
+    test = _held_out(images, split.test, split.classes, configuration, kept)
+    _check_record(record, folder, split.test, test.trained)
     graph = to_onnx(kept, images.shape, _metadata(record))
-    references = (
-        {KEEP: trained, FOLD: trained, REMOVE: _probabilities(removed, pixels)} if has_norm else {NONE: trained}
-    )
+    thorough = reduced or configuration.network.name in SMALL_NETWORKS
     output.mkdir(parents=True, exist_ok=True)
-    files, verifications = {}, {}
-    for variant, reference in references.items():
-        model = make.get(variant, surgery.copy)(graph)
+    files: dict[str, Path] = {}
+    verifications: dict[str, Verification] = {}
+
+    def add(variant: str, model: onnx.ModelProto, reference: npt.NDArray[np.float32]) -> Verification:
         model.metadata_props.add(key="variant", value=variant)
         files[variant] = output / f"{variant}.onnx"
         onnx.save(model, files[variant])
-        measured = verify(
-            variant, model, pixels, labels, reference, trained.argmax(axis=1),
-            configuration.data.classes, configuration.data.roles,
-        )  # fmt: skip
+        verifications[variant] = verify(variant, model, test, reference, thorough)
+        return verifications[variant]
+
+    for variant, model, reference in _exact(record, folder, network, graph, test, make):
+        measured = add(variant, model, reference)
         if not measured.matches:
             raise ExportMismatchError(f"{files[variant]} ({record.arm}, seed {record.seed})", measured.difference)
-        verifications[variant] = measured
+    if reduced:
+        exact = FOLD if FOLD in files else NONE
+        model = surgery.fold(graph) if exact == FOLD else graph
+        add(f"{exact}-{quantize.FP16}", quantize.to_fp16(model), test.trained)
+        add(f"{exact}-{quantize.INT8}", _int8(model, images, split, configuration), test.trained)
     return Exported(record, files, verifications)
+
+
+def _exact(
+    record: Record, folder: RunFolder, network: networks.Classifier, graph: onnx.ModelProto, test: HeldOut,
+    make: Mapping[str, MakeVariant],
+) -> Iterator[tuple[str, onnx.ModelProto, npt.NDArray[np.float32]]]:  # fmt: skip
+    """Yields every float32 variant with its graph and the probabilities that PyTorch gives."""
+    configuration = record.typed_configuration()
+    output = configuration.network.output
+    if configuration.network.final_norm == "none":
+        yield NONE, copy(graph), test.trained
+        return
+    yield KEEP, make[KEEP](graph), test.trained
+    yield FOLD, make[FOLD](graph), test.trained
+    removed = make[REMOVE](graph)
+    yield REMOVE, copy(removed), _probabilities(Deployed(network, output, final_norm=False), test.images)
+    known = folder.tensors(record, PREDICTIONS)
+    if configuration.data.minority and "validation-removed/scores" in known:
+        scores, labels = known["validation-removed/scores"], known["validation/labels"]
+        shift = score_shift(scores, labels, len(configuration.data.majority))
+        shifted = Deployed(network, output, final_norm=False, shift=torch.from_numpy(shift).float())
+        yield RECALIBRATED, surgery.shift_scores(removed, shift), _probabilities(shifted, test.images)
+
+
+def _int8(
+    model: onnx.ModelProto, images: Images, split: imbalance.Split, configuration: Configuration
+) -> onnx.ModelProto:
+    """Quantizes all layers, or all but the last where validation F1 needs it; calibrated on training images."""
+    rng = np.random.default_rng(0)
+    some = rng.permutation(split.train)[: quantize.CALIBRATION_IMAGES]
+    calibration = as_photos(images, some)
+    whole = quantize.to_int8(model, calibration)
+    judges = split.validation if len(split.validation) else split.train
+    photos, labels = as_photos(images, judges), split.classes[judges]
+
+    def f1(its: onnx.ModelProto) -> float:
+        found = infer(open_session(its.SerializeToString()), photos)
+        measured = measure(found, labels, configuration.data.classes, configuration.data.roles)
+        return min(measured[f"f1/{role}"] for role in dict.fromkeys(configuration.data.roles))
+
+    excluded = f1(model) - f1(whole) > F1_TOLERANCE
+    chosen = quantize.to_int8(model, calibration, exclude_last=True) if excluded else whole
+    chosen.metadata_props.add(key="quantized", value="all layers but the last" if excluded else "all layers")
+    return chosen
+
+
+def as_photos(images: Images, positions: npt.NDArray[np.int64]) -> Pixels:
+    """Returns images as a device hands them over: uint8 (n, height, width, channels)."""
+    return np.ascontiguousarray(images.pixels[positions].transpose(0, 2, 3, 1))
+
+
+def _held_out(
+    images: Images, positions: npt.NDArray[np.int64], classes: npt.NDArray[np.int64], configuration: Configuration,
+    kept: Deployed,
+) -> HeldOut:  # fmt: skip
+    photos, data = as_photos(images, positions), configuration.data
+    names = [images.sample_names[i] for i in positions]
+    return HeldOut(photos, classes[positions], names, _probabilities(kept, photos), data.classes, data.roles)
 
 
 def _trained_network(record: Record, folder: RunFolder, images: Images) -> networks.Classifier:
@@ -129,7 +207,7 @@ def _metadata(record: Record) -> dict[str, str]:
         "classes": json.dumps(configuration.data.classes), "roles": json.dumps(configuration.data.roles),
         "input": "uint8 (batch, height, width, channels), upright, resized bilinearly; scaling is inside the graph",
         "metrics": json.dumps({n: v for n, v in record.metrics().items() if n.startswith("test/f1/")}),
-        "versions": json.dumps(record.versions),
+        "versions": json.dumps({**record.versions, "onnx": onnx.__version__, "opset": str(OPSET)}),
         "study": record.study, "key": record.key, "seed": str(record.seed),
         "data_fingerprint": record.data_fingerprint, "weights_sha256": record.files[WEIGHTS],
     }  # fmt: skip

@@ -1,20 +1,28 @@
 """Run an ONNX file through onnxruntime on a whole test set and compare it with the network it came from."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
+from sklearn.metrics import confusion_matrix
 
 from trainables.errors import StudyError
 from trainables.metrics import measure
 
 ATOL = 1e-5  # on probabilities: float32 sums in another order differ by about 1e-7 per operation
+F1_TOLERANCE = 0.01  # a file whose F1 of either role is lower by more than this is not for deployment
 WARM_UP, TIMED = 20, 200  # single images
 BATCH = 64  # images at a time; bounds memory
+ALL = 1024  # images at a time that stand for "all of them"
+LEVELS = tuple(onnxruntime.GraphOptimizationLevel.__members__.values())
+DEPLOYED = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+
+Pixels = npt.NDArray[np.uint8]
+Probabilities = npt.NDArray[np.float32]
 
 
 class ExportMismatchError(StudyError):
@@ -26,14 +34,48 @@ class ExportMismatchError(StudyError):
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """Whole images with their labels, and what the trained network (norm kept) makes of them.
+
+    Attributes:
+        images: uint8 (n, height, width, channels).
+        labels: (n,) class indices.
+        names: (n,) one per image.
+        trained: probabilities (n, classes) of the trained network.
+        classes, roles: of the outputs, in their order.
+    """
+
+    images: Pixels
+    labels: npt.NDArray[np.int64]
+    names: Sequence[str]
+    trained: Probabilities
+    classes: Sequence[str]
+    roles: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """An image that a file decides otherwise than the trained network; margin: the latter's first less second p."""
+
+    image: str
+    label: str
+    trained: str
+    decided: str
+    margin: float
+
+
+@dataclass(frozen=True)
 class Verification:
     """One file, measured through onnxruntime on the whole test set.
 
     Attributes:
         difference: largest absolute difference in probability to the PyTorch network it stands for.
-        decisions_changed: images that the trained network (norm kept) decides otherwise.
+        conditions: optimisation levels x batch sizes that were compared.
+        changed: the images that the trained network (norm kept) decides otherwise.
         num_images: images of the test set.
         metrics: {"f1/8": ...}, see trainables/metrics.py.
+        confusion: images (label, decided).
+        f1_loss: by how much the F1 of the minority or of the majority, whichever more, is below the trained network's.
         nodes: operators in the graph.
         num_bytes: size of the file.
         p50_ms, p95_ms: latency of one image, one thread.
@@ -41,9 +83,12 @@ class Verification:
 
     variant: str
     difference: float
-    decisions_changed: int
+    conditions: int
+    changed: tuple[Changed, ...]
     num_images: int
     metrics: dict[str, float]
+    confusion: list[list[int]]
+    f1_loss: float
     nodes: int
     num_bytes: int
     p50_ms: float
@@ -54,34 +99,47 @@ class Verification:
         """Whether the file computes what PyTorch computes, within ATOL."""
         return self.difference <= ATOL
 
+    @property
+    def deployable(self) -> bool:
+        """Whether the file decides about as well as the trained network does."""
+        return self.f1_loss <= F1_TOLERANCE
+
 
 def verify(
-    variant: str, model: onnx.ModelProto, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64],
-    reference: npt.NDArray[np.float32], decisions: npt.NDArray[np.int64],
-    class_names: Sequence[str], roles: Sequence[str],
-) -> Verification:  # fmt: skip
+    variant: str, model: onnx.ModelProto, test: HeldOut, reference: Probabilities, thorough: bool = True
+) -> Verification:
     """Returns the measured facts of a model; judging them is the caller's.
 
     Args:
         variant: its name.
-        model: what to run, at the optimisation level that users deploy.
-        images: uint8 (n, height, width, channels).
-        labels: (n,) class indices.
+        model: what to run.
+        test: what to run it on.
         reference: probabilities (n, classes) of the PyTorch network that the variant stands for.
-        decisions: (n,) what the trained network decides.
-        class_names: in the order of the outputs.
-        roles: likewise.
+        thorough: at every optimisation level and at batch 1, 7 and all, instead of once as users deploy it.
     """
     content = model.SerializeToString()
     session = open_session(content)
-    probabilities = infer(session, images)
-    times = np.array([_time_one(session, images[i % len(images)][None]) for i in range(WARM_UP + TIMED)][WARM_UP:])
+    found = infer(session, test.images)
+    conditions = [(level, batch) for level in LEVELS for batch in (1, 7, ALL)] if thorough else []
+    differences = [float(np.abs(found - reference).max())]
+    for level in dict.fromkeys(level for level, _ in conditions):
+        other = open_session(content, level)
+        for batch in (batch for its, batch in conditions if its == level):
+            differences.append(float(np.abs(infer(other, test.images, batch) - reference).max()))
+    metrics = measure(found, test.labels, test.classes, test.roles)
+    before = measure(test.trained, test.labels, test.classes, test.roles)
+    times = np.array(
+        [_time_one(session, test.images[i % len(test.images)][None]) for i in range(WARM_UP + TIMED)][WARM_UP:]
+    )
     return Verification(
         variant=variant,
-        difference=float(np.abs(probabilities - reference).max()),
-        decisions_changed=int((probabilities.argmax(axis=1) != decisions).sum()),
-        num_images=len(images),
-        metrics=measure(probabilities, labels, class_names, roles),
+        difference=max(differences),
+        conditions=len(differences),
+        changed=tuple(_changed(found, test)),
+        num_images=len(test.images),
+        metrics=metrics,
+        confusion=confusion_matrix(test.labels, found.argmax(axis=1), labels=range(len(test.classes))).tolist(),
+        f1_loss=max(before[f"f1/{role}"] - metrics[f"f1/{role}"] for role in dict.fromkeys(test.roles)),
         nodes=len(model.graph.node),
         num_bytes=len(content),
         p50_ms=float(np.percentile(times, 50)),
@@ -89,22 +147,31 @@ def verify(
     )
 
 
-def open_session(content: bytes) -> onnxruntime.InferenceSession:
-    """Returns a one-thread CPU session at ORT_ENABLE_ALL, what users deploy."""
+def open_session(content: bytes, level: onnxruntime.GraphOptimizationLevel = DEPLOYED) -> onnxruntime.InferenceSession:
+    """Returns a one-thread CPU session at an optimisation level; the default is what users deploy."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
+    options.graph_optimization_level = level
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def infer(session: onnxruntime.InferenceSession, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def infer(session: onnxruntime.InferenceSession, images: Pixels, batch: int = BATCH) -> Probabilities:
     """Returns probabilities (n, classes) of images (n, height, width, channels)."""
     name = session.get_inputs()[0].name
-    parts = [session.run(None, {name: images[i : i + BATCH]})[0] for i in range(0, len(images), BATCH)]
+    parts = [session.run(None, {name: images[i : i + batch]})[0] for i in range(0, len(images), batch)]
     return np.concatenate(parts)
 
 
-def _time_one(session: onnxruntime.InferenceSession, image: npt.NDArray[np.uint8]) -> float:
+def _changed(found: Probabilities, test: HeldOut) -> Iterable[Changed]:
+    decided, trained = found.argmax(axis=1), test.trained.argmax(axis=1)
+    for i in np.flatnonzero(decided != trained).tolist():
+        second, first = np.sort(test.trained[i])[-2:]
+        label, before, now = (test.classes[k] for k in (test.labels[i], trained[i], decided[i]))
+        yield Changed(test.names[i], label, before, now, round(float(first - second), 6))
+
+
+def _time_one(session: onnxruntime.InferenceSession, image: Pixels) -> float:
     started = time.perf_counter()
     infer(session, image)
     return (time.perf_counter() - started) * 1e3

@@ -12,9 +12,9 @@ from study.search_space import Values
 from study.statistics import interval, paired_difference
 from study.studies.tuned import FINAL
 from study.tables import show
-from study.thresholds import f1_at_chosen
 from study.tuning import Found
 from trainables.records import RunFolder
+from trainables.thresholds import f1_at_chosen
 
 RANKING = {"average precision": "test/average_precision/minority", "AUROC": "test/auroc/minority"}
 

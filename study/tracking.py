@@ -60,7 +60,7 @@ class Tracker:
             logging.getLogger(name).setLevel(logging.ERROR)
         if uri.startswith("sqlite:"):
             _write_ahead()
-        self._client: MlflowClient = MlflowClient(tracking_uri=uri)
+        self.client: MlflowClient = MlflowClient(tracking_uri=uri)
         self._artifacts = artifacts
         self._experiments: dict[str, str] = {}
         self._known: dict[str, dict[tuple[str, str], _Known]] = {}
@@ -74,23 +74,28 @@ class Tracker:
         by_key: dict[str, list[Record]] = defaultdict(list)
         for record in records:
             by_key[record.key].append(record)
-        with _one_line():
+        with one_line():
             return sum(self._sync_configuration(study, sorted(its, key=lambda r: r.seed)) for its in by_key.values())
 
     def log_files(self, study: Study, key: str, seed: int | None, files: Sequence[Path], folder: str) -> None:
         """Attaches files to the run of a seed, or with None to the run of its configuration; raises as `sync`."""
-        with _one_line():
-            known = self._runs(self._experiment(study))[key, "" if seed is None else str(seed)]
+        run_id = self.run_id(study, key, seed)
+        with one_line():
             for file in files:
-                self._client.log_artifact(known.run_id, str(file), folder)
+                self.client.log_artifact(run_id, str(file), folder)
+
+    def run_id(self, study: Study, key: str, seed: int | None) -> str:
+        """Returns MLflow's id of a run that was synced; raises as `sync`."""
+        with one_line():
+            return self._runs(self._experiment(study))[key, "" if seed is None else str(seed)].run_id
 
     def left_running(self, end: bool) -> int:
         """Returns how many of this project's runs are RUNNING; with `end` they are ended as KILLED."""
-        with _one_line():
-            ours = self._client.search_experiments(filter_string="name LIKE 'final-bn/%'")
-            found = [run for e in ours for run in self._client.search_runs([e.experiment_id], "status = 'RUNNING'")]
+        with one_line():
+            ours = self.client.search_experiments(filter_string="name LIKE 'final-bn/%'")
+            found = [run for e in ours for run in self.client.search_runs([e.experiment_id], "status = 'RUNNING'")]
             for run in found if end else ():
-                self._client.set_terminated(run.info.run_id, "KILLED")
+                self.client.set_terminated(run.info.run_id, "KILLED")
         return len(found)
 
     def _sync_configuration(self, study: Study, records: list[Record]) -> int:
@@ -124,11 +129,11 @@ class Tracker:
     def _experiment(self, study: Study) -> str:
         name = f"final-bn/{study.name}"
         if name not in self._experiments:
-            found = self._client.get_experiment_by_name(name)
+            found = self.client.get_experiment_by_name(name)
             if found is None:
                 place = f"{self._artifacts}/{study.name}" if self._artifacts else None
                 note = {"mlflow.note.content": f"{study.title} ({study.source})"}
-                self._experiments[name] = self._client.create_experiment(name, artifact_location=place, tags=note)
+                self._experiments[name] = self.client.create_experiment(name, artifact_location=place, tags=note)
             else:
                 self._experiments[name] = found.experiment_id
         return self._experiments[name]
@@ -138,7 +143,7 @@ class Tracker:
         if experiment not in self._known:
             known, token = {}, None
             while True:
-                page = self._client.search_runs([experiment], max_results=1000, page_token=token)
+                page = self.client.search_runs([experiment], max_results=1000, page_token=token)
                 for run in page:
                     tags = run.data.tags
                     if KEY in tags:
@@ -159,7 +164,7 @@ class Tracker:
         start: int,
     ) -> _Known:
         if place not in runs:
-            created = self._client.create_run(experiment, start_time=start, tags=tags)
+            created = self.client.create_run(experiment, start_time=start, tags=tags)
             runs[place] = _Known(created.info.run_id, "RUNNING", "")
         return runs[place]
 
@@ -173,10 +178,10 @@ class Tracker:
         settings = [Param(name, str(value)) for name, value in params.items()] if not run.state else []
         labels = [RunTag(name, value) for name, value in {**tags, STATE: state}.items()]
         for start in range(BATCH - 200, len(entries), BATCH):
-            self._client.log_batch(run.run_id, metrics=entries[start : start + BATCH])
-        self._client.log_batch(run.run_id, metrics=entries[: BATCH - 200], params=settings, tags=labels)
+            self.client.log_batch(run.run_id, metrics=entries[start : start + BATCH])
+        self.client.log_batch(run.run_id, metrics=entries[: BATCH - 200], params=settings, tags=labels)
         status = "FAILED" if failed else "FINISHED"
-        self._client.set_terminated(run.run_id, status, now)
+        self.client.set_terminated(run.run_id, status, now)
         run.status, run.state = status, state
 
 
@@ -189,7 +194,7 @@ def open_tracker(uri: str | None, runs: str) -> Tracker:
     if uri is None:
         raise TrackingError("a remote run folder has no MLflow of its own; name one with --tracking-uri")
     local = uri.startswith("sqlite:") and not is_remote(runs)
-    with _one_line():
+    with one_line():
         return Tracker(uri, f"{runs}/mlflow-artifacts" if local else None)
 
 
@@ -224,7 +229,7 @@ def _write_ahead() -> None:
 
 
 @contextmanager
-def _one_line() -> Iterator[None]:
+def one_line() -> Iterator[None]:
     """Turns whatever MLflow, its server or its database raises into a TrackingError of one line."""
     try:
         yield

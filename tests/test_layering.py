@@ -16,7 +16,7 @@ COMMANDS = {"study/grid.py", "study/report.py", "study/search.py", "study/doctor
 # package -> the only files that may import it
 OWNERS = {
     "ray": {"trainables/tune_adapter.py", "study/launch.py", "study/prepare.py", "study/optuna_search.py"},
-    "mlflow": {"study/tracking.py"},
+    "mlflow": {"study/tracking.py", "study/registry.py"},
     "optuna": {"study/optuna_search.py"},
 }
 MODULES = [path for package in ("trainables", "study", "export") for path in sorted((ROOT / package).rglob("*.py"))]

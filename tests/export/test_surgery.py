@@ -6,7 +6,7 @@ import pytest
 from onnx import parser
 
 from export import surgery
-from export.surgery import SurgeryError
+from export.graph_edit import SurgeryError
 from export.verify import open_session
 
 HEADER = '<ir_version: 10, opset_import: ["" : 20]>'
@@ -161,3 +161,25 @@ def test_two_outputs_are_refused() -> None:
     model.graph.output.append(onnx.helper.make_tensor_value_info("n", onnx.TensorProto.FLOAT, ["batch", 2]))
     with pytest.raises(SurgeryError, match="got 2 graph outputs"):
         surgery.find(model)
+
+
+def test_inner_norms_are_fused_and_the_final_one_stays() -> None:
+    inner = "i = BatchNormalization (h, gamma, beta, mean, var)\n r = Relu (i)"
+    model = _model(f"h = Gemm (x, w, c)\n {inner}\n s = Gemm (r, v)\n {NORM} {ENDS['softmax']}",
+                   extra=", float[2,2] v = {1.0, 2.0, -1.0, 0.5}")  # fmt: skip
+    fused = surgery.fuse_inner_norms(model)
+    assert _operators(fused) == ["Gemm", "Relu", "Gemm", "BatchNormalization", "Softmax"]
+    np.testing.assert_allclose(_run(fused), _run(model), atol=2e-6)
+    shared = _model(f"h = Gemm (x, w, c)\n {inner}\n a = Add (r, h)\n y = Gemm (a, v)",
+                    extra=", float[2,2] v = {1.0, 2.0, -1.0, 0.5}")  # fmt: skip
+    assert _operators(surgery.fuse_inner_norms(shared)).count("BatchNormalization") == 1  # its input is used elsewhere
+
+
+def test_scores_are_shifted_by_what_was_asked() -> None:
+    for weight, layer in LAYERS.values():
+        model = _model(f"{layer} y = Identity (s)", weight)
+        plain = _model(f"{layer.replace('s = ', 'y = ')}", weight)
+        shifted = surgery.shift_scores(plain, np.array([0.5, -2.0]))
+        np.testing.assert_allclose(_run(shifted), _run(model) + np.array([0.5, -2.0]), atol=2e-6)
+    with pytest.raises(SurgeryError, match="the scores come from Identity; Gemm or Add or Conv is needed"):
+        surgery.shift_scores(model, np.array([0.5, -2.0]))

@@ -9,9 +9,10 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from export import surgery
+from export import quantize, surgery
+from export.onnx_graph import OPSET
 from export.variants import SURGERY, VARIANTS, export_run
-from export.verify import ATOL, ExportMismatchError, infer, open_session
+from export.verify import ATOL, LEVELS, ExportMismatchError, infer, open_session
 from study import command
 from trainables.configuration import Configuration
 from trainables.images import Images, Inputs
@@ -45,11 +46,18 @@ def test_every_variant_computes_what_pytorch_computes(
 ) -> None:
     runs, record = _trained(tiny.replace(changes), digits, tmp_path / "runs")
     done = export_run(record, runs, digits, tmp_path / "onnx")
-    assert set(done.files) == {"keep", "fold", "remove"}
+    exact = {"keep", "fold", "remove"} | (
+        {"remove-recalibrated"} if tiny.replace(changes).data.validation_minority else set()
+    )
+    assert set(done.files) == exact | {"fold-fp16", "fold-int8"}
     keep, fold, remove = (done.verifications[variant] for variant in ("keep", "fold", "remove"))
-    assert max(keep.difference, fold.difference, remove.difference) <= ATOL
-    assert keep.decisions_changed == fold.decisions_changed == 0
+    assert max(done.verifications[variant].difference for variant in exact) <= ATOL
+    assert keep.conditions == 1 + len(LEVELS) * 3
+    assert keep.changed == fold.changed == ()
     assert fold.nodes == remove.nodes == keep.nodes - 1
+    assert np.sum(keep.confusion) == keep.num_images
+    assert keep.deployable
+    assert keep.f1_loss == 0
     assert keep.metrics["f1/minority"] == pytest.approx(record.metric("test/f1/minority"), abs=1e-6)
     assert remove.metrics["f1/minority"] == pytest.approx(record.metric("test-removed/f1/minority"), abs=1e-6)
     assert keep.num_images == len(runs.tensors(record, PREDICTIONS)["test/labels"])
@@ -58,7 +66,7 @@ def test_every_variant_computes_what_pytorch_computes(
 def test_the_control_is_the_variant_none(tiny: Configuration, digits: Images, tmp_path: Path) -> None:
     runs, record = _trained(tiny.replace({"network.final_norm": "none"}), digits, tmp_path / "runs")
     done = export_run(record, runs, digits, tmp_path / "onnx")
-    assert set(done.files) == {"none"}
+    assert set(done.files) == {"none", "none-fp16", "none-int8"}
     assert set(done.files) < set(VARIANTS)
 
 
@@ -73,7 +81,9 @@ def test_a_file_takes_raw_images_of_any_batch_and_says_what_it_is(
         seven = infer(session, pixels)
         one = np.concatenate([infer(session, pixels[i : i + 1]) for i in range(7)])
         np.testing.assert_allclose(seven, one, atol=1e-6)
-        np.testing.assert_allclose(seven.sum(axis=1), 1, atol=1e-6)
+        np.testing.assert_allclose(seven.sum(axis=1), 1, atol=1e-3 if variant.endswith("fp16") else 1e-6)
+        model = onnx.load(path)
+        assert [its.version for its in model.opset_import if its.domain == ""] == [OPSET]
         metadata = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
         assert metadata["variant"] == variant
         assert json.loads(metadata["classes"]) == ["others", "8"]
@@ -129,4 +139,82 @@ def test_the_command_fails_on_a_wrong_fold(
     assert caught.value.code == 0
     assert "H1 (removed - none)" in capsys.readouterr().out
     (verification,) = (tmp_path / "onnx").glob(f"*/{study.arm('final BN').configuration.key}/seed-0/verification.json")
-    assert set(json.loads(verification.read_text())["variants"]) == {"keep", "fold", "remove"}
+    measured = json.loads(verification.read_text())["variants"]
+    assert {"keep", "fold", "remove"} <= set(measured)
+    assert all(type(its["deployable"]) is bool for its in measured.values())
+
+
+def test_changed_decisions_are_named_with_their_margins(tiny: Configuration, digits: Images, tmp_path: Path) -> None:
+    runs, record = _trained(tiny, digits, tmp_path / "runs")
+    done = export_run(record, runs, digits, tmp_path / "onnx")
+    removed = done.verifications["remove"]
+    tensors = runs.tensors(record, PREDICTIONS)
+    before, after = (tensors[f"{split}/scores"].argmax(axis=1) for split in ("test", "test-removed"))
+    names = [digits.sample_names[i] for i in tensors["test/positions"][before != after]]
+    assert names
+    assert [changed.image for changed in removed.changed] == names
+    assert all(changed.trained != changed.decided and 0 <= changed.margin <= 1 for changed in removed.changed)
+    assert removed.confusion[1][1] == int(((after == 1) & (tensors["test/labels"] == 1)).sum())
+
+
+def test_a_recalibrated_removal_decides_at_the_threshold_that_validation_chooses(
+    tiny: Configuration, digits: Images, tmp_path: Path
+) -> None:
+    from trainables.thresholds import choose
+
+    runs, record = _trained(tiny, digits, tmp_path / "runs")
+    done = export_run(record, runs, digits, tmp_path / "onnx")
+    tensors = runs.tensors(record, PREDICTIONS)
+
+    def lead(split: str) -> np.ndarray:
+        scores = tensors[f"{split}-removed/scores"]
+        return np.asarray(scores[:, 1] - scores[:, 0])
+
+    threshold = choose(lead("validation"), tensors["validation/labels"] == 1)
+    session = open_session(done.files["remove-recalibrated"].read_bytes())
+    pixels = np.ascontiguousarray(digits.pixels[tensors["test/positions"]].transpose(0, 2, 3, 1))
+    decided = infer(session, pixels).argmax(axis=1)
+    clear = np.abs(lead("test") - threshold) > 1e-4
+    np.testing.assert_array_equal(decided[clear], (lead("test") > threshold)[clear])
+    assert threshold != 0
+
+
+def test_reduced_files_are_smaller_and_judged_and_a_bad_one_is_not_for_deployment(
+    tiny: Configuration, digits: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, record = _trained(tiny.replace({"schedule.epochs": 20}), digits, tmp_path / "runs")
+    done = export_run(record, runs, digits, tmp_path / "onnx")
+    sizes = {variant: path.stat().st_size for variant, path in done.files.items()}
+    assert sizes["fold-int8"] < sizes["fold-fp16"] < sizes["fold"]
+    assert done.verifications["fold-fp16"].deployable
+    operators = {node.op_type for node in onnx.load(done.files["fold-int8"]).graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} <= operators
+    metadata = {entry.key: entry.value for entry in onnx.load(done.files["fold-int8"]).metadata_props}
+    assert metadata["quantized"].startswith("all layers")
+    assert metadata["key"] == record.key
+
+    def coarse(model: onnx.ModelProto, images: np.ndarray, exclude_last: bool = False) -> onnx.ModelProto:
+        return surgery.shift_scores(model, np.array([9.0, 0.0]))  # decides for the majority always
+
+    monkeypatch.setattr(quantize, "to_int8", coarse)
+    bad = export_run(record, runs, digits, tmp_path / "bad").verifications["fold-int8"]
+    assert not bad.deployable
+    assert bad.f1_loss > 0.1
+
+
+def test_the_last_layer_stays_in_float_where_validation_needs_it(
+    tiny: Configuration, digits: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, record = _trained(tiny.replace({"schedule.epochs": 20}), digits, tmp_path / "runs")
+    quantized = quantize.to_int8
+
+    def spoilt(model: onnx.ModelProto, images: np.ndarray, exclude_last: bool = False) -> onnx.ModelProto:
+        return quantized(
+            model if exclude_last else surgery.shift_scores(model, np.array([9.0, 0.0])), images, exclude_last
+        )
+
+    monkeypatch.setattr(quantize, "to_int8", spoilt)
+    done = export_run(record, runs, digits, tmp_path / "onnx")
+    metadata = {entry.key: entry.value for entry in onnx.load(done.files["fold-int8"]).metadata_props}
+    assert metadata["quantized"] == "all layers but the last"
+    assert done.verifications["fold-int8"].f1_loss < 0.1

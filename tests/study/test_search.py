@@ -10,13 +10,14 @@ import pytest
 from optuna.trial import TrialState
 from sklearn.metrics import f1_score
 
-from study import launch, optuna_search, search_space, thresholds, tuned
+from study import launch, optuna_search, search_space, tuned
 from study.optuna_search import Arms, ArmSearch, PerArm
 from study.resources import Resources
 from study.search_space import Choice, Range
 from study.studies import find
 from study.studies.tuned import tuned_study
 from study.tuned import Setting
+from trainables import thresholds
 from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError
 from trainables.images import Images

@@ -14,14 +14,36 @@ from trainables.records import PREDICTIONS, Record, RunFolder
 Scores = npt.NDArray[np.float64]
 
 
-def choose(minority_probability: Scores, is_minority: npt.NDArray[np.bool_]) -> float:
-    """Returns the threshold of P(minority), (n,), with the best F1 were both roles as frequent; 1/2 without both."""
+def choose(statistic: Scores, is_minority: npt.NDArray[np.bool_], otherwise: float = 0.5) -> float:
+    """Returns the threshold of a statistic, (n,), with the best F1 were both roles as frequent.
+
+    Args:
+        statistic: higher for the minority, such as its probability.
+        is_minority: (n,).
+        otherwise: the answer where one of the roles has no images.
+    """
     if is_minority.all() or not is_minority.any():
-        return 0.5
-    false_rate, true_rate, thresholds = roc_curve(is_minority, minority_probability)
+        return otherwise
+    false_rate, true_rate, thresholds = roc_curve(is_minority, statistic)
     best = int(np.argmax(2 * true_rate / (1 + true_rate + false_rate)))
-    below = minority_probability[minority_probability < thresholds[best]]
+    below = statistic[statistic < thresholds[best]]
     return float((thresholds[best] + below.max()) / 2) if len(below) else float(thresholds[best])
+
+
+def score_shift(scores: Scores, labels: npt.NDArray[np.int64], num_majority: int) -> Scores:
+    """Returns what to add to the class scores, (classes,), so that argmax decides at the chosen threshold.
+
+    The statistic is the best minority score less the best majority score; only minority scores are shifted.
+
+    Args:
+        scores: validation scores (n, classes), majority classes first.
+        labels: (n,).
+        num_majority: majority classes.
+    """
+    statistic = scores[:, num_majority:].max(axis=1) - scores[:, :num_majority].max(axis=1)
+    shift = np.zeros(scores.shape[1])
+    shift[num_majority:] = -choose(statistic.astype(np.float64), labels >= num_majority, otherwise=0.0)
+    return shift
 
 
 def f1_at_chosen(record: Record, folder: RunFolder) -> float:

@@ -1,0 +1,89 @@
+"""Verified ONNX files -> registered MLflow models with signature and example; alias `champion`: the one to deploy."""
+
+import hashlib
+import logging
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from export.onnx_graph import INPUT, OUTPUT
+from export.variants import FOLD, KEEP, NONE, Exported
+from study.declaration import Study
+from study.tracking import KEY, SEED, Tracker, one_line
+
+CHAMPION = "champion"
+VARIANT, SHA, DEPLOYABLE = "onnx.variant", "onnx.sha256", "onnx.deployable"
+_BEST_FIRST = (FOLD, KEEP, NONE)  # a fold is its network, exactly, with a node less
+
+
+def register(tracker: Tracker, study: Study, chosen: Sequence[Exported]) -> str:
+    """Logs every file as a model of its run and registers it, what is there already not again; returns the name.
+
+    Args:
+        tracker: MLflow, with the runs in it.
+        study: theirs.
+        chosen: one run per arm; the one with the best validation F1 of the minority gets the alias.
+
+    Raises:
+        TrackingError: whatever MLflow raised, on one line.
+    """
+    name = model_name(study, chosen[0].record.typed_configuration().data.source)
+    with one_line():
+        client = tracker.client
+        found = client.search_registered_models(f"name = '{name}'")
+        if not found:
+            client.create_registered_model(name, description=f"{study.title}: verified ONNX files")
+        there = {v.tags.get(SHA): v.version for v in client.search_model_versions(f"name = '{name}'")}
+        versions = {}
+        for done in chosen:
+            for variant, file in done.files.items():
+                sha = hashlib.sha256(file.read_bytes()).hexdigest()
+                version = there.get(sha) or _version(tracker, study, name, done, variant, sha)
+                versions[done.record.key, variant] = version
+        best = max(chosen, key=lambda done: done.record.metric("validation/f1/minority"))
+        variant = next(v for v in _BEST_FIRST if v in best.files)
+        client.set_registered_model_alias(name, CHAMPION, versions[best.record.key, variant])
+    return name
+
+
+def model_name(study: Study, source: str) -> str:
+    """Returns the registered model's name: of the study and its data."""
+    data = re.sub(r"[^A-Za-z0-9]+", "-", source.rpartition("/")[2]).strip("-")
+    return "-".join(dict.fromkeys(("final-bn", study.name, data)))
+
+
+def _version(tracker: Tracker, study: Study, name: str, done: Exported, variant: str, sha: str) -> str:
+    import mlflow.onnx
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    record, measured = done.record, done.verifications[variant]
+    model = onnx.load(done.files[variant])
+    shape = tuple(size.dim_value for size in model.graph.input[0].type.tensor_type.shape.dim)[1:]
+    classes = record.typed_configuration().data.classes
+    signature = ModelSignature(
+        Schema([TensorSpec(np.dtype("uint8"), (-1, *shape), INPUT)]),
+        Schema([TensorSpec(np.dtype("float32"), (-1, len(classes)), OUTPUT)]),
+    )
+    run_id = tracker.run_id(study, record.key, record.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        mlflow.onnx.save_model(
+            model, Path(folder, variant), signature=signature, save_as_external_data=False,
+            input_example={INPUT: np.zeros((1, *shape), np.uint8)},
+            pip_requirements=["mlflow", "numpy", "onnx", "onnxruntime"], metadata={"classes": list(classes)},
+        )  # fmt: skip
+        tracker.client.log_artifacts(run_id, str(Path(folder, variant)), f"models/{variant}")
+    source = f"{tracker.client.get_run(run_id).info.artifact_uri}/models/{variant}"
+    f1 = measured.metrics.get("f1/minority", float("nan"))
+    tags = {KEY: record.key, SEED: str(record.seed), VARIANT: variant, SHA: sha,
+            DEPLOYABLE: str(measured.deployable).lower()}  # fmt: skip
+    description = (
+        f"{record.arm}, {variant}: minority F1 {f1:.3f} on the whole test set through onnxruntime, "
+        f"{len(measured.changed)} of {measured.num_images} decisions changed; classes {', '.join(classes)}"
+    )
+    return str(tracker.client.create_model_version(name, source, run_id, tags, description=description).version)
