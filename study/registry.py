@@ -53,7 +53,7 @@ def register(tracker: Tracker, study: Study, chosen: Sequence[Exported]) -> str:
 def model_name(study: Study, source: str) -> str:
     """Returns the registered model's name: of the study and its data."""
     data = re.sub(r"[^A-Za-z0-9]+", "-", source.rpartition("/")[2]).strip("-")
-    return "-".join(dict.fromkeys(("final-bn", study.name, data)))
+    return f"final-bn-{study.name}" if data in study.name else f"final-bn-{study.name}-{data}"
 
 
 def _version(tracker: Tracker, study: Study, name: str, done: Exported, variant: str, sha: str) -> str:

@@ -1,6 +1,8 @@
 """Shared by all tests: fixed seeds, small images, a cluster that is started once."""
 
 import os
+import subprocess
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +56,18 @@ def tiny() -> Configuration:
     return Configuration().replace(
         {"data.train_majority": 128, "schedule.epochs": 3, "schedule.batch_size": 32, "network.final_norm": "batch"}
     )
+
+
+@pytest.fixture(scope="session")
+def clean_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The interpreter of a new environment that has what export/edge.py needs and nothing else."""
+    folder = tmp_path_factory.mktemp("clean")
+    venv.create(folder, with_pip=True)
+    python = str(folder / "bin" / "python")
+    install = [python, "-m", "pip", "install", "--quiet", "numpy", "onnxruntime", "pillow"]
+    if subprocess.run(install, capture_output=True, check=False).returncode:
+        pytest.skip("no package index to be reached")
+    return python
 
 
 @pytest.fixture(scope="module")
