@@ -35,9 +35,16 @@ class Deployed(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Returns probabilities (batch, classes) of uint8 images (batch, height, width, channels)."""
-        x = images.permute(0, 3, 1, 2).float() / 255
-        scores = self.classifier(x) if self.final_norm else self.classifier.scores(x)
-        return probabilities(scores if self.shift is None else scores + self.shift, self.output)
+        return self.probabilities(self.scores(images))
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Returns the scores before the final norm, (batch, classes): what all variants of a network share."""
+        return self.classifier.scores(images.permute(0, 3, 1, 2).float() / 255)
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """Returns probabilities (batch, classes) of scores before the final norm."""
+        after = self.classifier.final_norm(scores) if self.final_norm else scores
+        return probabilities(after if self.shift is None else after + self.shift, self.output)
 
 
 def to_onnx(network: Deployed, image_shape: tuple[int, int, int], metadata: Mapping[str, str]) -> onnx.ModelProto:

@@ -119,13 +119,13 @@ def _exact(
     yield KEEP, make[KEEP](graph), test.trained
     yield FOLD, make[FOLD](graph), test.trained
     removed = make[REMOVE](graph)
-    yield REMOVE, copy(removed), _probabilities(Deployed(network, output, final_norm=False), test.images)
+    yield REMOVE, copy(removed), _probabilities(Deployed(network, output, final_norm=False), test.scores)
     known = folder.tensors(record, PREDICTIONS)
     if configuration.data.minority and "validation-removed/scores" in known:
         scores, labels = known["validation-removed/scores"], known["validation/labels"]
         shift = score_shift(scores, labels, len(configuration.data.majority))
         shifted = Deployed(network, output, final_norm=False, shift=torch.from_numpy(shift).float())
-        yield RECALIBRATED, surgery.shift_scores(removed, shift), _probabilities(shifted, test.images)
+        yield RECALIBRATED, surgery.shift_scores(removed, shift), _probabilities(shifted, test.scores)
 
 
 def _int8(
@@ -161,7 +161,9 @@ def _held_out(
 ) -> HeldOut:  # fmt: skip
     photos, data = as_photos(images, positions), configuration.data
     names = [images.sample_names[i] for i in positions]
-    return HeldOut(photos, classes[positions], names, _probabilities(kept, photos), data.classes, data.roles)
+    with torch.no_grad():
+        scores = torch.cat([kept.eval().scores(batch) for batch in torch.from_numpy(photos).split(BATCH)])
+    return HeldOut(photos, classes[positions], names, scores, _probabilities(kept, scores), data.classes, data.roles)
 
 
 def _trained_network(record: Record, folder: RunFolder, images: Images) -> networks.Classifier:
@@ -182,9 +184,8 @@ def _trained_network(record: Record, folder: RunFolder, images: Images) -> netwo
 
 
 @torch.no_grad()
-def _probabilities(network: Deployed, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    batches = torch.from_numpy(pixels).split(BATCH)
-    return torch.cat([network.eval()(batch) for batch in batches]).numpy()
+def _probabilities(network: Deployed, scores: torch.Tensor) -> npt.NDArray[np.float32]:
+    return network.eval().probabilities(scores).numpy()
 
 
 def _check_record(
