@@ -55,13 +55,14 @@ def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: P
 
     from export.variants import export_run
     from study.export_tables import variants_table
+    from study.own_images import remembered
     from study.tables import console
     from trainables import datasets
 
     records = [found.records[arm][seed] for arm in arms for seed in sorted(found.records[arm])]
     best = {arm: _best(list(found.records[arm].values())) for arm in arms}
     data = records[0].typed_configuration().data
-    images = datasets.load(data.source, places.data_root(args.data_root), data.image_size)
+    images = datasets.load(data.source, places.data_root(args.data_root), data.image_size, remembered(folder))
     screen = console()
     exported = []
     for record in track(records, "exporting", console=screen, disable=not screen.is_terminal):

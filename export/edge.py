@@ -60,7 +60,12 @@ class Classifier:
 
         try:
             with Image.open(path) as image:
-                upright = ImageOps.exif_transpose(image).convert("L" if self.channels == 1 else "RGB")
+                upright = ImageOps.exif_transpose(image)
+                if upright.mode.startswith("I;16"):
+                    upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+                elif upright.mode in ("I", "F"):
+                    upright = Image.fromarray(np.clip(np.asarray(upright) / 256, 0, 255).astype(np.uint8))
+                upright = upright.convert("L" if self.channels == 1 else "RGB")
                 if upright.size != (self.width, self.height):
                     upright = upright.resize((self.width, self.height), Image.Resampling.BILINEAR)
                 return np.asarray(upright, dtype=np.uint8).reshape(self.height, self.width, self.channels)

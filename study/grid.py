@@ -6,31 +6,56 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from study import command, options, places
-from study.studies import DEFAULT, PAPER, STUDIES, find
+from study.studies import DEFAULT, OWN, PAPER, STUDIES, find
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from study.declaration import Study
+    from trainables.datasets import Folders
+    from trainables.image_folder import Survey
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs what the arguments ask for and returns the exit code."""
     args = _parser().parse_args(arguments)
-    identity, weights = options.read_weights(args.weights)
-    studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]
     if args.list:
         return _list([find([name])[0] for name in STUDIES], places.data_root(args.data_root))
+    identity, weights = options.read_weights(args.weights)
+    found, folders = _read_folder(args)
+    studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]
+    options.check_own(studies)
+    if found:
+        from study.own_images import summary
+        from study.tables import console
+
+        summary(found, studies[0].arms[0].configuration.data, console())
     runs = places.runs_folder(args.runs)
     if places.inside_ray_job():
         print(f"inside a Ray job: runs go to {runs}", flush=True)
     if args.dry_run:
         return _dry_run(studies, args.seeds, runs)
-    return _run(studies, args, runs, weights)
+    return _run(studies, args, runs, weights, folders)
 
 
-def _run(studies: "list[Study]", args: argparse.Namespace, runs: str, weights: "dict[str, Path]") -> int:
+def _read_folder(args: argparse.Namespace) -> "tuple[Survey | None, Folders]":
+    """Looks into the folder of --data, if it names one."""
+    if not (args.data or args.groups or args.group_pattern):
+        return None, {}
+    from study.own_images import ratio_base, read_folder
+    from study.tables import console
+
+    found, folders = read_folder(args, console())
+    if found and OWN in args.studies:
+        ratio_base(found, args)
+    return found, folders
+
+
+def _run(
+    studies: "list[Study]", args: argparse.Namespace, runs: str, weights: "dict[str, Path]", folders: "Folders"
+) -> int:
     from study.lease import Lease
+    from study.own_images import remember
     from study.resources import Resources
     from study.session import Settings, run_session
     from study.summary import print_study, publish_figures
@@ -39,10 +64,11 @@ def _run(studies: "list[Study]", args: argparse.Namespace, runs: str, weights: "
 
     settings = Settings(
         runs, places.tracking_uri(args.tracking_uri, runs), places.data_root(args.data_root), args.seeds,
-        Resources(args.cpus_per_trial, args.gpus_per_trial), weights,
+        Resources(args.cpus_per_trial, args.gpus_per_trial), weights, folders,
     )  # fmt: skip
     screen = console()
     with Lease(RunFolder(runs), print):
+        remember(RunFolder(runs), folders)
         outcome = run_session(studies, settings, screen)
     for study in studies:
         declared = find([study.name])[0]
@@ -136,7 +162,9 @@ def _parser() -> argparse.ArgumentParser:
         "python -m study.grid table7 --seeds 3 --set optimiser.learning_rate=0.003",
     )  # fmt: skip
     add = parser.add_argument
-    add("studies", nargs="*", metavar="STUDY", help=f"{', '.join(STUDIES)}, or {PAPER} for all; default {DEFAULT}")
+    of_papers = ", ".join(name for name in STUDIES if name != OWN)
+    add("studies", nargs="*", metavar="STUDY",
+        help=f"{of_papers}, {PAPER} for all of these, or {OWN} for your own folder; default {DEFAULT}")  # fmt: skip
     add("--list", action="store_true", help="name every study and stop")
     add("--dry-run", action="store_true", help="print what would run and stop")
     add("--smoke", action="store_true", help="2 epochs, 2 seeds, recorded apart as STUDY-smoke")

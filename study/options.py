@@ -1,11 +1,13 @@
 """Command-line options -> changed studies. An option that does not apply is refused, never ignored."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from study import command
 from study.declaration import Study
+from study.studies.images import UNNAMED
 from trainables.configuration import SMALL_NETWORKS, Configuration
 from trainables.errors import ConfigurationError
 
@@ -23,7 +25,9 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
     """Adds the options that change every arm of a study alike."""
     add = parser.add_argument
     add("--set", type=command.assignment, action="append", default=[], metavar="FIELD=VALUE", help="change every arm")
-    add("--data", metavar="SPEC", help="digits | mnist | plantvillage:PLANT")
+    add("--data", metavar="SPEC", help="digits | mnist | plantvillage:PLANT | folder:PATH, a folder per class")
+    add("--groups", metavar="CSV", help="with a folder: columns file,group; a group is in one split only")
+    add("--group-pattern", metavar="REGEX", help="with a folder: its first parenthesis, in a file's name, is the group")
     add("--network", metavar="NAME", help="dense | cnn | a torchvision classifier")
     add("--cut", metavar="LAYER", help="end an image backbone at this layer")
     add("--weights", metavar="imagenet|none|PATH", help="what an image backbone starts from")
@@ -51,6 +55,8 @@ def apply(study: Study, options: argparse.Namespace, weights: str | None) -> Stu
     changes: dict[str, Any] = {
         path: getattr(options, name) for name, path in _FIELDS.items() if getattr(options, name) is not None
     }
+    if options.network in SMALL_NETWORKS:
+        changes |= {"network.weights": "none", "network.cut": "", "network.trainable": "all"}
     if weights is not None:
         changes["network.weights"] = weights
     changes.update(options.set)
@@ -61,6 +67,13 @@ def apply(study: Study, options: argparse.Namespace, weights: str | None) -> Stu
     if options.network or options.cut:
         _check_backbones(study)
     return study
+
+
+def check_own(studies: Sequence[Study]) -> None:
+    """Raises ConfigurationError where a study of somebody's own images was named no folder."""
+    for study in studies:
+        if any(arm.configuration.data.source == UNNAMED for arm in study.arms):
+            raise ConfigurationError(f"{study.name}: where are your images? --data folder:PATH --minority CLASS")
 
 
 def read_weights(given: str | None) -> tuple[str | None, dict[str, Path]]:

@@ -38,6 +38,7 @@ def prepare(
     weights: Mapping[str, Path],
     gpus: float,
     say: Callable[[str], None],
+    folders: datasets.Folders | None = None,
 ) -> Prepared:
     """Loads what the trials need and checks it against what they ask for.
 
@@ -48,11 +49,12 @@ def prepare(
         weights: "sha256:..." -> the file that `--weights` named.
         gpus: share of a GPU for computing features.
         say: hears of long work before it starts.
+        folders: where somebody's own images lie.
     """
     prepared = Prepared()
     configurations = list(dict.fromkeys(trial.configuration for trial in trials))
     for key, asked in _by(data_key, configurations).items():
-        _prepare_data(prepared, key, asked, data_root)
+        _prepare_data(prepared, key, asked, data_root, folders or {})
     for backbone, asked in _by(weights_key, _able(prepared, configurations)).items():
         if backbone is not None:
             _prepare_weights(prepared, backbone, asked, runs, weights)
@@ -61,9 +63,11 @@ def prepare(
     return prepared
 
 
-def _prepare_data(prepared: Prepared, key: DataKey, asked: list[Configuration], data_root: Path) -> None:
+def _prepare_data(
+    prepared: Prepared, key: DataKey, asked: list[Configuration], data_root: Path, folders: datasets.Folders
+) -> None:
     reference, outcome = _load_data.options(num_returns=2, scheduling_strategy=_here()).remote(
-        *key, str(data_root), [c.data for c in asked]
+        *key, str(data_root), [c.data for c in asked], folders
     )
     fingerprint, problems, left_out = ray.get(outcome)
     prepared.store.images[key] = reference
@@ -114,10 +118,10 @@ def _prepare_features(
 
 @ray.remote(num_cpus=0)
 def _load_data(
-    source: str, image_size: int | None, data_root: str, asked: list[Data]
+    source: str, image_size: int | None, data_root: str, asked: list[Data], folders: datasets.Folders
 ) -> tuple[Images | None, tuple[str, dict[Data, str], tuple[str, ...]]]:
     try:
-        images = datasets.load(source, Path(data_root), image_size)
+        images = datasets.load(source, Path(data_root), image_size, folders)
     except StudyError as error:
         return None, ("", dict.fromkeys(asked, str(error)), ())
     problems = {}

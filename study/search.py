@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from study.declaration import Study
     from study.tuning import Asked, Found
+    from trainables.datasets import Folders
 
 OBJECTIVES = ("minority_f1", "latency")
 TRIALS, SMOKE_TRIALS = 30, 3
@@ -27,20 +28,29 @@ def main(arguments: Sequence[str]) -> int:
     args = _parser().parse_args(arguments)
     args.where = []
     identity, weights = options.read_weights(args.weights)
+    folders: Folders = {}
+    if args.data or args.groups or args.group_pattern:
+        from study.own_images import read_folder
+        from study.tables import console
+
+        _, folders = read_folder(args, console())
     studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]
+    options.check_own(studies)
     changed = tuple(parse(name, text) for name, text in args.space)
     arms, objectives = _known(args.arm or list(ARMS), ARMS, "arm"), _objectives(args.objective)
-    return _run(studies, args, weights, changed, arms, objectives)
+    return _run(studies, args, weights, folders, changed, arms, objectives)
 
 
 def _run(
-    studies: "list[Study]", args: argparse.Namespace, weights: "dict[str, Path]", changed: tuple[object, ...],
+    studies: "list[Study]", args: argparse.Namespace, weights: "dict[str, Path]", folders: "Folders",
+    changed: tuple[object, ...],
     arms: tuple[str, ...], objectives: tuple[str, ...],
 ) -> int:  # fmt: skip
     from rich.console import Console
 
     from study.lease import Lease
     from study.optuna_search import open_storage
+    from study.own_images import remember
     from study.resources import Resources
     from study.session import Settings
     from study.tables import console
@@ -51,7 +61,7 @@ def _run(
     tracking = places.tracking_uri(args.tracking_uri, runs)
     settings = Settings(
         runs, tracking, places.data_root(args.data_root), 2 if args.smoke else args.seeds,
-        Resources(args.cpus_per_trial, args.gpus_per_trial), weights,
+        Resources(args.cpus_per_trial, args.gpus_per_trial), weights, folders,
     )  # fmt: skip
     trials = args.trials or (SMOKE_TRIALS if args.smoke else TRIALS)
     asked = Asked(trials, args.tuning_seeds, arms, changed, objectives)  # type: ignore[arg-type]
@@ -61,6 +71,7 @@ def _run(
     for study in studies:
         try:
             with Lease(RunFolder(runs), print):
+                remember(RunFolder(runs), folders)
                 found = tune(study, asked, storage, settings, screen)
         except StudyError as error:
             if len(studies) == 1:

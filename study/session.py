@@ -14,6 +14,7 @@ from study.plan import Plan, make_plan
 from study.prepare import prepare
 from study.progress import RunProgress
 from study.resources import Resources
+from trainables.datasets import Folders
 from trainables.errors import DataError
 from trainables.records import RunFolder
 from trainables.run import Trial
@@ -30,6 +31,7 @@ class Settings:
     num_seeds: int | None
     resources: Resources
     weights: Mapping[str, Path] = field(default_factory=dict)  # "sha256:..." -> the file of --weights
+    folders: Folders = field(default_factory=dict)  # "folder:..." -> where --data folder:PATH lies
 
 
 @dataclass
@@ -75,7 +77,7 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
 def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, logger: "_Logger") -> None:
     say = partial(console.print, highlight=False, soft_wrap=True)
     gpus = settings.resources.of_features(launch.nodes())
-    prepared = prepare(plan.trials, settings.data_root, settings.runs, settings.weights, gpus, say)
+    prepared = prepare(plan.trials, settings.data_root, settings.runs, settings.weights, gpus, say, settings.folders)
     for source, files in prepared.left_out.items():
         say(f"{source}: {len(files)} files left out: {'; '.join(files[:5])}{'; ...' if len(files) > 5 else ''}")
     runnable = []

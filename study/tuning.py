@@ -128,7 +128,9 @@ def _prepare(
         combinations = [{**its, dimension.field: option} for its in combinations for option in dimension.options]
     trials = [Trial(study.name, arm, its.replace(c), (0,)) for arm, its in arms.items() for c in combinations]
     gpus = settings.resources.of_features(launch.nodes())
-    prepared = prepare(trials, settings.data_root, settings.runs, settings.weights, gpus, console.print)
+    prepared = prepare(
+        trials, settings.data_root, settings.runs, settings.weights, gpus, console.print, settings.folders
+    )
     if prepared.problems:
         raise DataError("; ".join(dict.fromkeys(prepared.problems.values())))
     return prepared.store

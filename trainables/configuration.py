@@ -18,7 +18,8 @@ from trainables.errors import ConfigurationError
 SCHEMA_VERSION = 1
 WEIGHTS = re.compile(r"none|imagenet|sha256:[0-9a-f]{16}")
 SMALL_NETWORKS = ("dense", "cnn")  # the ones without a backbone
-SOURCES = re.compile(r"digits|mnist|plantvillage(:[A-Za-z]+)?")
+SOURCES = re.compile(r"digits|mnist|plantvillage(:[A-Za-z]+)?|folder:[0-9a-f]{16}")
+FOLDER = "folder:"  # before the fingerprint of somebody's own images
 OTHERS = "others"  # a class name: every class of the data set that no other role names, taken as one
 
 NormKind = Literal["none", "batch", "standard", "weighted"]  # the last two: Y19, trainables/weighted_batchnorm.py
@@ -33,9 +34,11 @@ class _Section(BaseModel):
 class Data(_Section):
     """Which images, which of their classes in which role, how many of each (K21 sec. 3.2: the 1000/10 protocol)."""
 
-    source: str = Field("digits", description="digits | mnist | plantvillage:PLANT | plantvillage")
+    source: str = Field("digits", description="digits | mnist | plantvillage:PLANT | plantvillage | folder:FINGERPRINT")
     image_size: int | None = Field(None, ge=8, description="pixels per side; None leaves images as they are")
-    split: Literal["random", "blocked"] = Field("random", description="blocked: neighbours in a series stay together")
+    split: Literal["random", "blocked", "grouped"] = Field(
+        "random", description="blocked: neighbours in a series stay together; grouped: 3/5, 1/5, 1/5 by group"
+    )
     minority: tuple[str, ...] = Field(("8",), description="rare classes, may be none; 'a+b' merges two into one")
     majority: tuple[str, ...] = Field((OTHERS,), min_length=1, description="frequent classes; 'others' = all the rest")
     train_majority: Count = Field(1000, description="training images of each majority class; 'all' that are left")
@@ -73,7 +76,8 @@ class Data(_Section):
     def _known_source(cls, value: str) -> str:
         if not SOURCES.fullmatch(value):
             raise ValueError(
-                f"got {value!r}; allowed: digits, mnist, plantvillage:PLANT such as plantvillage:Apple, plantvillage"
+                f"got {value!r}; allowed: digits, mnist, plantvillage:PLANT such as plantvillage:Apple, plantvillage, "
+                "folder:PATH"
             )
         return value
 

@@ -1,7 +1,7 @@
 """Data sets: name -> uint8 images, labels and sample names. Everything that fits in memory stays there."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -10,21 +10,29 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from trainables import plantvillage
+from trainables import image_folder, plantvillage
 from trainables.errors import DataError
 from trainables.health import Finding
 from trainables.images import Images
 
+Folders = Mapping[str, image_folder.Folder]
 
-def load(source: str, data_root: Path, image_size: int | None = None) -> Images:
+
+def load(source: str, data_root: Path, image_size: int | None = None, folders: Folders | None = None) -> Images:
     """Returns the data set called `source`, resized to squares of `image_size` pixels where that is given.
 
-    `data_root` is where files that are not embedded lie or are put.
+    `data_root` is where files that are not embedded lie or are put; `folders` says where somebody's own images lie.
 
     Raises:
         DataError: unknown source, files that are missing and cannot be downloaded, files that are damaged.
     """
     name, _, plant = source.partition(":")
+    if name == "folder":
+        if source not in (folders or {}):
+            raise DataError(
+                f"{source}: where these images lie is not known here; name their folder: --data folder:PATH"
+            )
+        return image_folder.load(source, (folders or {})[source], image_size)
     if name == "plantvillage":
         return (
             plantvillage.load(data_root, plant, image_size) if plant else plantvillage.load_all(data_root, image_size)
@@ -42,6 +50,8 @@ def is_there(source: str, data_root: Path) -> bool:
     name, _, plant = source.partition(":")
     if name == "plantvillage":
         return plantvillage.is_there(data_root, plant)
+    if name == "folder":
+        return False
     return name == "digits" or _mnist_is_there(data_root / "MNIST" / "raw")
 
 

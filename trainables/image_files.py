@@ -8,27 +8,56 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from trainables.errors import DataError
 
-SUFFIXES = (".jpg", ".jpeg", ".png")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+DAMAGED = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+_OTHER_SUFFIX = f"not one of {', '.join(SUFFIXES)}"
 
 
 def read(path: Path, size: int) -> tuple[str, npt.NDArray[np.uint8] | None]:
     """Returns (SHA-256 of the file, uint8 (3, size, size)), or (reason, None) for what is not a whole image."""
     if path.suffix.lower() not in SUFFIXES:
-        return f"not one of {', '.join(SUFFIXES)}", None
+        return _OTHER_SUFFIX, None
     try:
         content = path.read_bytes()
         with Image.open(BytesIO(content)) as image:
-            colours = image.convert("RGB")
+            colours = upright_rgb(image)
             if colours.size != (size, size):
                 colours = colours.resize((size, size), Image.Resampling.BILINEAR)
             pixels = np.asarray(colours).transpose(2, 0, 1)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except DAMAGED as error:
         return f"not a whole image ({error})", None
     return hashlib.sha256(content).hexdigest(), np.ascontiguousarray(pixels)
+
+
+def inspect(path: Path) -> tuple[str, tuple[int, int] | None]:
+    """Returns (SHA-256 of the file, (width, height) as stored), or (reason, None) for what is not a whole image."""
+    if path.suffix.lower() not in SUFFIXES:
+        return _OTHER_SUFFIX, None
+    try:
+        content = path.read_bytes()
+        with Image.open(BytesIO(content)) as image:
+            image.load()
+            size = image.size
+    except DAMAGED as error:
+        return f"not a whole image ({error})", None
+    return hashlib.sha256(content).hexdigest(), size
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Returns an image turned as its EXIF says, in 8-bit RGB; 16-bit grey is scaled, transparency dropped.
+
+    `export/edge.py` does the same on a device; tests/export/test_edge.py holds them together.
+    """
+    turned = ImageOps.exif_transpose(image)
+    if turned.mode.startswith("I;16"):
+        turned = Image.fromarray((np.asarray(turned) >> 8).astype(np.uint8))
+    elif turned.mode in ("I", "F"):
+        turned = Image.fromarray(np.clip(np.asarray(turned) / 256, 0, 255).astype(np.uint8))
+    return turned.convert("RGB")
 
 
 class ImageFiles:

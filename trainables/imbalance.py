@@ -3,10 +3,13 @@
 The draw depends on the data set, the roles of its classes and the seed, never on the arm, so that arms are paired.
 Each class is shuffled once and dealt in the order test, validation, training: a larger training count adds images
 and moves none, so imbalance ratios are nested. Blocked: whole blocks of neighbouring photos are shuffled and dealt,
-each to one split only.
+each to one split only. Grouped: whole groups, one of five folds tests, one validates, three train.
 """
 
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +21,7 @@ from trainables.seeding import seed_for
 
 Indices = npt.NDArray[np.int64]
 DEALING = ("test", "validation", "train")
+GROUP_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,10 @@ def draw(data: Data, images: Images, seed: int) -> Split:
         DataError: a class with too few images; says how many are needed and had. A blocked split without series.
     """
     classes = assign_classes(data, images)
-    if data.split == "blocked" and images.blocks is None:
-        raise DataError(f"data.split=blocked: the images of {data.source} are no series; random is allowed")
+    if data.split != "random" and images.blocks is None:
+        lacks = "are no series" if data.split == "blocked" else "have no groups (--groups or --group-pattern)"
+        raise DataError(f"data.split={data.split}: the images of {data.source} {lacks}; random is allowed")
+    fold = _group_folds(classes, images, seed) if data.split == "grouped" else None
     parts: dict[str, list[Indices]] = {part: [] for part in DEALING}
     for index, (name, role) in enumerate(zip(data.classes, data.roles, strict=True)):
         members = np.flatnonzero(classes == index)
@@ -50,10 +56,13 @@ def draw(data: Data, images: Images, seed: int) -> Split:
         rng = np.random.default_rng(seed_for("split", seed, index))
         if data.split == "blocked":
             dealt = _deal_blocks(members, images, counts, rng)
+        elif fold is not None:
+            dealt = _deal_folds(rng.permutation(members), fold, asked)
         else:
             dealt = _deal(rng.permutation(members), images, counts)
         for part in DEALING:
-            if counts[part] != "all" and len(dealt[part]) < counts[part]:
+            short = not isinstance(counts[part], str) and len(dealt[part]) < int(counts[part])
+            if (fold is None and short) or (asked[part] and not len(dealt[part])):
                 wanted = " + ".join(f"{counts[p]} {p}" for p in DEALING)
                 had = len(members)
                 raise DataError(
@@ -95,6 +104,34 @@ def _deal_blocks(
     return dealt
 
 
+def _group_folds(classes: Indices, images: Images, seed: int) -> Indices:
+    """Returns a fold per image, -1 for those that take no part; groups whole, classes as even as that allows."""
+    from sklearn.model_selection import StratifiedGroupKFold  # takes a second, which only this pays for
+
+    assert images.blocks is not None
+    members = np.flatnonzero(classes >= 0)
+    folds = StratifiedGroupKFold(GROUP_FOLDS, shuffle=True, random_state=seed_for("groups", seed) % 2**32)
+    found = np.full(len(classes), -1, dtype=np.int64)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fewer images of a class than folds: what a class lacks is said below
+        try:
+            for number, (_, its) in enumerate(folds.split(members, classes[members], images.blocks[members])):
+                found[members[its]] = number
+        except ValueError as error:
+            raise DataError(f"data.split=grouped: {error}") from error
+    return found
+
+
+def _deal_folds(shuffled: Indices, fold: Indices, asked: Mapping[str, int | float | str]) -> dict[str, Indices]:
+    """Deals the first fold to test, the second to validation, the rest to training; whole numbers take some of it."""
+    pools = {
+        "test": shuffled[fold[shuffled] == 0],
+        "validation": shuffled[fold[shuffled] == 1],
+        "train": shuffled[fold[shuffled] > 1],
+    }
+    return {part: pool[: asked[part]] if isinstance(asked[part], int) else pool for part, pool in pools.items()}
+
+
 def assign_classes(data: Data, images: Images) -> Indices:
     """Returns for every image (images,) the index of its class in `data.classes`, -1 where it takes no part."""
     named = {part for name in data.classes if name != OTHERS for part in _parts(name, images)}
@@ -112,6 +149,8 @@ def _parts(name: str, images: Images) -> tuple[str, ...]:
     parts = (name,) if name in images.class_names else tuple(name.split("+"))
     unknown = [part for part in parts if part not in images.class_names]
     if unknown:
-        allowed = ", ".join([*images.class_names, *images.merged, OTHERS])
-        raise ConfigurationError(f"unknown class {unknown[0]!r}; allowed: {allowed}")
+        allowed = [*images.class_names, *images.merged, OTHERS]
+        near = get_close_matches(unknown[0], allowed, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise ConfigurationError(f"unknown class {unknown[0]!r}{hint}; allowed: {', '.join(allowed)}")
     return parts

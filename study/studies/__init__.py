@@ -10,6 +10,7 @@ from study.studies.factorial import factorial
 from study.studies.figure1 import figure1
 from study.studies.figure2a import figure2a
 from study.studies.figure2b import figure2b
+from study.studies.images import images
 from study.studies.learning_rate import learning_rate
 from study.studies.plantvillage38 import plantvillage38
 from study.studies.table1 import table1
@@ -23,6 +24,7 @@ from trainables.errors import ConfigurationError
 
 DEFAULT = "digits"
 PAPER = "paper"
+OWN = "images"  # somebody's own folder; no part of `paper`
 
 
 def find(names: list[str]) -> list[Study]:
@@ -33,13 +35,17 @@ def find(names: list[str]) -> list[Study]:
     Raises:
         ConfigurationError: a name that no study has.
     """
-    expanded = [name for given in names for name in (STUDIES if given == PAPER else [given])]
+    expanded = [name for given in names for name in (_of_the_papers() if given == PAPER else [given])]
     for name in (name.removesuffix(TUNED).removesuffix(PARETO).removesuffix(SMOKE) for name in expanded):
         if name not in STUDIES:
             near = get_close_matches(name, STUDIES, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             raise ConfigurationError(f"unknown study {name!r}{hint}; allowed: {', '.join([*STUDIES, PAPER])}")
     return [_make(name) for name in dict.fromkeys(expanded)]
+
+
+def _of_the_papers() -> list[str]:
+    return [name for name in STUDIES if name != OWN]
 
 
 def _make(name: str) -> Study:
@@ -63,4 +69,5 @@ STUDIES: dict[str, Callable[[], Study]] = {
     "weighted-bn": weighted_bn,
     "class-balanced-bn": class_balanced_bn,
     "learning-rate": learning_rate,
+    OWN: images,
 }

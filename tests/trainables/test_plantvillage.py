@@ -48,7 +48,7 @@ def test_published_layout(root: Path) -> None:
 def test_what_is_left_out_is_named_with_its_reason(root: Path) -> None:
     left_out = "\n".join(datasets.load("plantvillage:Apple", root, 16).left_out)
     assert "cut.jpg: not a whole image" in left_out
-    assert "notes.txt: not one of .jpg, .jpeg, .png" in left_out
+    assert "notes.txt: not one of .jpg, .jpeg, .png, .bmp" in left_out
     assert "the same bytes as Apple___healthy/" in left_out
     assert left_out.count("\n") == 2
     assert ".hidden" not in left_out

@@ -1,0 +1,140 @@
+"""`--data folder:PATH`: looks into somebody's folder, says what is in it, and keeps where it lies beside the runs."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from trainables import imbalance
+from trainables.configuration import FOLDER, Data
+from trainables.datasets import Folders
+from trainables.errors import ConfigurationError, DataError
+from trainables.image_folder import Folder, Survey, survey
+from trainables.images import Images
+from trainables.records import RunFolder
+
+NOTE = "folders.json"
+FEWEST = 3  # images of a class: one to train, one to validate, one to test
+FEW, FEW_TESTED = 10, 10  # below these a result says little
+
+
+def read_folder(args: argparse.Namespace, console: Console) -> tuple[Survey | None, Folders]:
+    """Looks into the folder of `--data`, and puts what stands for it in a configuration in its place.
+
+    Raises:
+        DataError: see trainables/image_folder.py; a class with too few images.
+        ConfigurationError: groups without a folder, no rare class named.
+    """
+    if not (args.data or "").startswith(FOLDER):
+        if args.groups or args.group_pattern:
+            raise ConfigurationError("--groups and --group-pattern say more of --data folder:PATH, which is not given")
+        return None, {}
+    place = Path(args.data.removeprefix(FOLDER)).expanduser().resolve()
+    groups = str(Path(args.groups).expanduser().resolve()) if args.groups else ""
+    folder = Folder(str(place), groups, args.group_pattern or "")
+    with console.status(f"looking into {place}"):
+        found = survey(folder)
+    for name, number in found.counts.items():
+        if number < FEWEST:
+            raise DataError(f"class {name!r}: {number} images; {FEWEST} are the least: to train, to validate, to test")
+    if not args.minority:
+        listed = ", ".join(
+            f"{name} ({number})" for name, number in sorted(found.counts.items(), key=lambda its: its[1])
+        )
+        raise ConfigurationError(f"which class is rare? name it with --minority; there are: {listed}")
+    args.data = found.source
+    for role in ("minority", "majority"):  # a class folder may have a comma in its name
+        if getattr(args, role) in found.class_names:
+            setattr(args, role, (getattr(args, role),))
+    if found.groups is not None and not any(name.endswith("split") for name, _ in args.set):
+        args.set.append(("data.split", "grouped"))
+    return found, {found.source: folder}
+
+
+def ratio_base(found: Survey, args: argparse.Namespace) -> None:
+    """With `--ratio`, fixes the number of majority training images at what is left beside validation and test."""
+    if args.ratio is None or any("train_majority" in name for name, _ in args.set):
+        return
+    named = set(np.ravel([args.majority or ()])) or set(found.class_names) - set(_names(args.minority))
+    known = [found.counts[name] for name in named if name in found.counts]
+    total = min(known) if args.majority and known else sum(known)  # "others" are one class
+    args.set.append(("data.train_majority", str(total - 2 * round(0.2 * total))))
+
+
+def summary(found: Survey, data: Data, console: Console) -> None:
+    """Prints what was found and how it is split, and where the numbers cannot support a conclusion.
+
+    Raises:
+        ConfigurationError: a class that the folder does not have.
+        DataError: fewer images of a class than are asked for.
+    """
+    images = without_pixels(found)
+    split = imbalance.draw(data, images, seed=0)
+    everything = imbalance.assign_classes(data, images)
+    table = Table(title="your images, and how the first seed divides them", title_justify="left")
+    for name in ("class", "role", "images", "train", "validate", "test"):
+        table.add_column(name, justify="left" if name in ("class", "role") else "right")
+    for index, (name, role) in enumerate(zip(data.classes, data.roles, strict=True)):
+        parts = [int((split.classes[part] == index).sum()) for part in (split.train, split.validation, split.test)]
+        table.add_row(name, role, str(int((everything == index).sum())), *map(str, parts))
+    console.print(table)
+    for line in _facts(found, data):
+        console.print(line, highlight=False, soft_wrap=True)
+    for line in warnings(found, data):
+        console.print(f"warning: {line}", highlight=False, soft_wrap=True)
+
+
+def warnings(found: Survey, data: Data) -> Iterator[str]:
+    """Yields a sentence for every class whose numbers cannot support a conclusion."""
+    images = without_pixels(found)
+    split, everything = imbalance.draw(data, images, seed=0), imbalance.assign_classes(data, images)
+    for index, name in enumerate(data.classes):
+        number, tested = int((everything == index).sum()), int((split.classes[split.test] == index).sum())
+        if number < FEW:
+            yield f"{name}: {number} images; whatever comes out rests on very few, and more images are the best remedy"
+        elif tested < FEW_TESTED:
+            yield f"{name}: {tested} test images a seed; its F1 moves in steps of about {1 / tested:.2f}"
+    unused = len(everything) - int((everything >= 0).sum())
+    if unused:
+        yield f"{unused} images are of classes that no role names; they take no part"
+
+
+def without_pixels(found: Survey) -> Images:
+    """Returns what a split can be drawn from."""
+    names = tuple(map(str, found.files))
+    return Images(
+        np.empty((len(names), 3, 0, 0), np.uint8), found.labels, found.class_names, names, blocks=found.groups
+    )
+
+
+def remember(folder: RunFolder, folders: Folders) -> None:
+    """Keeps where folders lie in the run folder, for export and report."""
+    if folders:
+        known = {source: its.as_dict() for source, its in {**remembered(folder), **folders}.items()}
+        folder.write_note(NOTE, json.dumps(known, indent=1, ensure_ascii=False))
+
+
+def remembered(folder: RunFolder) -> Folders:
+    """Returns what `remember` kept."""
+    return {source: Folder(**its) for source, its in json.loads(folder.read_note(NOTE) or "{}").items()}
+
+
+def _facts(found: Survey, data: Data) -> Iterator[str]:
+    sizes = ", ".join(f"{w}x{h} ({n})" for (w, h), n in found.sizes.most_common(3))
+    more = f" and {len(found.sizes) - 3} more sizes" if len(found.sizes) > 3 else ""
+    yield f"sizes: {sizes}{more}; all become {data.image_size} x {data.image_size}"
+    if found.groups is not None:
+        yield f"groups: {len(np.unique(found.groups))}; a group is in one split only"
+    duplicates = [line for line in found.left_out if "the same bytes as" in line]
+    others = [line for line in found.left_out if line not in duplicates]
+    for what, lines in (("duplicates", duplicates), ("files that are no whole images", others)):
+        if lines:
+            yield f"{len(lines)} {what} left out: {'; '.join(lines[:3])}{'; ...' if len(lines) > 3 else ''}"
+
+
+def _names(given: str | tuple[str, ...]) -> list[str]:
+    return given.split(",") if isinstance(given, str) else list(given)
