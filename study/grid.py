@@ -26,10 +26,12 @@ def main(arguments: Sequence[str]) -> int:
     studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]
     options.check_own(studies)
     if found:
-        from study.own_images import summary
+        from study.own_images import sized, summary
         from study.tables import console
 
         summary(found, studies[0].arms[0].configuration.data, console())
+        if OWN in args.studies:
+            studies = [sized(study, found, [name for name, _ in args.set], console()) for study in studies]
     runs = places.runs_folder(args.runs)
     if places.inside_ray_job():
         print(f"inside a Ray job: runs go to {runs}", flush=True)

@@ -2,13 +2,15 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from study.declaration import Study
 from trainables import imbalance
 from trainables.configuration import FOLDER, Data
 from trainables.datasets import Folders
@@ -19,6 +21,7 @@ from trainables.records import RunFolder
 
 NOTE = "folders.json"
 FEWEST = 3  # images of a class: one to train, one to validate, one to test
+PAPER_IMAGES, PAPER_STEPS = 1000, 15  # K21: 1010 images in batches of 64
 FEW, FEW_TESTED = 10, 10  # below these a result says little
 
 
@@ -63,6 +66,28 @@ def ratio_base(found: Survey, args: argparse.Namespace) -> None:
     known = [found.counts[name] for name in named if name in found.counts]
     total = min(known) if args.majority and known else sum(known)  # "others" are one class
     args.set.append(("data.train_majority", str(total - 2 * round(0.2 * total))))
+
+
+def sized(study: Study, found: Survey, chosen: Sequence[str], console: Console) -> Study:
+    """Returns the study with batches that fit a small folder and, there, as many steps as the papers' 1000 images give.
+
+    Args:
+        study: of the folder's images.
+        found: what is in the folder.
+        chosen: fields that `--set` names; they stay.
+        console: hears of a change.
+    """
+    base = study.arms[0].configuration
+    number = len(imbalance.draw(base.data, without_pixels(found), seed=0).train)
+    changes: dict[str, int] = {}
+    if number < 2 * base.schedule.batch_size:
+        changes["schedule.batch_size"] = max(2, 2 ** int(math.log2(max(4, number) / 2)))
+    if number < PAPER_IMAGES and base.schedule.steps_per_epoch is None:
+        changes["schedule.steps_per_epoch"] = PAPER_STEPS
+    changes = {name: value for name, value in changes.items() if not {name, name.partition(".")[2]} & set(chosen)}
+    if changes:
+        console.print(f"{number} training images: " + ", ".join(f"{name} {value}" for name, value in changes.items()))
+    return study.map(lambda configuration: configuration.replace(changes)) if changes else study
 
 
 def summary(found: Survey, data: Data, console: Console) -> None:
