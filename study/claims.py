@@ -13,7 +13,7 @@ from statistics import median
 
 from study.declaration import MINORITY_F1, REMOVED_MINORITY_F1, Claim
 from study.groups import Group
-from study.statistics import PairedDifference, paired_difference
+from study.statistics import PairedDifference, paired_difference, widened
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
 MARGIN = 0.05  # in F1: differences within it count as no effect
@@ -36,6 +36,7 @@ class Verdict:
 def judge(claim: Claim, group: Group) -> Verdict:
     """Returns the verdict on a claim from the complete records of a group."""
     statistic, difference = TESTS[claim.test](claim, group)
+    difference = widened(difference, group.study.overlap)
     return Verdict(claim, statistic, difference, *DECISIONS.get(claim.test, decide)(difference))
 
 

@@ -62,6 +62,7 @@ class Study:
     claims: tuple[Claim, ...]
     seeds: int = 10
     samples: tuple[tuple[float, float], ...] = ()  # printed P(minority) of minority images, control and treated
+    overlap: float = 0.0  # test / train images where every seed draws both anew from one small pool; widens intervals
     seconds_per_run: float | None = None  # measured on one CPU core; None: not measured
 
     def arm(self, name: str) -> Arm:

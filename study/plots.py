@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from study.declaration import MINORITY_F1, SMOKE, Arm, Study
 from study.groups import Group
-from study.statistics import interval, paired_difference
+from study.statistics import interval, paired_difference, widened
 from study.tables import Predictions
 from trainables.losses import probabilities
 
@@ -24,7 +24,7 @@ def f1_per_arm(group: Group, predictions: Predictions) -> Figure | None:
     figure = Figure(figsize=(5 + 0.085 * longest, 1.2 + 0.26 * len(arms)), layout="constrained")
     axes = figure.add_subplot()
     for row, arm in enumerate(arms):
-        found = interval(list(group.values(arm.name, MINORITY_F1).values()))
+        found = widened(interval(list(group.values(arm.name, MINORITY_F1).values())), group.study.overlap)
         half = 0 if np.isnan(found.low) else found.half_width
         axes.errorbar(found.mean, row, xerr=half, fmt="o", color=_colour(arm), capsize=3, markersize=5)
         if MINORITY_F1 in arm.published:

@@ -13,7 +13,7 @@ from scipy.special import softmax
 from study.claims import Verdict
 from study.declaration import MAJORITY_F1, MINORITY_F1, REMOVED_MAJORITY_F1, REMOVED_MINORITY_F1
 from study.groups import Group
-from study.statistics import Interval, interval, paired_difference
+from study.statistics import Interval, interval, paired_difference, widened
 
 ARM_COLUMNS = {
     "F1 minority": MINORITY_F1,
@@ -39,6 +39,11 @@ def show(interval_: Interval) -> str:
     return f"{interval_.mean:.3f}" + ("" if math.isnan(interval_.low) else f" ± {interval_.half_width:.3f}")
 
 
+def over_seeds(group: Group, arm: str, metric: str) -> Interval:
+    """Returns the mean of a metric over an arm's seeds with its interval."""
+    return widened(interval(list(group.values(arm, metric).values())), group.study.overlap)
+
+
 def arms_table(group: Group) -> Table:
     """Returns one row per arm: F1 of both roles with 95 % intervals over seeds, the paper's numbers beside ours."""
     study = group.study
@@ -52,7 +57,7 @@ def arms_table(group: Group) -> Table:
     for arm in study.arms:
         if arm.name not in group.records:
             continue
-        columns = [interval(list(group.values(arm.name, metric).values())) for metric in ARM_COLUMNS.values()]
+        columns = [over_seeds(group, arm.name, metric) for metric in ARM_COLUMNS.values()]
         paper = [_number(arm.published.get(metric)) for metric in (MINORITY_F1, MAJORITY_F1)] if published else []
         table.add_row(arm.name, str(len(group.records[arm.name])), *map(show, columns), *paper)
     return table
@@ -65,7 +70,7 @@ def published_table(group: Group) -> Table | None:
         table.add_column(name, justify="left" if name in ("arm", "metric") else "right", no_wrap=True)
     for arm in group.study.arms:
         for metric, printed in arm.published.items():
-            ours = interval(list(group.values(arm.name, metric).values()))
+            ours = over_seeds(group, arm.name, metric)
             if ours.n and metric not in (MINORITY_F1, MAJORITY_F1):
                 table.add_row(arm.name, metric, show(ours), _number(printed))
     return table if table.row_count else None
@@ -77,9 +82,10 @@ def pairs_table(group: Group) -> Table | None:
     table.add_column("pair", no_wrap=True)
     for name in ("n", "gain in F1 minority", "sign-flip p", "gain in F1 majority"):
         table.add_column(name, justify="right")
+    overlap = group.study.overlap
     for pair in group.study.pairs:
         gains = [
-            paired_difference(group.values(pair.treated, metric), group.values(pair.control, metric))
+            widened(paired_difference(group.values(pair.treated, metric), group.values(pair.control, metric)), overlap)
             for metric in (MINORITY_F1, MAJORITY_F1)
         ]
         if gains[0].n:
@@ -92,12 +98,9 @@ def affine_table(group: Group) -> Table | None:
     table = Table(title="final norm in evaluation, y = a s + b per class, mean over seeds", title_justify="left")
     for name in ("arm", "class", "a", "b"):
         table.add_column(name, justify="left" if name in ("arm", "class") else "right", no_wrap=True)
-    for arm in group.study.arms:
-        for name in arm.configuration.data.classes:
-            scale, shift = (
-                interval(list(group.values(arm.name, f"final-norm/{what}/{name}").values()))
-                for what in ("scale", "shift")
-            )
+    for arm in (arm for arm in group.study.arms if arm.name in group.records):
+        for name in next(iter(group.records[arm.name].values())).typed_configuration().data.classes:
+            scale, shift = (over_seeds(group, arm.name, f"final-norm/{what}/{name}") for what in ("scale", "shift"))
             if scale.n:
                 table.add_row(arm.name, name, show(scale), show(shift))
     return table if table.row_count else None
@@ -149,9 +152,7 @@ def as_data(group: Group, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         arm.name: {
             "seeds": sorted(group.records[arm.name]),
             "published": dict(arm.published),
-            "metrics": {
-                m: _as_dict(interval(list(group.values(arm.name, m).values()))) for m in _metrics(group, arm.name)
-            },
+            "metrics": {m: _as_dict(over_seeds(group, arm.name, m)) for m in _metrics(group, arm.name)},
         }
         for arm in group.study.arms
         if arm.name in group.records

@@ -137,17 +137,18 @@ def load(source: str, folder: Folder, image_size: int | None) -> Images:
 
 
 def _walk(root: Path) -> Iterator[tuple[str, Path]]:
-    """Yields (class, file) in the order of their names; a folder that was seen by another way is not entered again."""
+    """Yields (class, file) in the order of their names; links lead neither to another class nor anywhere twice."""
     if not root.is_dir():
         raise DataError(f"{root}: no such folder")
     top = sorted(_folders(root))
     if top and {path.name.lower() for path in top} <= SPLITS:
         top = sorted((path for part in top for path in _folders(part)), key=lambda path: (path.name, str(path)))
+    roots = {os.path.realpath(path) for path in (root, *top)}
     visited: set[str] = set()
     for folder in top:
         for place, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
             real = os.path.realpath(place)
-            if real in visited:
+            if real in visited or (real in roots and place != str(folder)):
                 folders.clear()
                 continue
             visited.add(real)

@@ -63,6 +63,11 @@ def draw(data: Data, images: Images, seed: int) -> Split:
         for part in DEALING:
             short = not isinstance(counts[part], str) and len(dealt[part]) < int(counts[part])
             if (fold is None and short) or (asked[part] and not len(dealt[part])):
+                if fold is not None and images.blocks is not None:
+                    there = len(np.unique(images.blocks[members]))
+                    raise DataError(
+                        f"class {name!r} of {data.source}: {there} groups; 3 are needed, to train, validate and test"
+                    )
                 wanted = " + ".join(f"{counts[p]} {p}" for p in DEALING)
                 had = len(members)
                 raise DataError(
@@ -111,14 +116,17 @@ def _group_folds(classes: Indices, images: Images, seed: int) -> Indices:
     assert images.blocks is not None
     members = np.flatnonzero(classes >= 0)
     folds = StratifiedGroupKFold(GROUP_FOLDS, shuffle=True, random_state=seed_for("groups", seed) % 2**32)
-    found = np.full(len(classes), -1, dtype=np.int64)
+    numbered: list[Indices] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fewer images of a class than folds: what a class lacks is said below
         try:
-            for number, (_, its) in enumerate(folds.split(members, classes[members], images.blocks[members])):
-                found[members[its]] = number
+            numbered = [members[its] for _, its in folds.split(members, classes[members], images.blocks[members])]
         except ValueError as error:
             raise DataError(f"data.split=grouped: {error}") from error
+    numbered.sort(key=lambda its: -len(np.unique(classes[its])))  # a class of few groups has to be tested too
+    found = np.full(len(classes), -1, dtype=np.int64)
+    for number, its in enumerate(numbered):
+        found[its] = number
     return found
 
 

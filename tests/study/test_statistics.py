@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from study.statistics import interval, paired_difference
+from study.statistics import interval, paired_difference, widened
 
 
 def test_interval_by_hand() -> None:
@@ -28,3 +28,12 @@ def test_pairs_are_by_seed_and_the_sign_flip_p_is_exact() -> None:
 def test_no_difference_at_all() -> None:
     found = paired_difference({0: 1.0, 1: 1.0}, {0: 1.0, 1: 1.0})
     assert (found.mean, found.low, found.high, found.p) == (0, 0, 0, 1)
+
+
+def test_intervals_over_redrawn_splits_are_wider_and_keep_their_mean() -> None:
+    found = paired_difference({0: 0.5, 1: 0.7, 2: 0.6, 3: 0.9}, {0: 0.1, 1: 0.2, 2: 0.4, 3: 0.3})
+    wide = widened(found, overlap=1 / 3)
+    assert wide.mean == found.mean
+    assert wide.half_width == pytest.approx(found.half_width * math.sqrt(1 + 4 / 3))
+    assert math.isnan(wide.p)
+    assert widened(found, 0.0) == found
