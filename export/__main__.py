@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from study.groups import Group
     from trainables.records import Record, RunFolder
 
+VALIDATION_F1 = "validation/f1/minority"
+
 
 def main(arguments: Sequence[str]) -> int:
     """Exports and verifies what the arguments ask for and returns the exit code."""
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     runs = places.runs_folder(args.runs)
     folder, study = RunFolder(runs), find([args.study])[0]
     output = Path(args.output) if args.output else _default_output(runs, study.name)
-    selections = [(found, arms) for found in groups_of(study, folder) for arms in _arms(found, args.key)]
+    selections = [(found, arms) for found in groups_of(study, folder) for arms in _arms(found, args.key, args.best)]
     if not selections:
         first = " and ".join(f"{arm!r}" for pair in study.pairs[:1] for arm in (pair.treated, pair.control))
         wanted = f"key {args.key}" if args.key else first or "a pair (it compares nothing; choose with --key)"
@@ -59,8 +61,9 @@ def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: P
     from study.tables import console
     from trainables import datasets
 
-    records = [found.records[arm][seed] for arm in arms for seed in sorted(found.records[arm])]
     best = {arm: _best(list(found.records[arm].values())) for arm in arms}
+    every = [found.records[arm][seed] for arm in arms for seed in sorted(found.records[arm])]
+    records = list(best.values()) if args.best else every
     data = records[0].typed_configuration().data
     images = datasets.load(data.source, places.data_root(args.data_root), data.image_size, remembered(folder))
     screen = console()
@@ -80,20 +83,26 @@ def _best(records: "list[Record]") -> "Record":
     """Returns the run with the best validation F1 of the minority, the first of several: the one to deploy."""
 
     def score(record: "Record") -> float:
-        value = record.metric("validation/f1/minority")
+        value = record.metric(VALIDATION_F1)
         return value if value == value else -1.0
 
     return max(sorted(records, key=lambda record: record.seed), key=score)
 
 
-def _arms(found: "Group", key: str | None) -> list[list[str]]:
+def _arms(found: "Group", key: str | None, best: bool) -> list[list[str]]:
     """The arms to export together: of the one key, else the first declared pair with records of every data set."""
+    from study.statistics import interval
+
     if key:
         return [[arm] for arm, its in found.records.items() if next(iter(its.values())).key == key]
     first: dict[str, list[str]] = {}
     for pair in found.study.pairs:
         if pair.treated in found.records and pair.control in found.records:
             first.setdefault(found.study.arm(pair.treated).configuration.data.source, [pair.treated, pair.control])
+    if best and first:  # also the arm that validation likes best, whatever it is
+        means = {arm: interval(list(found.values(arm, VALIDATION_F1).values())).mean for arm in found.records}
+        liked = max(means, key=lambda arm: means[arm] if means[arm] == means[arm] else -1.0)
+        return [list(dict.fromkeys((liked, *next(iter(first.values())))))]
     return list(first.values())
 
 
@@ -159,6 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     add("study", metavar="STUDY", help="a study with finished runs")
     add("--key", metavar="KEY", help="one configuration instead of the study's declared pair")
     add("--output", metavar="DIR", help="default: onnx/STUDY in the run folder")
+    add("--best", action="store_true", help="only the run of each arm with the best validation F1, and the best arm")
     add("--require-h1", action="store_true", help="fail (exit 1) unless H1 is reproduced")
     command.add_places(parser)
     return parser

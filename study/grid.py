@@ -58,6 +58,7 @@ def _run(
 ) -> int:
     from study.lease import Lease
     from study.own_images import remember
+    from study.pages import publish_page
     from study.resources import Resources
     from study.session import Settings, run_session
     from study.summary import print_study, publish_figures
@@ -75,7 +76,11 @@ def _run(
     for study in studies:
         declared = find([study.name])[0]
         print_study(declared, RunFolder(runs), screen)
-        publish_figures(declared, RunFolder(runs), settings.tracking_uri if outcome.tracked else None, screen)
+        uri = settings.tracking_uri if outcome.tracked else None
+        publish_figures(declared, RunFolder(runs), uri, screen)
+        page = publish_page(declared, RunFolder(runs), settings.data_root, uri) if outcome.done_now else None
+        if page:
+            screen.print(f"page: {page}", highlight=False, soft_wrap=True)
     for problem in outcome.problems:
         print(f"failed: {problem}", file=sys.stderr)
     print(f"{outcome.done_now} runs done, {outcome.already_done} were there, {len(outcome.problems)} failed or skipped")
@@ -92,7 +97,8 @@ def _export(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
     code = command.DONE
     for study in studies:
         try:
-            code = max(code, export([study.name, "--runs", runs, *_given(args, "data_root", "tracking_uri")]))
+            best = ["--best"] if study.name == OWN else []  # a person wants the model, not every seed's
+            code = max(code, export([study.name, *best, "--runs", runs, *_given(args, "data_root", "tracking_uri")]))
         except StudyError as error:
             print(f"not exported: {error}", file=sys.stderr)
             code = command.INCOMPLETE

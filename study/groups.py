@@ -21,6 +21,7 @@ class Group:
     study: Study
     label: str
     records: dict[str, dict[int, Record]] = field(default_factory=dict)
+    changes: dict[str, object] = field(default_factory=dict)  # field -> value that is not as declared
 
     def values(self, arm: str, metric: str) -> dict[int, float]:
         """Returns {seed: last epoch's value} of an arm; empty where it has no records."""
@@ -35,11 +36,13 @@ def group(study: Study, records: Iterable[Record]) -> list[Group]:
         if record.status != "complete" or record.arm not in declared:
             continue
         its = {**Configuration().flat(), **record.configuration}
-        changes = [f"{name}={_text(its[name])}" for name, value in declared[record.arm].items() if its[name] != value]
-        label = ", ".join(changes) or AS_DECLARED
-        groups.setdefault(label, Group(study, label)).records.setdefault(record.arm, {})[record.seed] = record
+        changes = {name: its[name] for name, value in declared[record.arm].items() if its[name] != value}
+        label = ", ".join(f"{name}={as_text(value)}" for name, value in changes.items()) or AS_DECLARED
+        found = groups.setdefault(label, Group(study, label, changes=changes))
+        found.records.setdefault(record.arm, {})[record.seed] = record
     return [groups[label] for label in sorted(groups, key=lambda label: (label != AS_DECLARED, label))]
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Returns a field's value as `--set` takes it."""
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)

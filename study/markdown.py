@@ -1,19 +1,22 @@
 """Groups and verdicts -> Markdown that says how it was made: for results that are kept and pages that quote them."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from rich.table import Table
 
 from study.declaration import SMOKE, TUNED
-from study.groups import AS_DECLARED, Group
+from study.groups import Group, as_text
+from study.options import BACKBONE_FIELDS, OPTIONS
+from trainables.configuration import FOLDER, SMALL_NETWORKS
 from trainables.records import Record
 
 
 def as_markdown(group: Group, tables: Sequence[Table]) -> str:
     """Returns a section with the command, what made the records and when, and the tables of a group."""
     study = group.study
-    parts = [f"## {study.name}: {study.title}", f"{study.source}. {_how(group)}"]
+    parts = [f"## {study.name}: {study.title}", f"{study.source}. {how_made(group)}"]
     parts += map(_table, tables)
     return "\n\n".join(parts) + "\n"
 
@@ -23,23 +26,28 @@ def command_of(group: Group) -> str:
     if group.study.name.endswith(TUNED):
         return f"python -m study.search {group.study.name.removesuffix(TUNED)}"
     words = ["python -m study.grid", group.study.name.removesuffix(SMOKE)]
-    for change in group.label.split(", ") if group.label != AS_DECLARED else ():
-        field, _, value = change.partition("=")
-        if field == "network.weights" and value.startswith("sha256:"):
+    small = group.changes.get("network.name") in SMALL_NETWORKS
+    for field, value in group.changes.items():
+        text = as_text(value)
+        if text.startswith("sha256:"):
             words.append("--weights PATH")
-        else:
-            words.append(f"--set {field}={value}")
+        elif text.startswith(FOLDER):
+            words.append(f"--data {FOLDER}PATH")
+        elif field in OPTIONS:
+            words.append(f"{OPTIONS[field]} {shlex.quote(text)}")
+        elif not (small and field in BACKBONE_FIELDS):  # `--network cnn` says them
+            words.append(f"--set {shlex.quote(f'{field}={text}')}")
     return " ".join(words + (["--smoke"] if group.study.name.endswith(SMOKE) else []))
 
 
-def _how(group: Group) -> str:
+def how_made(group: Group) -> str:
+    """Returns a sentence on command, arms, seeds, days, devices, versions and hours."""
     records = list(chain.from_iterable(its.values() for its in group.records.values()))
-    label = "" if group.label == AS_DECLARED else f" ({group.label})"
     seeds = [record.seed for record in records]
     days, devices = _span(r.finished_at[:10] for r in records), _span(r.device for r in records)
     hours = sum(r.seconds for r in records) / 3600
     return (
-        f"Made by `{command_of(group)}`{label}: {len(group.records)} of {len(group.study.arms)} arms, "
+        f"Made by `{command_of(group)}`: {len(group.records)} of {len(group.study.arms)} arms, "
         f"seeds {min(seeds)} to {max(seeds)}, {len(records)} runs, finished {days}, on {devices}, "
         f"with {_versions(records)}; {hours:.2f} hours of training in all."
     )

@@ -21,6 +21,10 @@ _FIELDS = {
 }
 
 
+OPTIONS = {path: f"--{name.replace('_', '-')}" for name, path in _FIELDS.items()}
+BACKBONE_FIELDS = {"network.weights": "none", "network.cut": "", "network.trainable": "all"}  # of a network without
+
+
 def add_changes(parser: argparse.ArgumentParser) -> None:
     """Adds the options that change every arm of a study alike."""
     add = parser.add_argument
@@ -56,7 +60,7 @@ def apply(study: Study, options: argparse.Namespace, weights: str | None) -> Stu
         path: getattr(options, name) for name, path in _FIELDS.items() if getattr(options, name) is not None
     }
     if options.network in SMALL_NETWORKS:
-        changes |= {"network.weights": "none", "network.cut": "", "network.trainable": "all"}
+        changes |= BACKBONE_FIELDS
     if weights is not None:
         changes["network.weights"] = weights
     changes.update(options.set)

@@ -24,7 +24,9 @@ def f1_per_arm(group: Group, predictions: Predictions) -> Figure | None:
     figure = Figure(figsize=(5 + 0.085 * longest, 1.2 + 0.26 * len(arms)), layout="constrained")
     axes = figure.add_subplot()
     for row, arm in enumerate(arms):
-        found = widened(interval(list(group.values(arm.name, MINORITY_F1).values())), group.study.overlap)
+        values = list(group.values(arm.name, MINORITY_F1).values())
+        found = widened(interval(values), group.study.overlap)
+        axes.plot(values, [row + 0.22] * len(values), ".", color=_colour(arm), alpha=0.35, markersize=4)
         half = 0 if np.isnan(found.low) else found.half_width
         axes.errorbar(found.mean, row, xerr=half, fmt="o", color=_colour(arm), capsize=3, markersize=5)
         if MINORITY_F1 in arm.published:
@@ -196,11 +198,15 @@ def _colour(arm: Arm) -> str:
     return NONE_COLOUR if arm.configuration.network.final_norm == "none" else FINAL_COLOUR
 
 
-def _probabilities(group: Group, arm: str, found: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+def probabilities_of(output: str, scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Returns probabilities (n, classes) of recorded scores."""
     import torch
 
-    output = group.study.arm(arm).configuration.network.output
-    return probabilities(torch.from_numpy(found["scores"]), output).numpy()
+    return probabilities(torch.from_numpy(scores), output).numpy()
+
+
+def _probabilities(group: Group, arm: str, found: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    return probabilities_of(group.study.arm(arm).configuration.network.output, found["scores"])
 
 
 Plot = Callable[[Group, Predictions], Figure | None]

@@ -36,8 +36,21 @@ def main(arguments: Sequence[str]) -> int:
         ]
         print("\n".join(sections))
         return code if sections else command.INCOMPLETE
+    if args.format == "html":
+        return max(code, _write_pages(studies, args, folder))
     found = [print_study(study, folder, console()) for study in studies]
     return code if all(found) else command.INCOMPLETE
+
+
+def _write_pages(studies: "list[Study]", args: argparse.Namespace, folder: "RunFolder") -> int:
+    """Writes a page per study and prints where; MLflow gets it too where it is to be had."""
+    from study.pages import publish_page
+
+    uri = places.tracking_uri(args.tracking_uri, folder.url)
+    pages = [publish_page(study, folder, places.data_root(args.data_root), uri) for study in studies]
+    for study, page in zip(studies, pages, strict=True):
+        print(page or f"{study.name}: no finished run in {folder.url}; python -m study.grid {study.name} makes them")
+    return command.DONE if all(pages) else command.INCOMPLETE
 
 
 def _sync(studies: "list[Study]", args: argparse.Namespace, folder: "RunFolder") -> int:
@@ -62,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("studies", nargs="*", metavar="STUDY", help="default: every study with records")
     add("--sync", action="store_true", help="bring MLflow in line with the records first")
-    add("--format", choices=("table", "json", "markdown"), default="table")
+    add("--format", choices=("table", "json", "markdown", "html"), default="table")
     command.add_places(parser)
     return parser
 

@@ -1,0 +1,94 @@
+"""The page of a study, with everything it shows read from the run folder; written there, and logged to MLflow."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from study import places
+from study.declaration import Study
+from study.figures import predictions_of, save_figures
+from study.groups import Group
+from study.markdown import command_of
+from study.own_images import remembered
+from study.page import Section, Wrong, most_wrong, render
+from study.plots import probabilities_of
+from study.summary import groups_of, tables_of, verdicts_of
+from study.tracking import TrackingError, open_tracker
+from trainables import datasets
+from trainables.errors import StudyError
+from trainables.records import RunFolder
+
+
+def write_page(study: Study, folder: RunFolder, data_root: Path, tracking_uri: str | None) -> Path | None:
+    """Writes `<runs>/pages/<study>.html`, here where the run folder is remote; None where no run is finished."""
+    groups = groups_of(study, folder)
+    if not groups:
+        return None
+    sections = [_section(group, folder, data_root, tracking_uri) for group in groups]
+    place = Path("pages") if places.is_remote(folder.url) else Path(folder.url, "pages")
+    place.mkdir(parents=True, exist_ok=True)
+    path = place / f"{study.name}.html"
+    path.write_text(render(study, sections), encoding="utf-8")
+    return path
+
+
+def publish_page(study: Study, folder: RunFolder, data_root: Path, tracking_uri: str | None) -> Path | None:
+    """Writes the page, and puts it beside every group's first treated configuration where MLflow is to be had."""
+    path = write_page(study, folder, data_root, tracking_uri)
+    if path is None or tracking_uri is None:
+        return path
+    try:
+        tracker = open_tracker(tracking_uri, folder.url)
+        tracker.sync(study, folder.records(study.name))
+        for group in groups_of(study, folder):
+            treated = next((pair.treated for pair in study.pairs if pair.treated in group.records), None)
+            if treated is not None:
+                tracker.log_files(study, next(iter(group.records[treated].values())).key, None, [path], "page")
+    except TrackingError as error:
+        print(f"{error}; the page is not in MLflow", file=sys.stderr)
+    return path
+
+
+def _section(group: Group, folder: RunFolder, data_root: Path, tracking_uri: str | None) -> Section:
+    shown = next((pair.treated for pair in group.study.pairs if pair.treated in group.records), "")
+    wrong = _wrong(group, shown, folder, data_root) if shown else []
+    where = {"again": command_of(group), "runs": f"{folder.url}/{group.study.name}"}
+    data, name = next(iter(next(iter(group.records.values())).values())).typed_configuration().data, ""
+    if data.source in (known := remembered(folder)):
+        where["images"] = known[data.source].path
+        name = f"{', '.join(data.minority)} in {Path(known[data.source].path).name}"
+    if tracking_uri:
+        where["MLflow"] = f"mlflow ui --backend-store-uri {places.without_password(tracking_uri)}"
+    where["ONNX files"] = f"python -m export {group.study.name} --runs {folder.url}"
+    models = Path(folder.url, "onnx", group.study.name)
+    if not places.is_remote(folder.url) and models.is_dir():
+        where["ONNX files"] = str(models)
+    return Section(
+        group, verdicts_of(group), tables_of(group, folder), save_figures(group, folder), wrong, shown, name, where
+    )
+
+
+def _wrong(group: Group, arm: str, folder: RunFolder, data_root: Path) -> list[Wrong]:
+    """Returns the most confidently wrong test images of an arm's first seed; none where the images are not at hand."""
+    found = predictions_of(group, folder)(arm)
+    record = group.records[arm][min(group.records[arm])]
+    data = record.typed_configuration().data
+    if found is None:
+        return []
+    p = probabilities_of(record.typed_configuration().network.output, found["scores"])
+    chosen = most_wrong(p, found["labels"])
+    try:
+        if not datasets.is_there(data.source, data_root) and data.source not in remembered(folder):
+            return []
+        images = datasets.load(data.source, data_root, data.image_size, remembered(folder))
+    except StudyError:
+        return []
+    if images.fingerprint != record.data_fingerprint:
+        return []
+    pixels = images.pixels[np.asarray(found["positions"][chosen], dtype=np.int64)]
+    return [
+        Wrong(image, images.sample_names[found["positions"][i]], data.classes[found["labels"][i]],
+              data.classes[p[i].argmax()], float(p[i].max()))
+        for i, image in zip(chosen.tolist(), pixels, strict=True)
+    ]  # fmt: skip
