@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from export.variants import Exported
     from study.declaration import Study
     from study.groups import Group
-    from trainables.records import Record, RunFolder
-
-VALIDATION_F1 = "validation/f1/minority"
+    from trainables.records import RunFolder
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -55,13 +53,14 @@ def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: P
     """Exports every seed of the arms, prints the table and the H1 verdict, and logs to MLflow."""
     from rich.progress import track
 
+    from export.champion import best_run, champion
     from export.variants import export_run
     from study.export_tables import variants_table
     from study.own_images import remembered
     from study.tables import console
     from trainables import datasets
 
-    best = {arm: _best(list(found.records[arm].values())) for arm in arms}
+    best = {arm: best_run(found.records[arm].values()) for arm in arms}
     every = [found.records[arm][seed] for arm in arms for seed in sorted(found.records[arm])]
     records = list(best.values()) if args.best else every
     data = records[0].typed_configuration().data
@@ -75,22 +74,16 @@ def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: P
         exported.append(done)
     title = f"{found.study.name} ({found.label}), {data.source}: whole test sets through onnxruntime"
     screen.print(variants_table(title, exported))
-    _log(found.study, exported, [done for done in exported if done.record is best[done.record.arm]], folder, args)
-    return _judge_h1(exported, args.require_h1)
-
-
-def _best(records: "list[Record]") -> "Record":
-    """Returns the run with the best validation F1 of the minority, the first of several: the one to deploy."""
-
-    def score(record: "Record") -> float:
-        value = record.metric(VALIDATION_F1)
-        return value if value == value else -1.0
-
-    return max(sorted(records, key=lambda record: record.seed), key=score)
+    chosen = [done for done in exported if done.record is best[done.record.arm]]
+    _log(found.study, exported, chosen, folder, args)
+    done, variant = champion(chosen)
+    print(f"to deploy (numpy and onnxruntime run it): python -m export.edge {done.files[variant]} IMAGE")
+    return command.DONE if args.best else _judge_h1(exported, args.require_h1)
 
 
 def _arms(found: "Group", key: str | None, best: bool) -> list[list[str]]:
     """The arms to export together: of the one key, else the first declared pair with records of every data set."""
+    from export.champion import VALIDATION_F1
     from study.statistics import interval
 
     if key:

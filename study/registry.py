@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from export.champion import champion
 from export.onnx_graph import INPUT, OUTPUT
-from export.variants import FOLD, KEEP, NONE, Exported
+from export.variants import Exported
 from study.declaration import Study
 from study.tracking import KEY, SEED, Tracker, one_line
 
 CHAMPION = "champion"
 VARIANT, SHA, DEPLOYABLE = "onnx.variant", "onnx.sha256", "onnx.deployable"
-_BEST_FIRST = (FOLD, KEEP, NONE)  # a fold is its network, exactly, with a node less
 
 
 def register(tracker: Tracker, study: Study, chosen: Sequence[Exported]) -> str:
@@ -44,8 +44,7 @@ def register(tracker: Tracker, study: Study, chosen: Sequence[Exported]) -> str:
                 sha = hashlib.sha256(file.read_bytes()).hexdigest()
                 version = there.get(sha) or _version(tracker, study, name, done, variant, sha)
                 versions[done.record.key, variant] = version
-        best = max(chosen, key=lambda done: done.record.metric("validation/f1/minority"))
-        variant = next(v for v in _BEST_FIRST if v in best.files)
+        best, variant = champion(chosen)
         client.set_registered_model_alias(name, CHAMPION, versions[best.record.key, variant])
     return name
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from study.declaration import Study
 from study.statistics import interval
 from trainables.records import Record
 
@@ -36,6 +37,33 @@ def means_of(records: list[Record]) -> list[tuple[str, float, int]]:
     half = interval([record.metric("test/f1/minority") for record in records]).half_width
     values += [("test/f1/minority-interval", half, 0), ("seeds", float(len(records)), 0)]
     return [value for value in values if value[1] == value[1]]
+
+
+def labels_of(study: Study, record: Record) -> dict[str, str]:
+    """Returns the tags that a person filters by, and the description of a run."""
+    configuration = record.typed_configuration()
+    data, network = configuration.data, configuration.network
+    backbone = f"{network.name}{f' up to {network.cut}' if network.cut else ''}"
+    numbers = f"{data.train_minority} against {data.train_majority} training images"
+    return {
+        "study.arm": record.arm, "study.data": data.source, "study.network": network.name,
+        "study.final_norm": network.final_norm, "study.minority": ", ".join(data.minority),
+        "mlflow.note.content": (
+            f"{study.title}: arm **{record.arm}** on {data.source}, {', '.join(data.minority) or 'no class'} rare "
+            f"({numbers}), {backbone}, final norm {network.final_norm}, {configuration.schedule.epochs} epochs."
+        ),
+    }  # fmt: skip
+
+
+def note_of(study: Study) -> str:
+    """Returns what an experiment's page says: the question, the claims, where to look."""
+    claims = "".join(f"- {claim.id}: {claim.sentence}\n" for claim in study.claims)
+    return (
+        f"{study.title} ({study.source})\n\n{claims}\n"
+        "One run per configuration (tag study.level = configuration, means over seeds), its seeds below it. Sort by "
+        "test/f1/minority; verified ONNX files lie in the artifacts of the seed runs under onnx, the ones to deploy "
+        "are registered under Models; the page and the figures lie beside the first treated configuration."
+    )
 
 
 def metric_name(metric: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from study.declaration import Study
 from study.places import is_remote, without_password
-from study.tracked import finished_at, means_of, metric_name, started_at, values_of
+from study.tracked import finished_at, labels_of, means_of, metric_name, note_of, started_at, values_of
 from trainables.errors import StudyError
 from trainables.health import Finding
 from trainables.records import Record
@@ -29,7 +29,7 @@ class TrackingError(StudyError):
     """MLflow, its server or its database did not do what was asked; the records are not touched by it."""
 
 
-KEY, LEVEL, SEED, ARM, STATE = "study.key", "study.level", "study.seed", "study.arm", "study.state"
+KEY, LEVEL, SEED, STATE = "study.key", "study.level", "study.seed", "study.state"
 BATCH = 1000
 
 
@@ -107,11 +107,12 @@ class Tracker:
         if not stale and _is_current(runs.get((key, "")), parent_state):
             return 0
         first = records[0]
-        parent_tags = {KEY: key, LEVEL: "configuration", ARM: first.arm, "mlflow.runName": first.arm}
+        parent_tags = {KEY: key, LEVEL: "configuration", "mlflow.runName": first.arm, **labels_of(study, first)}
         parent = self._open(experiment, runs, (key, ""), parent_tags, started_at(first))
         for record in stale:
-            tags = {KEY: key, LEVEL: "seed", SEED: str(record.seed), ARM: record.arm,
-                    "mlflow.runName": f"seed {record.seed}", "mlflow.parentRunId": parent.run_id}  # fmt: skip
+            tags = {KEY: key, LEVEL: "seed", SEED: str(record.seed), **labels_of(study, record),
+                    "mlflow.runName": f"{record.arm}, seed {record.seed}",
+                    "mlflow.parentRunId": parent.run_id}  # fmt: skip
             child = self._open(experiment, runs, (key, str(record.seed)), tags, started_at(record))
             more = {"study.reason": record.reason} if record.reason else {}
             params = {**record.configuration, "seed": record.seed}
@@ -132,7 +133,7 @@ class Tracker:
             found = self.client.get_experiment_by_name(name)
             if found is None:
                 place = f"{self._artifacts}/{study.name}" if self._artifacts else None
-                note = {"mlflow.note.content": f"{study.title} ({study.source})"}
+                note = {"mlflow.note.content": note_of(study)}
                 self._experiments[name] = self.client.create_experiment(name, artifact_location=place, tags=note)
             else:
                 self._experiments[name] = found.experiment_id
