@@ -1,0 +1,107 @@
+"""Every command in the documentation, run: with small images and short trainings, or planned where it would take long."""
+
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from study.studies import find
+from trainables.images import Images, Inputs
+from trainables.records import RunFolder
+from trainables.run import Trial, run
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("README.md", "study/README.md", "export/README.md")
+ELSEWHERE = {  # commands that another test, or CI itself, runs
+    "python3 -m venv": "CI does it in a fresh clone",
+    "ray job submit": "tests/study/test_journey.py::test_ray_job_submit",
+    "mlflow models serve": "tests/study/test_registry.py",
+}
+PLANNED = {"study.grid": ["--dry-run"]}  # what it says and would run, without running it
+PARSED = ("study.search",)  # tests/study/test_search.py runs it
+
+
+def _commands() -> Iterator[str]:
+    for page in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(), re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                yield line.partition("  #")[0].partition(" # ")[0].replace(".venv/bin/", "").strip()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, digits: Images) -> Path:
+    """A working directory with what the documentation's examples name: images, models, weights, finished runs."""
+    import torch
+    from torchvision import models
+
+    from export.variants import export_run
+
+    folder = tmp_path_factory.mktemp("place")
+    rng = np.random.default_rng(0)
+    for name, number in (("healthy", 30), ("sick leaf", 12), ("NAME", 12)):
+        (folder / "PATH" / name).mkdir(parents=True)
+        for i in range(number):
+            pixels = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "PATH" / name / f"plant{i % 6}_{i}.png")
+    (folder / "photos").mkdir()
+    for path in ("leaf.jpg", "photos/a.png"):
+        Image.fromarray(rng.integers(0, 255, (8, 8), dtype=np.uint8)).save(folder / path)
+    torch.save(models.get_model("resnet18").state_dict(), folder / "weights.pt")
+    (study,) = find(["digits"])
+    for name in ("plain", "final BN"):
+        trial = Trial("digits", name, study.arm(name).configuration.replace({"schedule.epochs": 2}), (0, 1))
+        *_, last = run(trial, Inputs(digits), RunFolder(str(folder / "runs")))
+    done = export_run(last.records[0], RunFolder(str(folder / "runs")), digits, folder / "onnx", reduced=False)
+    (folder / "model.onnx").write_bytes(done.files["keep"].read_bytes())
+    (folder / "fold.onnx").write_bytes(done.files["fold"].read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("command", dict.fromkeys(_commands()), ids=str)
+def test_the_command_works(command: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if any(command.startswith(known) for known in ELSEWHERE):
+        return
+    monkeypatch.chdir(place)
+    python, dash, module, *words = shlex.split(command)
+    assert (python, dash) == ("python", "-m"), f"{command!r} is run by no test"
+    arguments = [word.replace("PATH", "weights.pt") if word == "PATH" else word for word in words]
+    name = "export.__main__" if module == "export" else module
+    if module in PARSED:
+        importlib.import_module(name)._parser().parse_args(arguments)
+        return
+    assert importlib.import_module(name).main([*arguments, *PLANNED.get(module, [])]) == 0
+
+
+def test_every_option_in_the_tables_exists() -> None:
+    """Options that prose and tables name belong to some command."""
+    helps = "".join(
+        importlib.import_module(name)._parser().format_help()
+        for name in ("study.grid", "study.report", "study.search", "study.doctor", "export.__main__")
+    )
+    edge = (ROOT / "export" / "edge.py").read_text()
+    known = set(re.findall(r"--[a-z][a-z0-9-]+", helps + edge)) | {
+        "--storage",
+        "--env-manager",
+        "--model-uri",
+        "--port",
+    }
+    for page in PAGES:
+        text = re.sub(r"```sh\n.*?```", "", (ROOT / page).read_text(), flags=re.DOTALL)
+        named = {
+            option
+            for span in re.findall(r"`([^`]+)`", text)
+            for option in re.findall(r"(?<!\S)--[a-z][a-z0-9-]+", span)
+        }
+        assert named <= known, f"{page} names {named - known}"
+
+
+def test_links_lead_somewhere() -> None:
+    for page in (*PAGES, "clusters/README.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
+            if "://" not in target:
+                assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
