@@ -1,4 +1,4 @@
-"""Every command in the documentation, run: with small images and short trainings, or planned where it would take long."""
+"""Every command in the documentation, run: on small images, or only planned where it would take long."""
 
 import importlib
 import re
