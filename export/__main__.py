@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from study.groups import Group
     from trainables.records import RunFolder
 
+SAMPLE = 32  # images of a large network that --best runs at every optimisation level and batch size
+
 
 def main(arguments: Sequence[str]) -> int:
     """Exports and verifies what the arguments ask for and returns the exit code."""
@@ -69,7 +71,8 @@ def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: P
     exported = []
     for record in track(records, "exporting", console=screen, disable=not screen.is_terminal):
         place = output / record.key / f"seed-{record.seed}"
-        done = export_run(record, folder, images, place, reduced=record is best[record.arm])
+        thorough = SAMPLE if args.best else None
+        done = export_run(record, folder, images, place, reduced=record is best[record.arm], thorough=thorough)
         (place / "verification.json").write_text(json.dumps(_as_data(done), indent=1, allow_nan=False))
         exported.append(done)
     title = f"{found.study.name} ({found.label}), {data.source}: whole test sets through onnxruntime"

@@ -58,7 +58,7 @@ class Exported:
 
 def export_run(
     record: Record, folder: RunFolder, images: Images, output: Path,
-    make: Mapping[str, MakeVariant] | None = None, reduced: bool = True,
+    make: Mapping[str, MakeVariant] | None = None, reduced: bool = True, thorough: int | None = None,
 ) -> Exported:  # fmt: skip
     """Writes `<output>/<variant>.onnx` of a run and measures each.
 
@@ -69,6 +69,7 @@ def export_run(
         output: folder for the files; made if it is not there.
         make: variant -> surgery; default SURGERY.
         reduced: fp16 and int8 too, and for large networks every optimisation level and batch size.
+        thorough: how many test images of a large network run at every level and batch size; None is all.
 
     Raises:
         ExportMismatchError: a file differs from its PyTorch network, or the network from what was recorded.
@@ -82,7 +83,10 @@ def export_run(
     test = _held_out(images, split.test, split.classes, configuration, kept)
     _check_record(record, folder, split.test, test.trained)
     graph = to_onnx(kept, images.shape, _metadata(record))
-    thorough = reduced or configuration.network.name in SMALL_NETWORKS
+    if configuration.network.name in SMALL_NETWORKS:
+        thorough = None
+    elif not reduced:
+        thorough = 0
     output.mkdir(parents=True, exist_ok=True)
     files: dict[str, Path] = {}
     verifications: dict[str, Verification] = {}
