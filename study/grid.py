@@ -73,19 +73,19 @@ def _run(
     with Lease(RunFolder(runs), print):
         remember(RunFolder(runs), folders)
         outcome = run_session(studies, settings, screen)
+    uri = settings.tracking_uri if outcome.tracked else None
     for study in studies:
         declared = find([study.name])[0]
         print_study(declared, RunFolder(runs), screen)
-        uri = settings.tracking_uri if outcome.tracked else None
         publish_figures(declared, RunFolder(runs), uri, screen)
-        page = publish_page(declared, RunFolder(runs), settings.data_root, uri) if outcome.done_now else None
-        if page:
-            screen.print(f"page: {page}", highlight=False, soft_wrap=True)
     for problem in outcome.problems:
         print(f"failed: {problem}", file=sys.stderr)
     print(f"{outcome.done_now} runs done, {outcome.already_done} were there, {len(outcome.problems)} failed or skipped")
     code = _export(studies, args, runs) if args.export else command.DONE
-    _say_what_is_next(studies, args, settings.tracking_uri if outcome.tracked else None)
+    for study in studies if outcome.done_now else ():
+        page = publish_page(find([study.name])[0], RunFolder(runs), settings.data_root, uri)
+        print(f"page to read: {page}")
+    _say_what_is_next(studies, args, uri)
     return command.INCOMPLETE if outcome.problems else code
 
 

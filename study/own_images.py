@@ -50,6 +50,9 @@ def read_folder(args: argparse.Namespace, console: Console) -> tuple[Survey | No
         )
         raise ConfigurationError(f"which class is rare? name it with --minority; there are: {listed}")
     args.data = found.source
+    others = [name for name in found.class_names if name not in _names(args.minority) and name != args.minority]
+    if not args.majority and len(others) == 1:
+        args.majority = others[0]  # by its name, rather than as "others"
     for role in ("minority", "majority"):  # a class folder may have a comma in its name
         if getattr(args, role) in found.class_names:
             setattr(args, role, (getattr(args, role),))

@@ -57,6 +57,7 @@ class Section:
     wrong: Sequence[Wrong] = ()
     wrong_of: str = ""
     name: str = ""  # what a person calls the group; default its label
+    best: str = ""  # a sentence on the arm that validation likes best
     places: dict[str, str] = field(default_factory=dict)  # what -> where
 
     @property
