@@ -84,7 +84,8 @@ def _run(
     code = _export(studies, args, runs) if args.export else command.DONE
     for study in studies if outcome.done_now else ():
         page = publish_page(find([study.name])[0], RunFolder(runs), settings.data_root, uri)
-        print(f"page to read: {page}")
+        if page:
+            print(f"page to read: {page}")
     _say_what_is_next(studies, args, uri)
     return command.INCOMPLETE if outcome.problems else code
 
