@@ -4,6 +4,7 @@ import argparse
 import platform
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,10 +50,13 @@ def _findings(args: argparse.Namespace) -> "Iterator[Finding]":
     yield Finding("torch CUDA", "ok" if cuda else "not applicable", what)
     yield from runtime.check(cuda)
 
-    from study import launch, optuna_search, tracking
+    from study import launch, optuna_storage, tracking
+    from study.lease import Lease
+    from trainables.records import RunFolder
 
-    yield tracking.check(places.tracking_uri(args.tracking_uri, runs), runs, args.fix)
-    yield optuna_search.check(args.storage, runs, args.fix)
+    with Lease(RunFolder(runs), print) if args.fix else nullcontext():  # what a living driver runs is not left over
+        yield tracking.check(places.tracking_uri(args.tracking_uri, runs), runs, args.fix)
+        yield optuna_storage.check(args.storage, runs, args.fix)
     yield from launch.check(runs)
 
 

@@ -181,15 +181,18 @@ def _fit(trainable: Any, space: dict[str, Any], config: tune.TuneConfig, callbac
         tune.Tuner(trainable, param_space=space, tune_config=config, run_config=run_config).fit()
 
 
-class _Count(tune.Callback):
+class _Unpickled(tune.Callback):
+    """Nothing of it goes into Tune's tuner.pkl: Tune's storage is scratch and never restored."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class _Count(_Unpickled):
     """Tells of every trial that has ended."""
 
     def __init__(self, done: Callable[[], None]) -> None:
         self.done = done
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing of it goes into Tune's tuner.pkl."""
-        return {}
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self.done()
@@ -198,15 +201,11 @@ class _Count(tune.Callback):
         self.done()
 
 
-class _Relay(tune.Callback):
+class _Relay(_Unpickled):
     """Translates Tune's events into the observer's."""
 
     def __init__(self, trials: Sequence[Trial], observer: Observer) -> None:
         self.trials, self.observer = trials, observer
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing of it goes into Tune's tuner.pkl: Tune's storage is scratch and never restored."""
-        return {}
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any

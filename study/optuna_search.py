@@ -1,117 +1,21 @@
-"""All of Optuna: one Optuna study per arm, asked in turn; how Tune's trials are told to it, and what it holds."""
+"""Optuna and Tune: every arm's Optuna study is asked in turn, and told how Tune's trials ended."""
 
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
+from optuna.storages import BaseStorage
+from optuna.trial import TrialState
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
-from study import places
-from study.search_space import Choice, Dimension, Values, as_text, differences
-from study.tuned import Direction, Setting, State
-from trainables.errors import ConfigurationError
-from trainables.health import Finding
+from study.optuna_storage import DESIGN, REASON
+from study.search_space import Choice, Dimension, Direction
 
-DESIGN, LOST, SPACE, REASON = "design", "lost with its driver", "space", "reason"  # attributes that Optuna keeps
-Storage = BaseStorage
 ARM = "arm"  # an entry of a trial's Tune configuration
-ENOUGH = 5  # different scores, for importances to mean anything
-
-optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-
-def open_storage(url: str | None, runs: str) -> BaseStorage:
-    """Returns the storage of all searches: a database URL's, else a journal file in the run folder; or raises."""
-    if url is None:
-        if places.is_remote(runs):
-            raise ConfigurationError(f"a search needs --storage URL, as the run folder {runs} is remote")
-        folder = Path(runs, "search")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            return JournalStorage(JournalFileBackend(str(folder / "journal.log")))
-        except OSError as error:
-            raise ConfigurationError(f"search storage {folder}: {error.strerror}") from error
-    try:
-        return RDBStorage(url)
-    except Exception as error:  # SQLAlchemy and drivers raise what they like; a URL may hold a password
-        raise ConfigurationError(f"--storage: {type(error).__name__}, no database that can be reached there") from None
-
-
-def check(url: str | None, runs: str, fix: bool) -> Finding:
-    """Returns whether the storage of searches can be reached and no trial was left RUNNING; `fix` asks those again."""
-    if url is None and not Path(runs, "search", "journal.log").exists():
-        return Finding("searches", "not applicable", f"none in {runs}")
-    try:
-        storage = open_storage(url, runs)
-    except ConfigurationError as error:
-        return Finding("searches", "failed", str(error))
-    names = optuna.get_all_study_names(storage)
-    left = sum(_end_running(optuna.load_study(study_name=name, storage=storage), fix) for name in names)
-    if left and not fix:
-        return Finding("searches", "failed", f"{left} trials RUNNING; if no search is at work, --fix asks them again")
-    return Finding("searches", "ok", f"{len(names)} arms, {left} RUNNING trials put back")
-
-
-def _end_running(study: optuna.Study, end: bool = True) -> int:
-    """Tells trials that a dead driver left RUNNING as failed and asks them again; returns how many there were."""
-    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    for trial in running if end else ():
-        if trial.params and DESIGN not in trial.user_attrs:  # `begin` puts those of the design back
-            study.enqueue_trial(trial.params)
-        study._storage.set_trial_user_attr(trial._trial_id, LOST, True)
-        study.tell(trial.number, state=TrialState.FAIL)
-    return len(running)
-
-
-def begin(
-    name: str, storage: Storage, space: Sequence[Dimension], directions: Sequence[Direction], design: Sequence[Values],
-    fixed: Mapping[str, str] | None = None,
-) -> int:  # fmt: skip
-    """Prepares an arm's Optuna study for (more) trials and returns how many it has that count.
-
-    Trials that a dead driver left running are told as failed, do not count and are asked again. `fixed` is what besides
-    the space may not change; raises ConfigurationError where anything differs from what the study was begun with.
-    """
-    study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
-    asked = as_text(space) | dict(fixed or {})
-    differing = differences(study.user_attrs.get(SPACE, asked), asked)
-    if len(study.directions) != len(directions):
-        differing.append(f"{len(study.directions)} objectives then, {len(directions)} now")
-    if differing:
-        raise ConfigurationError(f"search {name} was begun with another space: {'; '.join(differing)}")
-    study.set_user_attr(SPACE, asked)
-    _end_running(study)
-    trials = [trial for trial in study.get_trials(deepcopy=False) if LOST not in trial.user_attrs]
-    there = {trial.user_attrs.get(DESIGN) for trial in trials}
-    for number, values in enumerate(design):
-        if number not in there:
-            study.enqueue_trial(values, user_attrs={DESIGN: number})
-    return sum(trial.state.is_finished() for trial in trials)
-
-
-def read(name: str, storage: BaseStorage) -> list[Setting]:
-    """Returns the finished trials of an arm in the order they were begun, without those lost with a driver."""
-    study = optuna.load_study(study_name=name, storage=storage)
-    trials = study.get_trials(deepcopy=False)
-    return [_setting(trial) for trial in trials if trial.state.is_finished() and LOST not in trial.user_attrs]
-
-
-def importances(name: str, storage: BaseStorage) -> dict[str, float]:
-    """Returns {field: share of the score's variance it explains} (PED-ANOVA); {} with too few different scores."""
-    study = optuna.load_study(study_name=name, storage=storage)
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    if len({trial.value for trial in complete}) < ENOUGH:
-        return {}
-    return optuna.importance.get_param_importances(study, evaluator=optuna.importance.PedAnovaImportanceEvaluator())
 
 
 class ArmSearch(OptunaSearch):  # type: ignore[misc]
@@ -239,10 +143,3 @@ def _distribution(dimension: Dimension) -> BaseDistribution:
     if isinstance(dimension, Choice):
         return CategoricalDistribution(dimension.options)
     return FloatDistribution(dimension.low, dimension.high, log=dimension.log)
-
-
-def _setting(trial: FrozenTrial) -> Setting:
-    states: dict[TrialState, State] = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}
-    state = states.get(trial.state, "failed")
-    scores = tuple(trial.values or ()) if state == "complete" else ()
-    return Setting(trial.params, trial.user_attrs.get(DESIGN), state, scores, trial.user_attrs.get(REASON, ""))

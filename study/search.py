@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from study import command, options, places
-from study.search_space import ARMS, parse
+from study.search_space import ARMS, OBJECTIVES, parse
 from study.studies import DEFAULT, find
 from trainables.errors import ConfigurationError, StudyError
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from study.tuning import Asked, Found
     from trainables.datasets import Folders
 
-OBJECTIVES = ("minority_f1", "latency")
 TRIALS, SMOKE_TRIALS = 30, 3
 
 
@@ -49,7 +48,7 @@ def _run(
     from rich.console import Console
 
     from study.lease import Lease
-    from study.optuna_search import open_storage
+    from study.optuna_storage import open_storage
     from study.own_images import remember
     from study.resources import Resources
     from study.session import Settings

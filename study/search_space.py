@@ -3,13 +3,18 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from study.declaration import Study
 from trainables.configuration import SMALL_NETWORKS, Configuration, resolve_field
 from trainables.errors import ConfigurationError
 
 Values = dict[str, Any]  # field -> value
+Direction = Literal["minimize", "maximize"]
+OBJECTIVES: dict[str, tuple[str, Direction]] = {  # name -> what a trial reports, and which way is better
+    "minority_f1": ("score", "maximize"),
+    "latency": ("latency", "minimize"),
+}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from trainables.configuration import Configuration
 from trainables.records import Record
 
 ROBUST, FRAGILE, REVERSED = "robust", "fragile", "reversed"
-Direction = Literal["minimize", "maximize"]
 State = Literal["complete", "pruned", "failed"]
 Scores = Mapping[int, float]  # place in the shared design -> score
 
@@ -117,4 +116,8 @@ def _label(configuration: Configuration) -> str:
     data, network = configuration.data, configuration.network
     counts = f"{data.train_majority}/{data.train_minority}"
     classes = f"{','.join(data.minority)} against {','.join(data.majority)}"
-    return f"{data.source}, {classes}, {counts}, {network.name}, {configuration.schedule.epochs} epochs"
+    size = f" at {data.image_size}" if data.image_size else ""
+    cut = f" up to {network.cut}" if network.cut else ""
+    weights = f" with weights {network.weights}, {network.trainable} trains" if network.weights != "none" else ""
+    backbone = f"{network.name}{cut}{weights}"
+    return f"{data.source}{size}, {classes}, {counts}, {backbone}, {configuration.schedule.epochs} epochs"

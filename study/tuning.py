@@ -1,20 +1,21 @@
 """One call of `study.search`: every arm of a study is tuned on validation, then the winners run as any runs do."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 
-from study import launch, optuna_search
+from study import launch, optuna_storage
 from study.declaration import PARETO, TUNED, Study
-from study.optuna_search import Arms, ArmSearch, PerArm, Storage
+from study.optuna_search import Arms, ArmSearch, PerArm
+from study.optuna_storage import Storage
 from study.prepare import prepare
 from study.progress import SearchProgress
-from study.search_space import ARMS, Choice, Dimension, Values, base_of, design, space_of
+from study.search_space import ARMS, OBJECTIVES, Choice, Dimension, Direction, Values, base_of, design, space_of
 from study.session import Outcome, Settings, run_session
 from study.studies.tuned import tuned_study
-from study.tuned import Direction, Setting, front
+from study.tuned import Setting, front
 from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError, DataError
 from trainables.run import Trial
@@ -25,10 +26,6 @@ SCORE = "validation/balanced_f1/minority"  # of tuning seeds; validation has few
 # seed tests may have validated another: with few rare images (digits) tuning has seen most of them in that role.
 FIRST_TUNING_SEED = 1000
 REDUCTION = 3  # of ASHA: a third of the trials goes on after each look
-OBJECTIVES: dict[str, tuple[str, Direction]] = {
-    "minority_f1": ("score", "maximize"),
-    "latency": ("latency", "minimize"),
-}
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, conso
     arms = {arm: base.replace(ARMS[arm]) for arm in asked.arms}
     names = {arm: f"final-bn/{study.name}/{base.key}/{'+'.join(asked.objectives)}/{arm}" for arm in arms}
     seeds = {"tuning seeds": str(asked.tuning_seeds)}
-    counted = {arm: optuna_search.begin(names[arm], storage, space, directions, shared, seeds) for arm in arms}
+    counted = {arm: optuna_storage.begin(names[arm], storage, space, directions, shared, seeds) for arm in arms}
     left = {arm: max(0, asked.trials - number) for arm, number in counted.items()}
     console.print(f"{study.name}: {sum(counted.values())} trials done, {sum(left.values())} to do, {len(arms)} arms")
     if any(left.values()):
@@ -79,8 +76,8 @@ def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, conso
             arm: ArmSearch(names[arm], storage, space, metrics, directions, epochs, seed + i)
             for i, arm in enumerate(arms)
         }
-        _search(study, asked, arms, Arms(searches, left), space, settings, console)
-    found = {arm: optuna_search.read(name, storage) for arm, name in names.items()}
+        _search(study, asked, arms, Arms(searches, left), space, settings, console, storage, names.values())
+    found = {arm: optuna_storage.read(name, storage) for arm, name in names.items()}
     winners = _winners(found, arms, directions)
     if not winners:
         raise DataError(f"{study.name}: no trial of any arm came to an end with a score")
@@ -90,7 +87,7 @@ def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, conso
     for arm in (arm for arm, its in found.items() if all(setting.state != "complete" for setting in its)):
         reasons = [setting.reason for setting in found[arm] if setting.reason]
         outcome.problems.append(f"{study.name}, {arm}: no trial came to an end ({reasons[-1] if reasons else 'none'})")
-    importances = {arm: optuna_search.importances(name, storage) for arm, name in names.items()} if _one(asked) else {}
+    importances = {arm: optuna_storage.importances(name, storage) for arm, name in names.items()} if _one(asked) else {}
     return Found(tuned, space, shared, found, importances, outcome)
 
 
@@ -100,12 +97,13 @@ def _one(asked: Asked) -> bool:
 
 def _search(
     study: Study, asked: Asked, arms: Mapping[str, Configuration], searcher: Arms, space: Sequence[Dimension],
-    settings: Settings, console: Console,
+    settings: Settings, console: Console, storage: Storage, names: Iterable[str],
 ) -> None:  # fmt: skip
     launch.connect()
     for warning in launch.check_resources(settings.resources, [*arms.values()] * max(1, searcher.number // len(arms))):
         console.print(warning)
-    store = _prepare(study, arms, space, settings, console)
+    store, fingerprint = _prepare(study, arms, space, settings, console)
+    optuna_storage.keep_data(names, storage, fingerprint)
     epochs = next(iter(arms.values())).schedule.epochs
     first = math.ceil(epochs / REDUCTION**2)
     looks = tuple(sorted({first, min(first * REDUCTION, epochs), epochs}))
@@ -120,8 +118,8 @@ def _search(
 
 def _prepare(
     study: Study, arms: Mapping[str, Configuration], space: Sequence[Dimension], settings: Settings, console: Console
-) -> Store:
-    """Brings the data, weights and features of every arm, at every cut and image size, into the object store."""
+) -> tuple[Store, str]:
+    """Brings data, weights and features of every arm, cut and image size into the object store; says which data."""
     sizes = [d for d in space if isinstance(d, Choice) and d.field in ("network.cut", "data.image_size")]
     combinations: list[Values] = [{}]
     for dimension in sizes:
@@ -133,7 +131,7 @@ def _prepare(
     )
     if prepared.problems:
         raise DataError("; ".join(dict.fromkeys(prepared.problems.values())))
-    return prepared.store
+    return prepared.store, " ".join(sorted(set(prepared.fingerprints.values())))
 
 
 def _winners(

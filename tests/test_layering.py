@@ -17,7 +17,7 @@ COMMANDS = {"study/grid.py", "study/report.py", "study/search.py", "study/doctor
 OWNERS = {
     "ray": {"trainables/tune_adapter.py", "study/launch.py", "study/prepare.py", "study/optuna_search.py"},
     "mlflow": {"study/tracking.py", "study/registry.py"},
-    "optuna": {"study/optuna_search.py"},
+    "optuna": {"study/optuna_search.py", "study/optuna_storage.py"},
 }
 MODULES = [path for package in ("trainables", "study", "export") for path in sorted((ROOT / package).rglob("*.py"))]
 

@@ -242,5 +242,8 @@ class RunFolder:
             self._files.pipe_file(target, content)
             if self._local:
                 self._files.mv(target, path)
-        except OSError as error:
-            raise RecordError(f"run folder {self.url} cannot be written: {error}") from error
+        except Exception as error:  # an object store's library raises what it likes
+            if self._local and not isinstance(error, OSError):
+                raise
+            reason = " ".join(str(error).split())[:300]
+            raise RecordError(f"run folder {self.url} cannot be written: {reason}") from error

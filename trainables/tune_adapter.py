@@ -95,7 +95,18 @@ class Search:
     latency: bool
 
 
-class SearchTrainable(tune.Trainable):
+class _Resettable(tune.Trainable):
+    """Its checkpoints are empty: Tune's storage is scratch, records and Optuna hold what has to last."""
+
+    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
+        """Returns nothing to keep."""
+        return {}
+
+    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
+        """Does nothing, as there is nothing in a checkpoint."""
+
+
+class SearchTrainable(_Resettable):
     """Trains a setting of an arm, `config` = {"arm": name, field: value}; it evaluates validation images only."""
 
     def setup(self, config: dict[str, Any], search: Search) -> None:
@@ -126,13 +137,6 @@ class SearchTrainable(tune.Trainable):
         done = epoch.number == self.configuration.schedule.epochs
         return {"epoch": epoch.number, "score": sum(values) / len(values), "reason": "", "done": done, **self.latency}
 
-    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-        """Returns an empty checkpoint: Optuna's storage holds what a search needs."""
-        return {}
-
-    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Does nothing, as there is nothing in a checkpoint."""
-
 
 def _prepare_process(resources: Any) -> str:
     """Sets torch's threads to what Ray reserved and returns the device."""
@@ -140,7 +144,7 @@ def _prepare_process(resources: Any) -> str:
     return "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
 
 
-class StudyTrainable(tune.Trainable):
+class StudyTrainable(_Resettable):
     """Trains the trial that `config[INDEX]` names; `setup` gets the launch's `Work` from `tune.with_parameters`."""
 
     def setup(self, config: dict[str, Any], work: Work) -> None:
@@ -188,10 +192,3 @@ class StudyTrainable(tune.Trainable):
             except RecordError as error:  # a training goes on without; its record will say if nothing can be written
                 log.warning("no checkpoint: %s", error)
             self.last_checkpoint = time.monotonic()
-
-    def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
-        """Returns an empty checkpoint: Tune's storage is scratch, a long run's own checkpoint lies under its key."""
-        return {}
-
-    def load_checkpoint(self, checkpoint: dict[str, Any] | None) -> None:
-        """Does nothing, as there is nothing in a checkpoint."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from export import runtime
-from study import doctor, launch, optuna_search, tracking
+from study import doctor, launch, optuna_search, optuna_storage, tracking
 from study.search_space import Choice
 from trainables import datasets
 
@@ -74,13 +74,13 @@ def test_runs_and_trials_left_running_are_found_and_ended(tmp_path: Path) -> Non
     assert client.get_run(run.info.run_id).info.status == "KILLED"
     assert client.get_run(other.info.run_id).info.status == "RUNNING"
 
-    storage = optuna_search.open_storage(None, str(tmp_path))
-    optuna_search.begin("s", storage, SPACE, ["maximize"], [])
+    storage = optuna_storage.open_storage(None, str(tmp_path))
+    optuna_storage.begin("s", storage, SPACE, ["maximize"], [])
     optuna_search.ArmSearch("s", storage, SPACE, ["score"], ["maximize"], 1, 0).suggest("0")
-    assert optuna_search.check(None, str(tmp_path), fix=False).state == "failed"
-    assert "1 RUNNING trials put back" in optuna_search.check(None, str(tmp_path), fix=True).detail
-    assert optuna_search.check(None, str(tmp_path), fix=False).state == "ok"
-    assert optuna_search.check("nonsense", str(tmp_path), fix=False).state == "failed"
+    assert optuna_storage.check(None, str(tmp_path), fix=False).state == "failed"
+    assert "1 RUNNING trials put back" in optuna_storage.check(None, str(tmp_path), fix=True).detail
+    assert optuna_storage.check(None, str(tmp_path), fix=False).state == "ok"
+    assert optuna_storage.check("nonsense", str(tmp_path), fix=False).state == "failed"
 
 
 def test_a_cluster_that_is_not_there_fails_in_one_line(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import TrialState
 from sklearn.metrics import f1_score
 
-from study import launch, optuna_search, search_space, tuned
+from study import launch, optuna_storage, search_space, tuned
 from study.optuna_search import Arms, ArmSearch, PerArm
 from study.resources import Resources
 from study.search_space import Choice, Range
@@ -61,14 +61,14 @@ def test_every_arm_fits_the_bases_of_the_studies() -> None:
         assert len({base.replace(changes).key for changes in search_space.ARMS.values()}) == len(search_space.ARMS)
 
 
-def _storage(folder: Path) -> optuna_search.Storage:
-    return optuna_search.open_storage(None, str(folder))
+def _storage(folder: Path) -> optuna_storage.Storage:
+    return optuna_storage.open_storage(None, str(folder))
 
 
 def test_outcomes_are_told_as_they_are(tmp_path: Path) -> None:
     storage = _storage(tmp_path)
     design = search_space.design(SPACE, 2)
-    assert optuna_search.begin("s", storage, SPACE, ["maximize"], design) == 0
+    assert optuna_storage.begin("s", storage, SPACE, ["maximize"], design) == 0
     search = ArmSearch("s", storage, SPACE, ["score"], ["maximize"], budget=9, seed=0)
     for i in range(5):
         assert search.suggest(str(i)).keys() == {"optimiser.learning_rate", "schedule.batch_size"}
@@ -78,7 +78,7 @@ def test_outcomes_are_told_as_they_are(tmp_path: Path) -> None:
     search.on_trial_complete("1", {"score": 0.9, "epoch": 3})  # stopped early
     search.on_trial_complete("2", {"score": math.nan, "epoch": 1, "reason": "loss is nan"})
     search.on_trial_complete("3", None, error=True)
-    found = optuna_search.read("s", storage)
+    found = optuna_storage.read("s", storage)
     assert [s.state for s in found] == ["complete", "pruned", "failed", "failed"]
     assert [s.design for s in found] == [0, 1, None, None]
     assert (found[0].scores, found[2].reason, found[3].reason) == ((0.7,), "loss is nan", "its process was lost")
@@ -88,46 +88,46 @@ def test_outcomes_are_told_as_they_are(tmp_path: Path) -> None:
 
 def test_a_dead_drivers_trials_are_asked_again_and_counted_once(tmp_path: Path) -> None:
     storage, design = _storage(tmp_path), search_space.design(SPACE, 3)
-    optuna_search.begin("s", storage, SPACE, ["maximize"], design)
+    optuna_storage.begin("s", storage, SPACE, ["maximize"], design)
     search = ArmSearch("s", storage, SPACE, ["score"], ["maximize"], budget=9, seed=0)
     asked = [search.suggest(str(i)) for i in range(2)]
     search.on_trial_complete("0", {"score": 0.7, "epoch": 9})  # and then the driver dies
     again = _storage(tmp_path)
-    assert optuna_search.begin("s", again, SPACE, ["maximize"], design) == 1
+    assert optuna_storage.begin("s", again, SPACE, ["maximize"], design) == 1
     study = optuna.load_study(study_name="s", storage=again)
     assert not study.get_trials(states=(TrialState.RUNNING,))
     search = ArmSearch("s", again, SPACE, ["score"], ["maximize"], budget=9, seed=1)
     following = [search.suggest(str(i)) for i in range(2)]
     assert asked[1] in following
     assert [search.is_of_design(str(i)) for i in range(2)] == [True, True]
-    assert len(optuna_search.read("s", again)) == 1
+    assert len(optuna_storage.read("s", again)) == 1
     more = search_space.design(SPACE, 5)  # a larger budget has a longer design
     for i in range(2):
         search.on_trial_complete(str(i), {"score": 0.1, "epoch": 9})
-    assert optuna_search.begin("s", again, SPACE, ["maximize"], more) == 3
+    assert optuna_storage.begin("s", again, SPACE, ["maximize"], more) == 3
     waiting = study.get_trials(states=(TrialState.WAITING,))
-    assert sorted(trial.user_attrs[optuna_search.DESIGN] for trial in waiting) == [3, 4]
+    assert sorted(trial.user_attrs[optuna_storage.DESIGN] for trial in waiting) == [3, 4]
 
 
 def test_another_space_is_refused_and_says_what_differs(tmp_path: Path) -> None:
     storage = _storage(tmp_path)
-    optuna_search.begin("s", storage, SPACE, ["maximize"], [])
+    optuna_storage.begin("s", storage, SPACE, ["maximize"], [])
     other = (Range("optimiser.learning_rate", 1e-3, 1e-1, log=True),)
     with pytest.raises(
         ConfigurationError, match=r"low=0\.0001.* then, .*low=0\.001.*batch_size: .* then, not varied now"
     ):
-        optuna_search.begin("s", storage, other, ["maximize"], [])
+        optuna_storage.begin("s", storage, other, ["maximize"], [])
     with pytest.raises(ConfigurationError, match="1 objectives then, 2 now"):
-        optuna_search.begin("s", storage, SPACE, ["maximize", "minimize"], [])
+        optuna_storage.begin("s", storage, SPACE, ["maximize", "minimize"], [])
 
 
 def test_a_storage_out_of_reach_is_one_line_without_its_password(tmp_path: Path) -> None:
     for url in ("postgresql://user:secret@127.0.0.1:1/x", "sqlite:////nowhere/at/all.db", "nonsense"):
         with pytest.raises(ConfigurationError, match="--storage: ") as caught:
-            optuna_search.open_storage(url, str(tmp_path))
+            optuna_storage.open_storage(url, str(tmp_path))
         assert "secret" not in str(caught.value)
     with pytest.raises(ConfigurationError, match="needs --storage"):
-        optuna_search.open_storage(None, "s3://bucket/runs")
+        optuna_storage.open_storage(None, "s3://bucket/runs")
 
 
 def test_the_front_holds_what_nothing_beats() -> None:
@@ -199,7 +199,7 @@ def test_test_images_never_reach_the_search(tmp_path: Path, tiny: Configuration,
             {"none": base, "final BN": base.replace({"network.final_norm": "batch"})},
         )
         for arm in arms:
-            optuna_search.begin(arm, storage, SPACE, ["maximize"], search_space.design(SPACE, 2))
+            optuna_storage.begin(arm, storage, SPACE, ["maximize"], search_space.design(SPACE, 2))
         searches = {arm: ArmSearch(arm, storage, SPACE, ["score"], ["maximize"], 3, 0) for arm in arms}
         searcher = Arms(searches, dict.fromkeys(arms, 2))
         search = Search(arms, seeds, Store({data_key(base): ray.put(images)}), (1, 3), SCORE, latency=False)
@@ -207,7 +207,16 @@ def test_test_images_never_reach_the_search(tmp_path: Path, tiny: Configuration,
         launch.run_search(search, searcher, PerArm(searcher, "score", 3, 1, 3), 4, Resources(),
                           lambda heard=heard: heard.append(1))  # type: ignore[misc]  # fmt: skip
         assert len(heard) == 4
-        found = {arm: optuna_search.read(arm, storage) for arm in arms}
+        found = {arm: optuna_storage.read(arm, storage) for arm in arms}
         outcomes.append({arm: [(s.values, s.state, s.scores) for s in its] for arm, its in found.items()})
     assert outcomes[0] == outcomes[1]
     assert all(state == "complete" for its in outcomes[0].values() for _, state, _ in its)
+
+
+def test_a_search_is_not_gone_on_with_on_other_data(tmp_path: Path) -> None:
+    storage = _storage(tmp_path)
+    optuna_storage.begin("s", storage, SPACE, ["maximize"], [])
+    optuna_storage.keep_data(["s"], storage, "aaaa")
+    optuna_storage.keep_data(["s"], storage, "aaaa")
+    with pytest.raises(ConfigurationError, match="was begun on data with fingerprint aaaa, now it is bbbb"):
+        optuna_storage.keep_data(["s"], storage, "bbbb")
