@@ -1,6 +1,5 @@
 """The stage before the trials, in Ray tasks: data, backbone weights and features, each once, into the object store."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,9 @@ import numpy.typing as npt
 import ray
 import torch
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from rich.console import Console
 
+from study.progress import CountProgress
 from trainables import backbones, datasets, features, imbalance
 from trainables.configuration import Configuration, Data, Network
 from trainables.errors import StudyError
@@ -20,6 +21,8 @@ from trainables.records import RunFolder
 from trainables.run import Trial
 from trainables.tune_adapter import DataKey, Store, WeightsKey, data_key, weights_key
 
+CHUNK = 256  # images of a task that computes features
+
 
 @dataclass
 class Prepared:
@@ -27,6 +30,7 @@ class Prepared:
 
     store: Store = field(default_factory=Store)
     fingerprints: dict[DataKey, str] = field(default_factory=dict)
+    counts: dict[DataKey, int] = field(default_factory=dict)  # images
     left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: dict[Configuration, str] = field(default_factory=dict)
 
@@ -39,6 +43,7 @@ def prepare(
     gpus: float,
     say: Callable[[str], None],
     folders: datasets.Folders | None = None,
+    console: Console | None = None,
 ) -> Prepared:
     """Loads what the trials need and checks it against what they ask for.
 
@@ -50,6 +55,7 @@ def prepare(
         gpus: share of a GPU for computing features.
         say: hears of long work before it starts.
         folders: where somebody's own images lie.
+        console: shows how far the features are.
     """
     prepared = Prepared()
     configurations = list(dict.fromkeys(trial.configuration for trial in trials))
@@ -59,7 +65,7 @@ def prepare(
         if backbone is not None:
             _prepare_weights(prepared, backbone, asked, runs, weights)
     for configuration in filter(features.applies, _able(prepared, configurations)):
-        _prepare_features(prepared, configuration, runs, gpus, say)
+        _prepare_features(prepared, configuration, runs, gpus, say, console or Console(quiet=True))
     return prepared
 
 
@@ -69,7 +75,7 @@ def _prepare_data(
     reference, outcome = _load_data.options(num_returns=2, scheduling_strategy=_here()).remote(
         *key, str(data_root), [c.data for c in asked], folders
     )
-    fingerprint, problems, left_out = ray.get(outcome)
+    fingerprint, problems, left_out, prepared.counts[key] = ray.get(outcome)
     prepared.store.images[key] = reference
     if fingerprint:
         prepared.fingerprints[key] = fingerprint
@@ -96,8 +102,10 @@ def _prepare_weights(
 
 
 def _prepare_features(
-    prepared: Prepared, configuration: Configuration, runs: str, gpus: float, say: Callable[[str], None]
-) -> None:
+    prepared: Prepared, configuration: Configuration, runs: str, gpus: float, say: Callable[[str], None],
+    console: Console,
+) -> None:  # fmt: skip
+    """Computes what is not in the run folder yet, a task per CHUNK of images on every CPU or GPU there is."""
     network, data, backbone = configuration.network, data_key(configuration), weights_key(configuration)
     assert backbone is not None  # features only stand for a backbone with weights
     name = features.cache_key(prepared.fingerprints[data], network, network.weights)
@@ -109,28 +117,37 @@ def _prepare_features(
         prepared.store.features[place] = ray.put(cached["features"])
         return
     say(f"computing features of {data[0]} with {network.name}{network.cut and ' up to ' + network.cut}, once")
+    number = prepared.counts[data]
     task = _compute_features.options(num_gpus=gpus)
-    prepared.store.features[place] = task.remote(
-        network, prepared.store.backbones[backbone], prepared.store.images[data], runs, f"features/{name}"
-    )
-    ray.wait([prepared.store.features[place]])
+    parts = [
+        task.remote(network, prepared.store.backbones[backbone], prepared.store.images[data], start)
+        for start in range(0, number, CHUNK)
+    ]
+    with CountProgress(number, console, "images") as progress:
+        waiting = parts
+        while waiting:
+            finished, waiting = ray.wait(waiting)
+            progress.add(sum(min(CHUNK, number - CHUNK * parts.index(part)) for part in finished))
+    computed = np.concatenate(ray.get(parts))
+    RunFolder(runs).write_shared(f"features/{name}", {"features": computed})
+    prepared.store.features[place] = ray.put(computed)
 
 
 @ray.remote(num_cpus=0)
 def _load_data(
     source: str, image_size: int | None, data_root: str, asked: list[Data], folders: datasets.Folders
-) -> tuple[Images | None, tuple[str, dict[Data, str], tuple[str, ...]]]:
+) -> tuple[Images | None, tuple[str, dict[Data, str], tuple[str, ...], int]]:
     try:
         images = datasets.load(source, Path(data_root), image_size, folders)
     except StudyError as error:
-        return None, ("", dict.fromkeys(asked, str(error)), ())
+        return None, ("", dict.fromkeys(asked, str(error)), (), 0)
     problems = {}
     for data in asked:
         try:
             imbalance.draw(data, images, seed=0)
         except StudyError as error:
             problems[data] = str(error)
-    return images, (images.fingerprint, problems, images.left_out)
+    return images, (images.fingerprint, problems, images.left_out, len(images.pixels))
 
 
 @ray.remote(num_cpus=0)
@@ -153,13 +170,10 @@ def _load_weights(
 
 
 @ray.remote(num_cpus=1)
-def _compute_features(
-    network: Network, state: backbones.State, images: Images, runs: str, name: str
-) -> npt.NDArray[np.float32]:
-    torch.set_num_threads(os.cpu_count() or 1)  # nothing else runs yet
-    computed = features.compute(network, state, images, "cuda" if torch.cuda.is_available() else "cpu")
-    RunFolder(runs).write_shared(name, {"features": computed})
-    return computed
+def _compute_features(network: Network, state: backbones.State, images: Images, start: int) -> npt.NDArray[np.float32]:
+    torch.set_num_threads(1)
+    pixels = images.pixels[start : start + CHUNK]
+    return features.compute(network, state, pixels, "cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _here() -> NodeAffinitySchedulingStrategy:

@@ -96,11 +96,11 @@ class _Lines:
             self._console.print(self._line, highlight=False)
 
 
-class SearchProgress:
-    """Counts the trials of a search."""
+class CountProgress:
+    """Counts things as they are done."""
 
-    def __init__(self, total: int, console: Console) -> None:
-        self._board: Board = (_Bar if console.is_terminal else _Lines)(total, 0, console, "trials")
+    def __init__(self, total: int, console: Console, unit: str) -> None:
+        self._board: Board = (_Bar if console.is_terminal else _Lines)(total, 0, console, unit)
         self._done = 0
 
     def __enter__(self) -> Self:
@@ -109,7 +109,7 @@ class SearchProgress:
     def __exit__(self, *error: object) -> None:
         self._board.close()
 
-    def trial_done(self) -> None:
-        """Counts a trial as finished."""
-        self._done += 1
+    def add(self, number: int = 1) -> None:
+        """Counts so many more as done."""
+        self._done += number
         self._board.show(self._done, 0, "")

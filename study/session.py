@@ -77,7 +77,9 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
 def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, logger: "_Logger") -> None:
     say = partial(console.print, highlight=False, soft_wrap=True)
     gpus = settings.resources.of_features(launch.nodes())
-    prepared = prepare(plan.trials, settings.data_root, settings.runs, settings.weights, gpus, say, settings.folders)
+    prepared = prepare(
+        plan.trials, settings.data_root, settings.runs, settings.weights, gpus, say, settings.folders, console
+    )
     for source, files in prepared.left_out.items():
         say(f"{source}: {len(files)} files left out: {'; '.join(files[:5])}{'; ...' if len(files) > 5 else ''}")
     runnable = []

@@ -11,7 +11,7 @@ from study.declaration import PARETO, TUNED, Study
 from study.optuna_search import Arms, ArmSearch, PerArm
 from study.optuna_storage import Storage
 from study.prepare import prepare
-from study.progress import SearchProgress
+from study.progress import CountProgress
 from study.search_space import ARMS, OBJECTIVES, Choice, Dimension, Direction, Values, base_of, design, space_of
 from study.session import Outcome, Settings, run_session
 from study.studies.tuned import tuned_study
@@ -111,8 +111,8 @@ def _search(
     search = Search(arms, seeds, store, looks if _one(asked) else (epochs,), SCORE, "latency" in asked.objectives)
     scheduler = PerArm(searcher, "score", epochs, first, REDUCTION) if _one(asked) else None
     number = searcher.number
-    with SearchProgress(number, console) as progress:
-        done: Callable[[], None] = progress.trial_done
+    with CountProgress(number, console, "trials") as progress:
+        done: Callable[[], None] = progress.add
         launch.run_search(search, searcher, scheduler, number, settings.resources, done)
 
 
@@ -127,7 +127,7 @@ def _prepare(
     trials = [Trial(study.name, arm, its.replace(c), (0,)) for arm, its in arms.items() for c in combinations]
     gpus = settings.resources.of_features(launch.nodes())
     prepared = prepare(
-        trials, settings.data_root, settings.runs, settings.weights, gpus, console.print, settings.folders
+        trials, settings.data_root, settings.runs, settings.weights, gpus, console.print, settings.folders, console
     )
     if prepared.problems:
         raise DataError("; ".join(dict.fromkeys(prepared.problems.values())))

@@ -13,7 +13,7 @@ import torch
 
 from trainables import backbones
 from trainables.configuration import SMALL_NETWORKS, Configuration, Network
-from trainables.images import Images
+from trainables.image_files import Pixels
 
 BATCH = 32  # images
 
@@ -36,15 +36,15 @@ def cache_key(fingerprint: str, network: Network, weights: str) -> str:
 
 
 def compute(
-    network: Network, state: backbones.State, images: Images, device: torch.device | str = "cpu"
+    network: Network, state: backbones.State, pixels: Pixels, device: torch.device | str = "cpu"
 ) -> npt.NDArray[np.float32]:
-    """Returns float32 features (images, units) of all images."""
+    """Returns float32 features (images, units) of uint8 pixels (images, channels, height, width)."""
     frozen = network.model_copy(update={"trainable": "head"})
     backbone, units = backbones.build(frozen, state)
     backbone.to(device).eval()
-    features = np.empty((len(images.pixels), units), np.float32)
+    features = np.empty((len(pixels), units), np.float32)
     with torch.inference_mode():
         for start in range(0, len(features), BATCH):
-            pixels = torch.from_numpy(np.array(images.pixels[start : start + BATCH])).to(device)
-            features[start : start + BATCH] = backbone(pixels.float() / 255).cpu().numpy()
+            some = torch.from_numpy(np.array(pixels[start : start + BATCH])).to(device)
+            features[start : start + BATCH] = backbone(some.float() / 255).cpu().numpy()
     return features

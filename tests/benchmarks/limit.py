@@ -63,7 +63,7 @@ def _inputs(configuration: Configuration, data_root: Path, weights: str | None) 
         return Inputs(images)
     identity, state = backbones.read_weights(Path(str(weights)))
     its = network.model_copy(update={"weights": identity})
-    return Inputs(images, features=features.compute(its, state, images))  # small images: the head costs the same
+    return Inputs(images, features=features.compute(its, state, images.pixels))  # small images: the head costs the same
 
 
 def _epoch(configuration: Configuration, inputs: Inputs) -> tuple[int, float]:

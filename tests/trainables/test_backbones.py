@@ -120,7 +120,7 @@ def test_what_trains(
 def test_features_train_the_same_head_as_images(
     state: dict[str, np.ndarray], frozen: Configuration, leaves: Images
 ) -> None:
-    computed = features.compute(frozen.network, state, leaves)
+    computed = features.compute(frozen.network, state, leaves.pixels)
     *_, on_images = fit(frozen, Inputs(leaves, backbone=state), [0])
     *_, on_features = fit(frozen, Inputs(leaves, features=computed), [0])
     a, b = on_images.weights(0), on_features.weights(0)
@@ -153,7 +153,7 @@ def test_the_cache_key_is_content() -> None:
 
 
 def test_one_cycle_continues_bit_for_bit(state: dict[str, np.ndarray], frozen: Configuration, leaves: Images) -> None:
-    inputs = Inputs(leaves, features=features.compute(frozen.network, state, leaves))
+    inputs = Inputs(leaves, features=features.compute(frozen.network, state, leaves.pixels))
     longer = frozen.replace({"schedule.epochs": 4})
     *_, whole = fit(longer, inputs, [0])
     epochs = fit(longer, inputs, [0])
