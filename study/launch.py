@@ -52,8 +52,7 @@ def connect(num_cpus: int | None = None) -> None:
     """
     if ray.is_initialized():
         return
-    for name, value in _RAY_SETTINGS.items():
-        os.environ.setdefault(name, value)
+    set_up()
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
     if os.environ.get("RAY_ADDRESS"):
         _knock(os.environ["RAY_ADDRESS"])
@@ -61,6 +60,12 @@ def connect(num_cpus: int | None = None) -> None:
     else:
         ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
+
+
+def set_up() -> None:
+    """Tells Ray by its environment what to leave out; before it starts."""
+    for name, value in _RAY_SETTINGS.items():
+        os.environ.setdefault(name, value)
 
 
 def _knock(address: str) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from study import command, places
@@ -11,7 +11,7 @@ from study.studies import DEFAULT, STUDIES, find
 
 if TYPE_CHECKING:
     from study.declaration import Study
-    from trainables.records import RunFolder
+    from trainables.records import Record, RunFolder
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -55,17 +55,33 @@ def _write_pages(studies: "list[Study]", args: argparse.Namespace, folder: "RunF
 
 def _sync(studies: "list[Study]", args: argparse.Namespace, folder: "RunFolder") -> int:
     """Brings MLflow in line with the records; the one place where its failure is this command's failure."""
+    from rich.console import Console
+
+    from study.progress import CountProgress
     from study.tracking import TrackingError, open_tracker
 
     uri = places.tracking_uri(args.tracking_uri, folder.url)
     try:
         tracker = open_tracker(uri, folder.url)
-        written = sum(tracker.sync(study, folder.records(study.name)) for study in studies)
+        work = [(study, its) for study in studies for its in _by_key(folder.records(study.name)).values()]
+        written = 0
+        screen = Console(stderr=True)
+        with CountProgress(len(work), screen, "configurations to MLflow") as progress:
+            for study, records in work:
+                written += tracker.sync(study, records)
+                progress.add()
     except TrackingError as error:
         print(f"error: {error}", file=sys.stderr)
         return command.INCOMPLETE
-    print(f"MLflow {uri}: {written} runs written", file=sys.stderr)
+    print(f"MLflow {places.without_password(str(uri))}: {written} runs written", file=sys.stderr)
     return command.DONE
+
+
+def _by_key(records: "Iterable[Record]") -> "dict[str, list[Record]]":
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.key, []).append(record)
+    return groups
 
 
 def _parser() -> argparse.ArgumentParser:
