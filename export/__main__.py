@@ -13,7 +13,6 @@ from study import command, places
 
 if TYPE_CHECKING:
     from export.variants import Exported
-    from study.declaration import Study
     from study.groups import Group
     from trainables.records import RunFolder
 
@@ -24,16 +23,17 @@ def main(arguments: Sequence[str]) -> int:
     """Exports and verifies what the arguments ask for and returns the exit code."""
     args = _parser().parse_args(arguments)
 
-    from export.verify import ExportMismatchError
     from study.studies import find
     from study.summary import groups_of
-    from trainables.errors import ConfigurationError, RecordError
+    from trainables.errors import ConfigurationError, StudyError
     from trainables.records import RunFolder
 
+    if args.best and args.require_h1:
+        raise ConfigurationError("--require-h1 judges all seeds; --best exports one of each arm")
     runs = places.runs_folder(args.runs)
     folder, study = RunFolder(runs), find([args.study])[0]
     output = Path(args.output) if args.output else _default_output(runs, study.name)
-    selections = [(found, arms) for found in groups_of(study, folder) for arms in _arms(found, args.key, args.best)]
+    selections = [(found, arms) for found in groups_of(study, folder) for arms in _arms(found, args)]
     if not selections:
         first = " and ".join(f"{arm!r}" for pair in study.pairs[:1] for arm in (pair.treated, pair.control))
         wanted = f"key {args.key}" if args.key else first or "a pair (it compares nothing; choose with --key)"
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     for found, arms in selections:
         try:
             code = max(code, _export_arms(found, arms, folder, output, args))
-        except (ExportMismatchError, RecordError) as error:
+        except StudyError as error:  # a file that is wrong, runs or images that are no longer there: the others go on
             print(f"error: {error}", file=sys.stderr)
             code = command.INCOMPLETE
     print(f"files: {output}")
@@ -72,41 +72,50 @@ def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: P
     for record in track(records, "exporting", console=screen, disable=not screen.is_terminal):
         place = output / record.key / f"seed-{record.seed}"
         thorough = SAMPLE if args.best else None
+        (place / "verification.json").unlink(missing_ok=True)  # of an earlier export
         done = export_run(record, folder, images, place, reduced=record is best[record.arm], thorough=thorough)
         (place / "verification.json").write_text(json.dumps(_as_data(done), indent=1, allow_nan=False))
         exported.append(done)
     title = f"{found.study.name} ({found.label}), {data.source}: whole test sets through onnxruntime"
-    screen.print(variants_table(title, exported))
+    screen.print(variants_table(title, found.overlap, exported))
     chosen = [done for done in exported if done.record is best[done.record.arm]]
-    _log(found.study, exported, chosen, folder, args)
-    done, variant = champion(chosen)
+    done, variant = champion(chosen, every)
+    _log(found, exported, chosen, None if args.key else (done, variant), folder, args)
     print(f"to deploy (numpy and onnxruntime run it): python -m export.edge {done.files[variant]} IMAGE")
-    return command.DONE if args.best else _judge_h1(exported, args.require_h1)
+    return command.DONE if args.best else _judge_h1(found.overlap, exported, args.require_h1)
 
 
-def _arms(found: "Group", key: str | None, best: bool) -> list[list[str]]:
-    """The arms to export together: of the one key, else the first declared pair with records of every data set."""
-    from export.champion import VALIDATION_F1
-    from study.statistics import interval
+def _arms(found: "Group", args: argparse.Namespace) -> list[list[str]]:
+    """The arms to export together: of the one key, else the first declared pair with records of every data set.
 
-    if key:
-        return [[arm] for arm, its in found.records.items() if next(iter(its.values())).key == key]
+    With --best also the arm that validation likes best among those on the same images and classes.
+    """
+    from export.champion import best_arm
+
+    data = {arm: next(iter(its.values())).typed_configuration().data for arm, its in found.records.items()}
+    data = {arm: its for arm, its in data.items() if args.data in (None, its.source)}
+    if args.key:
+        return [[arm] for arm in data if next(iter(found.records[arm].values())).key == args.key]
     first: dict[str, list[str]] = {}
     for pair in found.study.pairs:
-        if pair.treated in found.records and pair.control in found.records:
-            first.setdefault(found.study.arm(pair.treated).configuration.data.source, [pair.treated, pair.control])
-    if best and first:  # also the arm that validation likes best, whatever it is
-        means = {arm: interval(list(found.values(arm, VALIDATION_F1).values())).mean for arm in found.records}
-        liked = max(means, key=lambda arm: means[arm] if means[arm] == means[arm] else -1.0)
-        return [list(dict.fromkeys((liked, *next(iter(first.values())))))]
-    return list(first.values())
+        if pair.treated in data and pair.control in data:
+            first.setdefault(data[pair.treated].source, [pair.treated, pair.control])
+    if not args.best:
+        return list(first.values())
+    selections = []
+    for treated, control in first.values():
+        alike = [arm for arm in data if (data[arm].source, data[arm].classes)
+                 == (data[treated].source, data[treated].classes)]  # fmt: skip
+        liked = best_arm(record for arm in alike for record in found.records[arm].values())
+        selections.append(list(dict.fromkeys((liked, treated, control))))
+    return selections
 
 
-def _judge_h1(exported: "list[Exported]", required: bool) -> int:
+def _judge_h1(overlap: float, exported: "list[Exported]", required: bool) -> int:
     from study.claims import REPRODUCED, decide
     from study.export_tables import h1_statistic
 
-    statistic = h1_statistic(exported)
+    statistic = h1_statistic(overlap, exported)
     if statistic is None:
         print("H1 not judged: it takes a final-BN arm and its control without one", file=sys.stderr)
         return command.INCOMPLETE if required else command.DONE
@@ -119,13 +128,14 @@ def _judge_h1(exported: "list[Exported]", required: bool) -> int:
 
 
 def _log(
-    study: "Study", exported: "list[Exported]", best: "list[Exported]", folder: "RunFolder", args: argparse.Namespace
-) -> None:
+    found: "Group", exported: "list[Exported]", best: "list[Exported]", to_deploy: "tuple[Exported, str] | None",
+    folder: "RunFolder", args: argparse.Namespace,
+) -> None:  # fmt: skip
     """Puts the files beside their runs in MLflow and registers the best run of each arm; says so where that fails."""
     from study.registry import CHAMPION, register
     from study.tracking import TrackingError, open_tracker
 
-    uri = places.tracking_uri(args.tracking_uri, folder.url)
+    uri, study = places.tracking_uri(args.tracking_uri, folder.url), found.study
     if uri is None:
         return
     try:
@@ -136,7 +146,7 @@ def _log(
             first = next(iter(done.files.values()))
             files = [*done.files.values(), first.parent / "verification.json"]
             tracker.log_files(study, done.record.key, done.record.seed, files, "onnx")
-        print(f"registered in MLflow: models:/{register(tracker, study, best)}@{CHAMPION}")
+        print(f"registered in MLflow: models:/{register(tracker, found, best, to_deploy)}@{CHAMPION}")
     except TrackingError as error:
         print(f"{error}; the files are not in MLflow", file=sys.stderr)
 
@@ -164,6 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     add("study", metavar="STUDY", help="a study with finished runs")
     add("--key", metavar="KEY", help="one configuration instead of the study's declared pair")
     add("--output", metavar="DIR", help="default: onnx/STUDY in the run folder")
+    add("--data", metavar="SOURCE", help="only runs on this data set, such as plantvillage:Apple")
     add("--best", action="store_true", help="only the run of each arm with the best validation F1, and the best arm")
     add("--require-h1", action="store_true", help="fail (exit 1) unless H1 is reproduced")
     command.add_places(parser)

@@ -14,9 +14,24 @@ def best_run(records: Iterable[Record]) -> Record:
     return max(sorted(records, key=lambda record: record.seed), key=_score)
 
 
-def champion(exported: Sequence[Exported]) -> tuple[Exported, str]:
-    """Returns the best run that was exported and the variant of it that decides exactly as it was trained to."""
-    best = best_run(done.record for done in exported)
+def best_arm(records: Iterable[Record]) -> str:
+    """Returns the arm with the best mean validation F1 over its seeds; one lucky seed makes no arm."""
+    scores: dict[str, list[float]] = {}
+    for record in records:
+        scores.setdefault(record.arm, []).append(_score(record))
+    return max(scores, key=lambda arm: sum(scores[arm]) / len(scores[arm]))
+
+
+def champion(exported: Sequence[Exported], records: Iterable[Record]) -> tuple[Exported, str]:
+    """Returns the run to deploy and the variant of it that decides exactly as it was trained to.
+
+    Args:
+        exported: one run or more of each arm.
+        records: all runs of these arms: the best arm is that of all its seeds.
+    """
+    there = {done.record.arm for done in exported}
+    arm = best_arm(record for record in records if record.arm in there)
+    best = best_run(done.record for done in exported if done.record.arm == arm)
     done = next(done for done in exported if done.record is best)
     return done, next(variant for variant in _BEST_FIRST if variant in done.files)
 

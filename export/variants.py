@@ -39,7 +39,7 @@ from trainables.errors import RecordError
 from trainables.images import Images
 from trainables.metrics import measure
 from trainables.records import PREDICTIONS, WEIGHTS, Record, RunFolder
-from trainables.thresholds import score_shift
+from trainables.thresholds import odds_of, score_shift
 
 EXACT = KEEP, FOLD, REMOVE, RECALIBRATED, NONE = ("keep", "fold", "remove", "remove-recalibrated", "none")
 VARIANTS = (*EXACT, *(f"{exact}-{reduced}" for exact in (FOLD, NONE) for reduced in quantize.REDUCED))
@@ -91,17 +91,19 @@ def export_run(
     files: dict[str, Path] = {}
     verifications: dict[str, Verification] = {}
 
-    def add(variant: str, model: onnx.ModelProto, reference: npt.NDArray[np.float32]) -> Verification:
+    def add(variant: str, model: onnx.ModelProto, reference: npt.NDArray[np.float32]) -> None:
+        """Measures a model, and only then writes it; an exact one that is not what it should be is refused."""
         model.metadata_props.add(key="variant", value=variant)
-        files[variant] = output / f"{variant}.onnx"
-        onnx.save(model, files[variant])
-        verifications[variant] = verify(variant, model, test, reference, thorough)
-        return verifications[variant]
+        file, measured = output / f"{variant}.onnx", verify(variant, model, test, reference, thorough)
+        if variant in EXACT and not measured.matches:
+            raise ExportMismatchError(f"{file} ({record.arm}, seed {record.seed})", measured.difference)
+        part = file.with_suffix(".part")
+        part.write_bytes(model.SerializeToString())
+        part.replace(file)
+        files[variant], verifications[variant] = file, measured
 
     for variant, model, reference in _exact(record, folder, network, graph, test, make):
-        measured = add(variant, model, reference)
-        if not measured.matches:
-            raise ExportMismatchError(f"{files[variant]} ({record.arm}, seed {record.seed})", measured.difference)
+        add(variant, model, reference)
     if reduced:
         exact = FOLD if FOLD in files else NONE
         model = surgery.fold(graph) if exact == FOLD else graph
@@ -127,7 +129,8 @@ def _exact(
     known = folder.tensors(record, PREDICTIONS)
     if configuration.data.minority and "validation-removed/scores" in known:
         scores, labels = known["validation-removed/scores"], known["validation/labels"]
-        shift = score_shift(scores, labels, len(configuration.data.majority))
+        first = len(configuration.data.majority)
+        shift = score_shift(scores, labels, first, odds_of(test.labels >= first))
         shifted = Deployed(network, output, final_norm=False, shift=torch.from_numpy(shift).float())
         yield RECALIBRATED, surgery.shift_scores(removed, shift), _probabilities(shifted, test.scores)
 

@@ -125,6 +125,8 @@ def verify(
     some = slice(thorough)
     conditions = [*((level, ALL) for level in LEVELS), (DEPLOYED, 1), (DEPLOYED, 7)] if thorough != 0 else []
     differences = [float(np.abs(found - reference).max())]
+    finite = bool(np.isfinite(found).all())
+    found = np.nan_to_num(found)  # a file that overflows is no classifier: it decides something, and is refused
     for level, batch in conditions:
         other = infer(open_session(content, level, threads=0), test.images[some], batch)
         differences.append(float(np.abs(other - reference[some]).max()))
@@ -136,13 +138,15 @@ def verify(
     )
     return Verification(
         variant=variant,
-        difference=max(differences),
+        difference=float(np.nan_to_num(np.max(differences), nan=np.inf)),  # not max(): that passes over NaN
         conditions=len(differences),
         changed=tuple(_changed(found, test)),
         num_images=len(test.images),
         metrics=metrics,
         confusion=confusion_matrix(test.labels, found.argmax(axis=1), labels=range(len(test.classes))).tolist(),
-        f1_loss=max(before[f"f1/{role}"] - metrics[f"f1/{role}"] for role in dict.fromkeys(test.roles)),
+        f1_loss=float(np.max([before[f"f1/{role}"] - metrics[f"f1/{role}"] for role in dict.fromkeys(test.roles)]))
+        if finite
+        else 1.0,
         nodes=len(model.graph.node),
         num_bytes=len(content),
         p50_ms=float(np.percentile(times, 50)),

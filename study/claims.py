@@ -36,7 +36,7 @@ class Verdict:
 def judge(claim: Claim, group: Group) -> Verdict:
     """Returns the verdict on a claim from the complete records of a group."""
     statistic, difference = TESTS[claim.test](claim, group)
-    difference = widened(difference, group.study.overlap)
+    difference = widened(difference, group.overlap)
     return Verdict(claim, statistic, difference, *DECISIONS.get(claim.test, decide)(difference))
 
 

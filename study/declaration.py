@@ -62,7 +62,6 @@ class Study:
     claims: tuple[Claim, ...]
     seeds: int = 10
     samples: tuple[tuple[float, float], ...] = ()  # printed P(minority) of minority images, control and treated
-    overlap: float = 0.0  # test / train images where every seed draws both anew from one small pool; widens intervals
     seconds_per_run: float | None = None  # measured on one CPU core; None: not measured
 
     def arm(self, name: str) -> Arm:
@@ -116,9 +115,11 @@ def _smoke(configuration: Configuration) -> Configuration:
     """Two epochs; a backbone that trains or sees changed images takes one, on a tenth of the images."""
     changes: dict[str, Any] = {"schedule.epochs": 2}
     if configuration.network.name not in SMALL_NETWORKS:
-        changes = {"schedule.epochs": 1, "data.validation_majority": 16, "data.validation_minority": 4,
-                   "data.test_majority": 16, "data.test_minority": 16,
-                   "data.train_majority": max(100, configuration.schedule.batch_size)}  # fmt: skip
+        changes = {"schedule.epochs": 1}
+        if not isinstance(configuration.data.test_majority, float):  # shares fit whatever there is
+            changes |= {"data.validation_majority": 16, "data.validation_minority": 4, "data.test_majority": 16,
+                        "data.test_minority": 16,
+                        "data.train_majority": max(100, configuration.schedule.batch_size)}  # fmt: skip
     return configuration.replace(changes)
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from export.variants import FOLD, KEEP, NONE, REMOVE, VARIANTS, Exported
 from export.verify import ATOL, F1_TOLERANCE
 from study.claims import removal_statistic
-from study.statistics import PairedDifference, interval
+from study.statistics import PairedDifference, interval, widened
 from study.tables import show
 
 NOT_FOR_DEPLOYMENT = (
@@ -17,8 +17,11 @@ NOT_FOR_DEPLOYMENT = (
 )
 
 
-def variants_table(title: str, exported: Sequence[Exported]) -> Table:
-    """Returns a row per arm and variant: means over seeds, the worst difference, all changed decisions."""
+def variants_table(title: str, overlap: float, exported: Sequence[Exported]) -> Table:
+    """Returns a row per arm and variant: means over seeds, the worst difference, all changed decisions.
+
+    `overlap` widens the intervals, see `widened` of study/statistics.py.
+    """
     table = Table(title=title, title_justify="left", caption=NOT_FOR_DEPLOYMENT, caption_justify="left")
     classes = exported[0].record.typed_configuration().data.classes
     names = ("arm", "variant", "seeds", f"max difference to PyTorch (exact: {ATOL:g})", "decisions changed",
@@ -30,7 +33,7 @@ def variants_table(title: str, exported: Sequence[Exported]) -> Table:
         if not its:
             continue
         changed = f"{sum(len(v.changed) for v in its)} of {sum(v.num_images for v in its)}"
-        f1 = [show(interval([v.metrics[f"f1/{name}"] for v in its])) for name in classes]
+        f1 = [show(widened(interval([v.metrics[f"f1/{name}"] for v in its]), overlap)) for name in classes]
         latency = [f"{sum(times) / len(its):.3f}" for times in ([v.p50_ms for v in its], [v.p95_ms for v in its])]
         good = sum(v.deployable for v in its)
         deployable = f"{good} of {len(its)}" if 0 < good < len(its) else "yes" if good else "no"
@@ -39,7 +42,7 @@ def variants_table(title: str, exported: Sequence[Exported]) -> Table:
     return table
 
 
-def h1_statistic(exported: Sequence[Exported]) -> PairedDifference | None:
+def h1_statistic(overlap: float, exported: Sequence[Exported]) -> PairedDifference | None:
     """Returns (removed - none) - half of (final - none) over seeds; None without a pair of arms."""
     f1: dict[str, dict[int, float]] = {}
     for done in exported:
@@ -47,4 +50,4 @@ def h1_statistic(exported: Sequence[Exported]) -> PairedDifference | None:
             f1.setdefault(variant, {})[done.record.seed] = measured.metrics.get("f1/minority", float("nan"))
     if not {REMOVE, KEEP, NONE} <= f1.keys():
         return None
-    return removal_statistic(f1[REMOVE], f1[KEEP], f1[NONE])
+    return widened(removal_statistic(f1[REMOVE], f1[KEEP], f1[NONE]), overlap)

@@ -26,12 +26,10 @@ def main(arguments: Sequence[str]) -> int:
     studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]
     options.check_own(studies)
     if found:
-        from study.own_images import sized, summary
+        from study.own_images import fitted
         from study.tables import console
 
-        summary(found, studies[0].arms[0].configuration.data, console())
-        if OWN in args.studies:
-            studies = [sized(study, found, [name for name, _ in args.set], console()) for study in studies]
+        studies = fitted(studies, found, OWN in args.studies, args, console())
     runs = places.runs_folder(args.runs)
     if places.inside_ray_job():
         print(f"inside a Ray job: runs go to {runs}", flush=True)
@@ -44,13 +42,10 @@ def _read_folder(args: argparse.Namespace) -> "tuple[Survey | None, Folders]":
     """Looks into the folder of --data, if it names one."""
     if not (args.data or args.groups or args.group_pattern):
         return None, {}
-    from study.own_images import ratio_base, read_folder
+    from study.own_images import read_folder
     from study.tables import console
 
-    found, folders = read_folder(args, console())
-    if found and OWN in args.studies:
-        ratio_base(found, args)
-    return found, folders
+    return read_folder(args, OWN in args.studies, console())
 
 
 def _run(
@@ -82,7 +77,7 @@ def _run(
         print(f"failed: {problem}", file=sys.stderr)
     print(f"{outcome.done_now} runs done, {outcome.already_done} were there, {len(outcome.problems)} failed or skipped")
     code = _export(studies, args, runs) if args.export else command.DONE
-    for study in studies if outcome.done_now else ():
+    for study in studies if outcome.done_now or args.export else ():
         page = publish_page(find([study.name])[0], RunFolder(runs), settings.data_root, uri)
         if page:
             print(f"page to read: {page}")
@@ -98,7 +93,7 @@ def _export(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
     code = command.DONE
     for study in studies:
         try:
-            best = ["--best"] if study.name == OWN else []  # a person wants the model, not every seed's
+            best = ["--best", "--data", args.data] if study.name == OWN else []  # the model, not every seed's
             code = max(code, export([study.name, *best, "--runs", runs, *_given(args, "data_root", "tracking_uri")]))
         except StudyError as error:
             print(f"not exported: {error}", file=sys.stderr)

@@ -16,6 +16,7 @@ from trainables.health import Finding
 
 # attributes that Optuna keeps
 DESIGN, LOST, SPACE, REASON, DATA = "design", "lost with its driver", "space", "reason", "data"
+PREFIX = "final-bn/"  # of the names of this project's studies in a storage that others use too
 ENOUGH = 5  # different scores, for importances to mean anything
 Storage = BaseStorage
 
@@ -47,7 +48,7 @@ def check(url: str | None, runs: str, fix: bool) -> Finding:
         storage = open_storage(url, runs)
     except ConfigurationError as error:
         return Finding("searches", "failed", str(error))
-    names = optuna.get_all_study_names(storage)
+    names = [name for name in optuna.get_all_study_names(storage) if name.startswith(PREFIX)]
     left = sum(_end_running(optuna.load_study(study_name=name, storage=storage), fix) for name in names)
     if left and not fix:
         return Finding("searches", "failed", f"{left} trials RUNNING; if no search is at work, --fix asks them again")

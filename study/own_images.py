@@ -12,7 +12,7 @@ from rich.table import Table
 
 from study.declaration import Study
 from trainables import imbalance
-from trainables.configuration import FOLDER, Data
+from trainables.configuration import FOLDER, Configuration, Data
 from trainables.datasets import Folders
 from trainables.errors import ConfigurationError, DataError
 from trainables.image_folder import Folder, Survey, survey
@@ -25,8 +25,10 @@ PAPER_IMAGES, PAPER_STEPS = 1000, 15  # K21: 1010 images in batches of 64
 FEW, FEW_TESTED = 10, 10  # below these a result says little
 
 
-def read_folder(args: argparse.Namespace, console: Console) -> tuple[Survey | None, Folders]:
+def read_folder(args: argparse.Namespace, natural: bool, console: Console) -> tuple[Survey | None, Folders]:
     """Looks into the folder of `--data`, and puts what stands for it in a configuration in its place.
+
+    `natural` says that the study takes all images there are, so that `--ratio` has to be told of how many.
 
     Raises:
         DataError: see trainables/image_folder.py; a class with too few images.
@@ -56,19 +58,22 @@ def read_folder(args: argparse.Namespace, console: Console) -> tuple[Survey | No
     for role in ("minority", "majority"):  # a class folder may have a comma in its name
         if getattr(args, role) in found.class_names:
             setattr(args, role, (getattr(args, role),))
+    if natural:
+        _fix_majority(found, args)
     if found.groups is not None and not any(name.endswith("split") for name, _ in args.set):
         args.set.append(("data.split", "grouped"))
     return found, {found.source: folder}
 
 
-def ratio_base(found: Survey, args: argparse.Namespace) -> None:
+def _fix_majority(found: Survey, args: argparse.Namespace) -> None:
     """With `--ratio`, fixes the number of majority training images at what is left beside validation and test."""
     if args.ratio is None or any("train_majority" in name for name, _ in args.set):
         return
-    named = set(np.ravel([args.majority or ()])) or set(found.class_names) - set(_names(args.minority))
-    known = [found.counts[name] for name in named if name in found.counts]
-    total = min(known) if args.majority and known else sum(known)  # "others" are one class
-    args.set.append(("data.train_majority", str(total - 2 * round(0.2 * total))))
+    roles = {role: getattr(args, role) for role in ("minority", "majority") if getattr(args, role)}
+    data = Configuration().replace({f"data.{role}": names for role, names in roles.items()}).data
+    counts = np.bincount(imbalance.assign_classes(data, without_pixels(found)) + 1, minlength=len(data.classes) + 1)[1:]
+    least = int(counts[: len(data.majority)].min())
+    args.set.append(("data.train_majority", str(least - 2 * round(0.2 * least))))
 
 
 def sized(study: Study, found: Survey, chosen: Sequence[str], console: Console) -> Study:
@@ -126,6 +131,11 @@ def warnings(found: Survey, data: Data) -> Iterator[str]:
             yield f"{name}: {number} images; whatever comes out rests on very few, and more images are the best remedy"
         elif tested < FEW_TESTED:
             yield f"{name}: {tested} test images a seed; its F1 moves in steps of about {1 / tested:.2f}"
+    if found.ungrouped:
+        yield (
+            f"{len(found.ungrouped)} images belong to no group, such as {found.ungrouped[0]}: each is a group of its "
+            "own, so that its like may be in another split"
+        )
     unused = len(everything) - int((everything >= 0).sum())
     if unused:
         yield f"{unused} images are of classes that no role names; they take no part"
@@ -162,6 +172,17 @@ def _facts(found: Survey, data: Data) -> Iterator[str]:
     for what, lines in (("duplicates", duplicates), ("files that are no whole images", others)):
         if lines:
             yield f"{len(lines)} {what} left out: {'; '.join(lines[:3])}{'; ...' if len(lines) > 3 else ''}"
+
+
+def fitted(
+    studies: Sequence[Study], found: Survey | None, own: bool, args: argparse.Namespace, console: Console
+) -> list[Study]:
+    """Says what is in a folder that `read_folder` looked into, and fits studies of somebody's own images to it."""
+    if found is None:
+        return list(studies)
+    summary(found, studies[0].arms[0].configuration.data, console)
+    chosen = [name for name, _ in args.set]
+    return [sized(study, found, chosen, console) for study in studies] if own else list(studies)
 
 
 def _names(given: str | tuple[str, ...]) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from export.champion import VALIDATION_F1
+from export.champion import best_arm
 from study import places
 from study.declaration import MINORITY_F1, Study
 from study.figures import predictions_of, save_figures
@@ -14,7 +14,6 @@ from study.markdown import command_of
 from study.own_images import remembered
 from study.page import Section, Wrong, most_wrong, render
 from study.plots import probabilities_of
-from study.statistics import interval
 from study.summary import groups_of, tables_of, verdicts_of
 from study.tables import over_seeds, show
 from study.tracking import TrackingError, open_tracker
@@ -32,7 +31,9 @@ def write_page(study: Study, folder: RunFolder, data_root: Path, tracking_uri: s
     place = Path("pages") if places.is_remote(folder.url) else Path(folder.url, "pages")
     place.mkdir(parents=True, exist_ok=True)
     path = place / f"{study.name}.html"
-    path.write_text(render(study, sections), encoding="utf-8")
+    part = path.with_suffix(".part")
+    part.write_text(render(study, sections), encoding="utf-8")
+    part.replace(path)
     return path
 
 
@@ -69,19 +70,21 @@ def _section(group: Group, folder: RunFolder, data_root: Path, tracking_uri: str
         where["ONNX files"] = str(models)
     section = Section(group, verdicts_of(group), tables_of(group, folder), save_figures(group, folder))
     section.wrong, section.wrong_of, section.places = wrong, shown, where
-    section.name, section.best = name, _best(group)
+    section.name, section.best = name, _best(group, shown)
     return section
 
 
-def _best(group: Group) -> str:
+def _best(group: Group, shown: str) -> str:
     """Says which arm has the best mean validation F1 of the minority, and what it does on test images."""
-    means = {arm: interval(list(group.values(arm, VALIDATION_F1).values())).mean for arm in group.records}
-    known = {arm: mean for arm, mean in means.items() if mean == mean}
-    if len(known) < 2:
+    if not shown:
         return ""
-    arm = max(known, key=lambda name: known[name])
+    data = {arm: next(iter(its.values())).typed_configuration().data for arm, its in group.records.items()}
+    alike = [arm for arm, its in data.items() if (its.source, its.classes) == (data[shown].source, data[shown].classes)]
+    if len(alike) < 2:
+        return ""
+    arm = best_arm(record for arm in alike for record in group.records[arm].values())
     test = show(over_seeds(group, arm, MINORITY_F1))
-    return f"Best of {len(known)} arms on validation images: {arm}. On test images its F1 of the rare class is {test}."
+    return f"Best of {len(alike)} arms on validation images: {arm}. On test images its F1 of the rare class is {test}."
 
 
 def _wrong(group: Group, arm: str, folder: RunFolder, data_root: Path) -> list[Wrong]:

@@ -25,7 +25,7 @@ def f1_per_arm(group: Group, predictions: Predictions) -> Figure | None:
     axes = figure.add_subplot()
     for row, arm in enumerate(arms):
         values = list(group.values(arm.name, MINORITY_F1).values())
-        found = widened(interval(values), group.study.overlap)
+        found = widened(interval(values), group.overlap)
         axes.plot(values, [row + 0.22] * len(values), ".", color=_colour(arm), alpha=0.35, markersize=4)
         half = 0 if np.isnan(found.low) else found.half_width
         axes.errorbar(found.mean, row, xerr=half, fmt="o", color=_colour(arm), capsize=3, markersize=5)

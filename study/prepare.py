@@ -173,7 +173,9 @@ def _load_weights(
 def _compute_features(network: Network, state: backbones.State, images: Images, start: int) -> npt.NDArray[np.float32]:
     torch.set_num_threads(1)
     pixels = images.pixels[start : start + CHUNK]
-    return features.compute(network, state, pixels, "cuda" if torch.cuda.is_available() else "cpu")
+    return features.compute(
+        network, state, pixels, "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
+    )
 
 
 def _here() -> NodeAffinitySchedulingStrategy:

@@ -10,33 +10,34 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from export.champion import champion
 from export.onnx_graph import INPUT, OUTPUT
 from export.variants import Exported
 from study.declaration import Study
+from study.groups import AS_DECLARED, Group
 from study.tracking import KEY, SEED, Tracker, one_line
 
 CHAMPION = "champion"
 VARIANT, SHA, DEPLOYABLE = "onnx.variant", "onnx.sha256", "onnx.deployable"
 
 
-def register(tracker: Tracker, study: Study, chosen: Sequence[Exported]) -> str:
+def register(tracker: Tracker, found: Group, chosen: Sequence[Exported], to_deploy: tuple[Exported, str] | None) -> str:
     """Logs every file as a model of its run and registers it, what is there already not again; returns the name.
 
     Args:
         tracker: MLflow, with the runs in it.
-        study: theirs.
-        chosen: one run per arm; the one with the best validation F1 of the minority gets the alias.
+        found: the group that the runs are of: variants of a study do not share a name.
+        chosen: one run per arm.
+        to_deploy: the run and the variant that get the alias; None leaves it where it is.
 
     Raises:
         TrackingError: whatever MLflow raised, on one line.
     """
-    name = model_name(study, chosen[0].record.typed_configuration().data.source)
+    study = found.study
+    name = model_name(found, chosen[0].record.typed_configuration().data.source)
     with one_line():
         client = tracker.client
-        found = client.search_registered_models(f"name = '{name}'")
-        if not found:
-            client.create_registered_model(name, description=f"{study.title}: verified ONNX files")
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name, description=f"{study.title} ({found.label}): verified ONNX files")
         there = {v.tags.get(SHA): v.version for v in client.search_model_versions(f"name = '{name}'")}
         versions = {}
         for done in chosen:
@@ -44,15 +45,17 @@ def register(tracker: Tracker, study: Study, chosen: Sequence[Exported]) -> str:
                 sha = hashlib.sha256(file.read_bytes()).hexdigest()
                 version = there.get(sha) or _version(tracker, study, name, done, variant, sha)
                 versions[done.record.key, variant] = version
-        best, variant = champion(chosen)
-        client.set_registered_model_alias(name, CHAMPION, versions[best.record.key, variant])
+        if to_deploy is not None:
+            best, variant = to_deploy
+            client.set_registered_model_alias(name, CHAMPION, versions[best.record.key, variant])
     return name
 
 
-def model_name(study: Study, source: str) -> str:
-    """Returns the registered model's name: of the study and its data."""
-    data = re.sub(r"[^A-Za-z0-9]+", "-", source.rpartition("/")[2]).strip("-")
-    return f"final-bn-{study.name}" if data in study.name else f"final-bn-{study.name}-{data}"
+def model_name(found: Group, source: str) -> str:
+    """Returns the registered model's name: of the study, its data, and what was changed in it."""
+    data = re.sub(r"[^A-Za-z0-9]+", "-", source).strip("-")
+    name = f"final-bn-{found.study.name}" if data in found.study.name else f"final-bn-{found.study.name}-{data}"
+    return name if found.label == AS_DECLARED else f"{name}-{hashlib.sha256(found.label.encode()).hexdigest()[:6]}"
 
 
 def _version(tracker: Tracker, study: Study, name: str, done: Exported, variant: str, sha: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from study import command, options, places
 from study.search_space import ARMS, OBJECTIVES, parse
-from study.studies import DEFAULT, find
+from study.studies import DEFAULT, OWN, find
 from trainables.errors import ConfigurationError, StudyError
 
 if TYPE_CHECKING:
@@ -29,12 +29,15 @@ def main(arguments: Sequence[str]) -> int:
     identity, weights = options.read_weights(args.weights)
     folders: Folders = {}
     if args.data or args.groups or args.group_pattern:
-        from study.own_images import read_folder
+        from study.own_images import fitted, read_folder
         from study.tables import console
 
-        _, folders = read_folder(args, console())
+        own = OWN in args.studies
+        found, folders = read_folder(args, own, console())
     studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]
     options.check_own(studies)
+    if folders:
+        studies = fitted(studies, found, own, args, console())
     changed = tuple(parse(name, text) for name, text in args.space)
     arms, objectives = _known(args.arm or list(ARMS), ARMS, "arm"), _objectives(args.objective)
     return _run(studies, args, weights, folders, changed, arms, objectives)

@@ -84,9 +84,16 @@ def base_of(study: Study) -> Configuration:
 
 
 def space_of(base: Configuration, with_sizes: bool, changed: Sequence[Dimension]) -> tuple[Dimension, ...]:
-    """Returns the dimensions of a search, `changed` ones in the place of the usual ones."""
+    """Returns the dimensions of a search, `changed` ones in the place of the usual ones.
+
+    A study whose batches are small, because its images are few, is not asked for much larger ones.
+    """
     kind = base.network.name if base.network.name in SMALL_NETWORKS else "backbone"
     usual = {dimension.field: dimension for dimension in NUISANCES + (SIZES[kind] if with_sizes else ())}
+    size, batches = base.schedule.batch_size, usual["schedule.batch_size"]
+    assert isinstance(batches, Choice)
+    fitting = tuple(option for option in batches.options if option <= 2 * size)
+    usual[batches.field] = Choice(batches.field, fitting if len(fitting) > 1 else (max(2, size // 2), size))
     return tuple((usual | {dimension.field: dimension for dimension in changed}).values())
 
 

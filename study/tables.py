@@ -41,7 +41,7 @@ def show(interval_: Interval) -> str:
 
 def over_seeds(group: Group, arm: str, metric: str) -> Interval:
     """Returns the mean of a metric over an arm's seeds with its interval."""
-    return widened(interval(list(group.values(arm, metric).values())), group.study.overlap)
+    return widened(interval(list(group.values(arm, metric).values())), group.overlap)
 
 
 def arms_table(group: Group) -> Table:
@@ -82,7 +82,7 @@ def pairs_table(group: Group) -> Table | None:
     table.add_column("pair", no_wrap=True)
     for name in ("n", "gain in F1 minority", "sign-flip p", "gain in F1 majority"):
         table.add_column(name, justify="right")
-    overlap = group.study.overlap
+    overlap = group.overlap
     for pair in group.study.pairs:
         gains = [
             widened(paired_difference(group.values(pair.treated, metric), group.values(pair.control, metric)), overlap)

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from study.declaration import Study
-from study.statistics import interval
+from study.groups import overlap_of
+from study.statistics import interval, widened
 from trainables.records import Record
 
 # These metrics are logged for every epoch, all others once: the UI stays fast and a batch within MLflow's 1000.
@@ -34,7 +35,8 @@ def means_of(records: list[Record]) -> list[tuple[str, float, int]]:
     if not records:
         return []
     values = [(name, interval([r.metric(name) for r in records]).mean, 0) for name in records[0].metrics()]
-    half = interval([record.metric("test/f1/minority") for record in records]).half_width
+    found = interval([record.metric("test/f1/minority") for record in records])
+    half = widened(found, overlap_of(records[0])).half_width
     values += [("test/f1/minority-interval", half, 0), ("seeds", float(len(records)), 0)]
     return [value for value in values if value[1] == value[1]]
 

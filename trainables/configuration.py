@@ -37,7 +37,8 @@ class Data(_Section):
     source: str = Field("digits", description="digits | mnist | plantvillage:PLANT | plantvillage | folder:FINGERPRINT")
     image_size: int | None = Field(None, ge=8, description="pixels per side; None leaves images as they are")
     split: Literal["random", "blocked", "grouped"] = Field(
-        "random", description="blocked: neighbours in a series stay together; grouped: 3/5, 1/5, 1/5 by group"
+        "random",
+        description="blocked: neighbours in a series stay together; grouped: whole groups, 3/5, 1/5, 1/5",
     )
     minority: tuple[str, ...] = Field(("8",), description="rare classes, may be none; 'a+b' merges two into one")
     majority: tuple[str, ...] = Field((OTHERS,), min_length=1, description="frequent classes; 'others' = all the rest")

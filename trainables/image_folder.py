@@ -57,6 +57,7 @@ class Survey:
         labels: (files,) index into class_names.
         class_names: class folders, sorted.
         groups: (files,) or None.
+        ungrouped: images that neither CSV nor pattern names.
         sizes: (width, height) -> files.
         left_out: "path: reason".
     """
@@ -66,6 +67,7 @@ class Survey:
     labels: npt.NDArray[np.int64]
     class_names: tuple[str, ...]
     groups: npt.NDArray[np.int64] | None
+    ungrouped: tuple[str, ...]
     sizes: Counter[tuple[int, int]]
     left_out: tuple[str, ...]
 
@@ -91,7 +93,9 @@ def survey(folder: Folder, seen: Callable[[], None] = lambda: None) -> Survey:
     with ThreadPoolExecutor() as pool:
         for (name, path), (digest, size) in zip(found, pool.map(lambda its: inspect(its[1]), found), strict=True):
             seen()
-            if size is None:
+            if not _is_text(str(path)):
+                left_out.append(f"{path.name!a}: a name that is no text")
+            elif size is None:
                 left_out.append(f"{path.relative_to(root)}: {digest}")
             elif digest in first:
                 left_out.append(f"{path.relative_to(root)}: the same bytes as {first[digest].relative_to(root)}")
@@ -108,12 +112,14 @@ def survey(folder: Folder, seen: Callable[[], None] = lambda: None) -> Survey:
             f"{root}: one class only ({names[0]!r}); a folder per class is needed, at least two with images"
         )
     relative = [path.relative_to(root).as_posix() for path in files]
-    groups = _groups(folder, relative)
+    known = _known_groups(folder, relative)
+    groups = None if known is None else _numbered(known, relative)
+    ungrouped = () if known is None else tuple(name for name in relative if name not in known)
     content = hashlib.sha256("\n".join(map("\t".join, zip(relative, first, strict=True))).encode())
     content.update(b"" if groups is None else groups.tobytes())
     labels = np.array([names.index(name) for name in classes], dtype=np.int64)
     source = f"{FOLDER}{content.hexdigest()[:16]}"
-    return Survey(source, tuple(files), labels, names, groups, sizes, tuple(left_out))
+    return Survey(source, tuple(files), labels, names, groups, ungrouped, sizes, tuple(left_out))
 
 
 def load(source: str, folder: Folder, image_size: int | None) -> Images:
@@ -164,15 +170,28 @@ def _folders(path: Path) -> list[Path]:
         raise
 
 
+def _is_text(name: str) -> bool:
+    """Whether a file name can be written down; one in another encoding than the system's cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _refuse(error: OSError) -> None:
     raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
 
-def _groups(folder: Folder, names: list[str]) -> npt.NDArray[np.int64] | None:
+def _known_groups(folder: Folder, names: list[str]) -> dict[str, str] | None:
+    """Returns the group of every image that the CSV or the pattern names; None where neither is given."""
+    if folder.groups:
+        return _from_csv(Path(folder.groups), names)
+    return _from_pattern(folder.pattern, names) if folder.pattern else None
+
+
+def _numbered(known: dict[str, str], names: list[str]) -> npt.NDArray[np.int64]:
     """Returns a group number per image; one that nothing is said of is a group of its own."""
-    if not folder.groups and not folder.pattern:
-        return None
-    known = _from_csv(Path(folder.groups), names) if folder.groups else _from_pattern(folder.pattern, names)
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(known.get(name, f"\0{name}"), len(numbers)) for name in names], dtype=np.int64)
 
@@ -185,10 +204,19 @@ def _from_csv(path: Path, names: list[str]) -> dict[str, str]:
                 raise DataError(
                     f"{path}: columns {', '.join(reader.fieldnames or ()) or 'none'}; file and group are needed"
                 )
-            rows = {row["file"]: row["group"] for row in reader}
+            rows: dict[str, str] = {}
+            for row in reader:
+                if rows.setdefault(row["file"], row["group"]) != row["group"]:
+                    raise DataError(f"{path}: {row['file']} is in two groups, {rows[row['file']]} and {row['group']}")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
-    known = {name: rows.get(name, rows.get(name.rpartition("/")[2], "")) for name in names}
+    short = Counter(name.rpartition("/")[2] for name in names)
+    known = {}
+    for name in names:
+        end = name.rpartition("/")[2]
+        if name not in rows and end in rows and short[end] > 1:
+            raise DataError(f"{path}: {end} is the name of {short[end]} images; give its path, such as {name}")
+        known[name] = rows.get(name, rows.get(end, ""))
     found = {name: group for name, group in known.items() if group}
     if not found:
         raise DataError(f"{path}: none of its {len(rows)} files is among the images, such as {names[0]}")

@@ -3,10 +3,9 @@
 The draw depends on the data set, the roles of its classes and the seed, never on the arm, so that arms are paired.
 Each class is shuffled once and dealt in the order test, validation, training: a larger training count adds images
 and moves none, so imbalance ratios are nested. Blocked: whole blocks of neighbouring photos are shuffled and dealt,
-each to one split only. Grouped: whole groups, one of five folds tests, one validates, three train.
+each to one split only. Grouped: whole groups, about a fifth of every class to test and a fifth to validate.
 """
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,7 +20,7 @@ from trainables.seeding import seed_for
 
 Indices = npt.NDArray[np.int64]
 DEALING = ("test", "validation", "train")
-GROUP_FOLDS = 5
+GROUPED_SHARE = 0.2  # of a class, for test and for validation
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def draw(data: Data, images: Images, seed: int) -> Split:
     if data.split != "random" and images.blocks is None:
         lacks = "are no series" if data.split == "blocked" else "have no groups (--groups or --group-pattern)"
         raise DataError(f"data.split={data.split}: the images of {data.source} {lacks}; random is allowed")
-    fold = _group_folds(classes, images, seed) if data.split == "grouped" else None
+    grouped = _group_parts(classes, images, seed) if data.split == "grouped" else None
     parts: dict[str, list[Indices]] = {part: [] for part in DEALING}
     for index, (name, role) in enumerate(zip(data.classes, data.roles, strict=True)):
         members = np.flatnonzero(classes == index)
@@ -56,14 +55,14 @@ def draw(data: Data, images: Images, seed: int) -> Split:
         rng = np.random.default_rng(seed_for("split", seed, index))
         if data.split == "blocked":
             dealt = _deal_blocks(members, images, counts, rng)
-        elif fold is not None:
-            dealt = _deal_folds(rng.permutation(members), fold, asked)
+        elif grouped is not None:
+            dealt = _deal_groups(rng.permutation(members), grouped, asked)
         else:
             dealt = _deal(rng.permutation(members), images, counts)
         for part in DEALING:
             short = not isinstance(counts[part], str) and len(dealt[part]) < int(counts[part])
-            if (fold is None and short) or (asked[part] and not len(dealt[part])):
-                if fold is not None and images.blocks is not None:
+            if (grouped is None and short) or (asked[part] and not len(dealt[part])):
+                if grouped is not None and images.blocks is not None:
                     there = len(np.unique(images.blocks[members]))
                     raise DataError(
                         f"class {name!r} of {data.source}: {there} groups; 3 are needed, to train, validate and test"
@@ -109,34 +108,38 @@ def _deal_blocks(
     return dealt
 
 
-def _group_folds(classes: Indices, images: Images, seed: int) -> Indices:
-    """Returns a fold per image, -1 for those that take no part; groups whole, classes as even as that allows."""
-    from sklearn.model_selection import StratifiedGroupKFold  # takes a second, which only this pays for
+def _group_parts(classes: Indices, images: Images, seed: int) -> Indices:
+    """Returns for every image the place of its split in DEALING, -1 for those that take no part.
 
+    Groups stay whole. The rarest class is dealt first, its groups in an order of the seed's own: to test until that has
+    its share of the class, to validation likewise, the rest to training, as is a group larger than two shares unless
+    test or validation would stay empty.
+    """
     assert images.blocks is not None
-    members = np.flatnonzero(classes >= 0)
-    folds = StratifiedGroupKFold(GROUP_FOLDS, shuffle=True, random_state=seed_for("groups", seed) % 2**32)
-    numbered: list[Indices] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # fewer images of a class than folds: what a class lacks is said below
-        try:
-            numbered = [members[its] for _, its in folds.split(members, classes[members], images.blocks[members])]
-        except ValueError as error:
-            raise DataError(f"data.split=grouped: {error}") from error
-    numbered.sort(key=lambda its: -len(np.unique(classes[its])))  # a class of few groups has to be tested too
-    found = np.full(len(classes), -1, dtype=np.int64)
-    for number, its in enumerate(numbered):
-        found[its] = number
-    return found
+    part_of: dict[int, int] = {}
+    rng = np.random.default_rng(seed_for("groups", seed))
+    numbers = np.bincount(classes[classes >= 0])
+    for index in np.argsort(numbers, kind="stable"):
+        groups, sizes = np.unique(images.blocks[classes == index], return_counts=True)
+        target = GROUPED_SHARE * numbers[index]
+        size_of = dict(zip(groups.tolist(), sizes.tolist(), strict=True))
+        filled = [sum(size for group, size in size_of.items() if part_of.get(group) == part) for part in range(3)]
+        free = [group for group in rng.permutation(groups).tolist() if group not in part_of]
+        free.sort(key=lambda group: size_of[group] > 2 * target)
+        for part in (0, 1):
+            later = sum(not filled[other] for other in range(part + 1, 3))  # splits that still have nothing of it
+            while free and (not filled[part] or (filled[part] + size_of[free[0]] / 2 <= target and len(free) > later)):
+                group = free.pop(0)
+                part_of[group] = part
+                filled[part] += size_of[group]
+        part_of |= dict.fromkeys(free, 2)
+    parts = np.array([part_of.get(group, -1) for group in images.blocks.tolist()], dtype=np.int64)
+    return np.where(classes >= 0, parts, -1)
 
 
-def _deal_folds(shuffled: Indices, fold: Indices, asked: Mapping[str, int | float | str]) -> dict[str, Indices]:
-    """Deals the first fold to test, the second to validation, the rest to training; whole numbers take some of it."""
-    pools = {
-        "test": shuffled[fold[shuffled] == 0],
-        "validation": shuffled[fold[shuffled] == 1],
-        "train": shuffled[fold[shuffled] > 1],
-    }
+def _deal_groups(shuffled: Indices, parts: Indices, asked: Mapping[str, int | float | str]) -> dict[str, Indices]:
+    """Deals the images of a class as their groups are dealt; whole numbers take some of them."""
+    pools = {part: shuffled[parts[shuffled] == place] for place, part in enumerate(DEALING)}
     return {part: pool[: asked[part]] if isinstance(asked[part], int) else pool for part, pool in pools.items()}
 
 

@@ -41,7 +41,6 @@ def images() -> Study:
     return Study(
         name="images",
         source="your images",
-        overlap=SHARE / (1 - 2 * SHARE),
         title="does a final BN help with the rare class of your own images?",
         arms=tuple(arms),
         pairs=tuple(pairs),

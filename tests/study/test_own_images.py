@@ -104,5 +104,8 @@ def test_groups_and_a_ratio(photos: Path, tmp_path: Path, capsys: pytest.Capture
                  "--runs", str(tmp_path))  # fmt: skip
     assert _grid(*arguments, "--ratio", "0.1") == 0
     assert re.search(r"krank, sehr +│ minority │ +14 │ +4 │ +3 │ +3", capsys.readouterr().out)
+    several = [*arguments[:5], "healthy,other kind", *arguments[6:], "--ratio", "1.0"]
+    assert _grid(*several) == 0  # the smaller of two frequent classes says how many there can be
+    assert re.search(r"other kind +│ majority │ +3 │ +1 │ +1 │ +1", capsys.readouterr().out)
     assert _grid(*arguments, "--group-pattern", r"(tree\d)") == 0
     assert "groups: 8; a group is in one split only" in capsys.readouterr().out

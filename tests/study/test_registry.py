@@ -56,6 +56,22 @@ def test_every_variant_is_a_version_once_and_the_champion_is_the_fold(
     assert "minority F1" in best.description
 
 
+def test_a_changed_study_has_a_name_of_its_own_and_leaves_the_alias(
+    registered: tuple[str, RunFolder, Record], digits: Images
+) -> None:
+    from mlflow.tracking import MlflowClient
+
+    uri, folder, record = registered
+    before = MlflowClient(uri).get_model_version_by_alias(MODEL, CHAMPION)
+    changed = record.typed_configuration().replace({"optimiser.learning_rate": 3e-3})
+    list(run(Trial(record.study, record.arm, changed, (0,)), Inputs(digits), folder))
+    assert export([record.study, "--key", changed.key, "--runs", folder.url]) == 0
+    assert MlflowClient(uri).get_model_version_by_alias(MODEL, CHAMPION).version == before.version
+    names = {model.name for model in MlflowClient(uri).search_registered_models()}
+    assert len(names) == 2
+    assert all(name.startswith(MODEL) for name in names)
+
+
 @pytest.mark.timeout(180)
 def test_the_champion_is_served_over_http_with_the_right_classes(
     registered: tuple[str, RunFolder, Record], digits: Images, tmp_path: Path

@@ -2,7 +2,13 @@ import math
 
 import pytest
 
+from study.claims import judge
+from study.declaration import MINORITY_F1, Arm, Claim, Pair, Study
+from study.groups import Group
 from study.statistics import interval, paired_difference, widened
+from study.tables import over_seeds
+from trainables.configuration import Configuration
+from trainables.records import Record
 
 
 def test_interval_by_hand() -> None:
@@ -37,3 +43,29 @@ def test_intervals_over_redrawn_splits_are_wider_and_keep_their_mean() -> None:
     assert wide.half_width == pytest.approx(found.half_width * math.sqrt(1 + 4 / 3))
     assert math.isnan(wide.p)
     assert widened(found, 0.0) == found
+
+
+def test_verdicts_and_tables_of_redrawn_folders_are_wide(tiny: Configuration) -> None:
+    """The study of one's own images: its shares say that seeds share images, and every interval knows."""
+    shares = {f"data.{part}_{role}": 0.2 for part in ("validation", "test") for role in ("majority", "minority")}
+    values = {"a": (0.5, 0.7, 0.6, 0.9), "b": (0.1, 0.2, 0.4, 0.3)}
+
+    def group(configuration: Configuration) -> Group:
+        arms = tuple(Arm(name, configuration) for name in values)
+        claims = (Claim("H0", "a beats b", "gain", ("a",), ("b",)),)
+        records = {
+            name: {
+                seed: Record(study="s", arm=name, key="k", seed=seed, status="complete", device="cpu", seconds=1,
+                             configuration=configuration.flat(), data_fingerprint="f",
+                             finished_at="2026-01-01T00:00:00+00:00", history={MINORITY_F1: [value]})
+                for seed, value in enumerate(its)
+            } for name, its in values.items()
+        }  # fmt: skip
+        return Group(Study("s", "", "", arms, (Pair("p", "a", "b"),), claims), "as declared", records)
+
+    fixed, redrawn = group(tiny), group(tiny.replace(shares))
+    assert fixed.overlap == 0
+    assert redrawn.overlap == pytest.approx(1 / 3)
+    narrow, wide = (judge(its.study.claims[0], its).difference for its in (fixed, redrawn))
+    assert wide.half_width == pytest.approx(narrow.half_width * math.sqrt(1 + 4 / 3))
+    assert over_seeds(redrawn, "a", MINORITY_F1).half_width > over_seeds(fixed, "a", MINORITY_F1).half_width
