@@ -119,23 +119,6 @@ def test_a_nan_loss_fails_its_runs_by_name_and_the_rest_finish(tmp_path: Path) -
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--set", "data.train_minority=100"], "100 train images asked (random split), 174 there"),
-        (["table7", "--data-root", "/nowhere"], "MNIST: not in /nowhere/MNIST/raw and the download failed"),
-        (["--minority", "eight"], "unknown class 'eight'; allowed: 0, 1, 2"),
-        (["--cpus-per-trial", "4096"], "a trial asks 4096 CPU and 0 GPU; the largest node has"),
-    ],
-    ids=["counts", "data", "class", "resources"],
-)
-def test_what_cannot_be_run_is_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
-    done = _python("study.grid", *arguments, runs=tmp_path)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
-
-
 def test_ctrl_c_ends_the_command_and_keeps_what_is_finished(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "study.grid", "--seeds", "2", "--runs", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
