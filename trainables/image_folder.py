@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -77,8 +77,8 @@ class Survey:
         return dict(zip(self.class_names, np.bincount(self.labels, minlength=len(self.class_names)), strict=True))
 
 
-def survey(folder: Folder, seen: Callable[[], None] = lambda: None) -> Survey:
-    """Looks into every file once; `seen` hears of each.
+def survey(folder: Folder) -> Survey:
+    """Looks into every file once.
 
     Raises:
         DataError: no such folder, one that cannot be read, one class only, no image, groups that name nothing.
@@ -92,7 +92,6 @@ def survey(folder: Folder, seen: Callable[[], None] = lambda: None) -> Survey:
     sizes: Counter[tuple[int, int]] = Counter()
     with ThreadPoolExecutor() as pool:
         for (name, path), (digest, size) in zip(found, pool.map(lambda its: inspect(its[1]), found), strict=True):
-            seen()
             if not _is_text(str(path)):
                 left_out.append(f"{path.name!a}: a name that is no text")
             elif size is None:
