@@ -24,7 +24,11 @@ class Classifier(nn.Module):
 
     def scores(self, images: Tensor) -> Tensor:
         """Returns the scores before the final norm, (batch, classes): what stays when it is removed."""
-        scores: Tensor = self.dense(self.body(self.backbone(images)))
+        return self.head_scores(self.backbone(images))
+
+    def head_scores(self, features: Tensor) -> Tensor:
+        """Returns `scores` of what the backbone gave, (batch, ...)."""
+        scores: Tensor = self.dense(self.body(features))
         return scores
 
     def forward(self, images: Tensor) -> Tensor:

