@@ -2,20 +2,18 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from trainables import augmentation, features, final_norm, losses, metrics, networks, weighted_batchnorm
 from trainables.configuration import SMALL_NETWORKS, Configuration
 from trainables.errors import ConfigurationError, NonFiniteLossError
-from trainables.image_files import ImageFiles
 from trainables.images import Inputs
-from trainables.imbalance import Split, draw
+from trainables.imbalance import draw
 from trainables.optimisation import Optimisation
+from trainables.parts import to_device
 from trainables.seeding import generator, seed_for
 
 HELD_OUT = ("validation", "test")
@@ -49,7 +47,7 @@ class Training:
         if on_features and not features.applies(configuration):
             raise ValueError("features of a frozen backbone stand for unchanged images only")
         split = draw(configuration.data, inputs.images, seed)
-        self.data = {part: _to_device(inputs, split, part, device) for part in ("train", *held_out)}
+        self.data = {part: to_device(inputs, split, part, device) for part in ("train", *held_out)}
         self.steps_per_epoch = _steps_per_epoch(configuration, len(split.train))
         num_classes = len(configuration.data.classes)
         shape = inputs.features.shape[1:] if inputs.features is not None else inputs.images.shape
@@ -215,44 +213,6 @@ class Training:
         images, batches = torch.unique((labels >= first_minority).sum(dim=1), return_counts=True)
         for count, number in zip(images.tolist(), batches.tolist(), strict=True):
             self.batch_composition[str(count)] = self.batch_composition.get(str(count), 0) + number
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One split: values (n, ...), labels (n,) on the device, positions in the data set (n,) on the CPU.
-
-    Values are uint8 pixels or float features on the device, or the data set's files.
-    """
-
-    values: Tensor | ImageFiles
-    labels: Tensor
-    positions: Tensor
-
-    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields float images (batch, c, h, w) in [0, 1], or features (batch, units) as they are, and their labels."""
-        batches = order.split(size)
-        chosen = (self.values[b] for b in batches) if isinstance(self.values, Tensor) else self._read(batches)
-        for values, batch in zip(chosen, batches, strict=True):
-            yield values if values.is_floating_point() else values.float() / 255, self.labels[batch]
-
-    def _read(self, batches: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Yields pixels from disk, the next batch being decoded while one is used."""
-        assert isinstance(self.values, ImageFiles)
-        positions = [self.positions[batch.cpu()].numpy() for batch in batches]
-        with ThreadPoolExecutor(max_workers=1) as reader:
-            coming = [reader.submit(self.values.__getitem__, p) for p in positions[:1]]
-            for following in [*positions[1:], None]:
-                pixels = coming.pop().result()
-                if following is not None:
-                    coming.append(reader.submit(self.values.__getitem__, following))
-                yield torch.from_numpy(pixels).to(self.labels.device)
-
-
-def _to_device(inputs: Inputs, split: Split, part: str, device: torch.device) -> _Part:
-    positions: np.ndarray[tuple[int], np.dtype[np.int64]] = getattr(split, part)
-    source = inputs.images.pixels if inputs.features is None else inputs.features
-    values = source if isinstance(source, ImageFiles) else torch.from_numpy(source[positions]).to(device)
-    return _Part(values, torch.from_numpy(split.classes[positions]).to(device), torch.from_numpy(positions))
 
 
 def _steps_per_epoch(configuration: Configuration, num_images: int) -> int:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.faults.aftermath import ROOT, num_records, until
+from tests.study.commands import python
+
 SMALL = (
     "--set",
     "schedule.epochs=50",
@@ -26,12 +28,6 @@ SMALL = (
 )  # fmt: skip  four arms of the digits study
 
 pytestmark = pytest.mark.timeout(300)
-
-
-def _python(*arguments: str, runs: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    places = [] if runs is None else ["--runs", str(runs)]
-    command = [sys.executable, "-m", *arguments, *places]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
 def _tracked(runs: Path) -> Counter[tuple[str, str]]:
@@ -50,15 +46,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     command = [sys.executable, "-m", "study.grid", *SMALL, "--seeds", "2", "--runs", str(folder)]
     killed = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(3000):  # a busy machine may take long to start Ray
-        if list(folder.glob("digits/*/seed-*/record.json")):
-            break
-        time.sleep(0.05)
+    until(lambda: num_records(folder) > 0)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    before = len(list(folder.glob("digits/*/seed-*/record.json")))
+    before = num_records(folder)
     assert 0 < before < 8, "the kill came too late to show anything"
-    done = _python("study.grid", *SMALL, "--seeds", "2", runs=folder)
+    done = python("study.grid", *SMALL, "--seeds", "2", runs=folder)
     assert done.returncode == 0, done.stderr
     already = int(done.stdout.split(": ")[1].split(" done")[0])
     assert before <= already <= 8  # the killed driver's workers may have come to an end too
@@ -67,17 +60,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_killed_study_is_completed_and_nothing_is_there_twice(runs: Path) -> None:
-    assert len(list(runs.glob("digits/*/seed-*/record.json"))) >= 8
+    assert num_records(runs) >= 8
     tracked = _tracked(runs)
     assert tracked["configuration", "FINISHED"] == 4
     assert set(tracked) == {("configuration", "FINISHED"), ("seed", "FINISHED")}
 
 
 def test_the_same_command_again_has_nothing_to_do_and_more_seeds_do_the_rest(runs: Path) -> None:
-    again = _python("study.grid", *SMALL, "--seeds", "2", runs=runs)
+    again = python("study.grid", *SMALL, "--seeds", "2", runs=runs)
     assert again.returncode == 0
     assert "8 done, 0 to do" in again.stdout
-    more = _python("study.grid", *SMALL, "--seeds", "3", runs=runs)
+    more = python("study.grid", *SMALL, "--seeds", "3", runs=runs)
     assert "8 done, 4 to do in 4 trials" in more.stdout
     assert _tracked(runs)["seed", "FINISHED"] == 12
 
@@ -85,17 +78,17 @@ def test_the_same_command_again_has_nothing_to_do_and_more_seeds_do_the_rest(run
 def test_the_report_is_never_cut_and_json_is_json(runs: Path) -> None:
     import json
 
-    shown = _python("study.report", "digits", runs=runs)
+    shown = python("study.report", "digits", runs=runs)
     assert shown.returncode == 0, shown.stderr
     assert "final BN + weighted loss" in shown.stdout
     assert "…" not in shown.stdout
-    (group,) = json.loads(_python("study.report", "--format", "json", runs=runs).stdout)
+    (group,) = json.loads(python("study.report", "--format", "json", runs=runs).stdout)
     assert group["group"] == "schedule.epochs=50"
     assert {claim["claim"] for claim in group["claims"]} >= {"H0", "H1"}
 
 
 def test_export_writes_verified_files_and_logs_them(runs: Path) -> None:
-    done = _python("export", "digits", runs=runs)
+    done = python("export", "digits", runs=runs)
     assert done.returncode == 0, done.stderr
     assert all(variant in done.stdout for variant in ("keep", "fold", "remove", "none", "H1 (removed - none)"))
     files = Counter(path.name for path in (runs / "onnx").rglob("*") if path.is_file())
@@ -104,7 +97,7 @@ def test_export_writes_verified_files_and_logs_them(runs: Path) -> None:
 
 
 def test_export_of_what_was_never_run_says_what_to_do(runs: Path) -> None:
-    done = _python("export", "table7", runs=runs)
+    done = python("export", "table7", runs=runs)
     assert done.returncode == 2
     assert "python -m study.grid table7" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -113,7 +106,7 @@ def test_export_of_what_was_never_run_says_what_to_do(runs: Path) -> None:
 def test_a_nan_loss_fails_its_runs_by_name_and_the_rest_finish(tmp_path: Path) -> None:
     # without a norm these scores overflow; with one they cannot
     arguments = (*SMALL, "--where", "class_weights=none", "--seeds", "1", "--set", "learning_rate=1e38")
-    done = _python("study.grid", *arguments, runs=tmp_path)
+    done = python("study.grid", *arguments, runs=tmp_path)
     assert done.returncode == 1
     assert "failed: digits, plain, seed 0: seed 0: training loss is nan" in done.stderr
     assert "Traceback" not in done.stderr
@@ -122,22 +115,19 @@ def test_a_nan_loss_fails_its_runs_by_name_and_the_rest_finish(tmp_path: Path) -
 def test_ctrl_c_ends_the_command_and_keeps_what_is_finished(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "study.grid", "--seeds", "2", "--runs", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
-        for _ in range(3000):  # a busy machine may take long to start Ray
-            if list(tmp_path.glob("digits/*/seed-*/record.json")):
-                break
-            time.sleep(0.05)
+        until(lambda: num_records(tmp_path) > 0)
         running.send_signal(signal.SIGINT)
         assert running.stderr is not None
         said = running.stderr.read()
     assert running.returncode == 130
     assert "the same command goes on" in said
     assert "Traceback" not in said
-    assert len(list(tmp_path.glob("digits/*/seed-*/record.json"))) < 64
+    assert num_records(tmp_path) < 64
 
 
 def test_a_run_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = _python("study.grid", runs=tmp_path / "file" / "runs")
+    done = python("study.grid", runs=tmp_path / "file" / "runs")
     assert done.returncode == 2
     assert "cannot be written" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -177,7 +167,7 @@ def test_ray_job_submit(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"inside a Ray job: runs go to {tmp_path}" in done.stdout
     assert "4 runs done, 0 were there, 0 failed" in done.stdout
-    assert len(list(tmp_path.glob("digits/*/seed-0/record.json"))) == 4
+    assert num_records(tmp_path) == 4
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
     refused = subprocess.run(["ray", "job", "list", "--address", head], capture_output=True, text=True, check=False)
     assert refused.returncode != 0
@@ -200,67 +190,10 @@ def test_a_study_that_compares_nothing(tmp_path: Path) -> None:
             noise = np.random.default_rng((number, i)).integers(0, 255, (16, 16, 3), dtype=np.uint8)
             Image.fromarray(noise).save(folder / f"{i}.png")
     options = ("--data-root", str(tmp_path / "data"), "--weights", "none", "--image-size", "32", "--network", "cnn")
-    done = _python("study.grid", "plantvillage38", *options, "--set", "trainable=all", runs=tmp_path / "runs")
+    done = python("study.grid", "plantvillage38", *options, "--set", "trainable=all", runs=tmp_path / "runs")
     assert done.returncode == 0, done.stderr
     assert "1 runs done, 0 were there, 0 failed" in done.stdout
     assert "0.998" in done.stdout  # the paper's accuracy beside ours
-    exported = _python("export", "plantvillage38", runs=tmp_path / "runs")
+    exported = python("export", "plantvillage38", runs=tmp_path / "runs")
     assert exported.returncode == 2
     assert "it compares nothing; choose with --key" in exported.stderr
-
-
-def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
-    """Two arms, six trials each: killed after the first ones, continued by the same command; nothing twice or lost."""
-    import optuna
-
-    from study.optuna_storage import LOST, open_storage
-
-    command = ["study.search", "digits", "--smoke", "--trials", "6", "--arm", "none", "--arm", "final BN"]
-    killed = subprocess.Popen([sys.executable, "-m", *command, "--runs", str(tmp_path)], cwd=ROOT,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-
-    def trials() -> list[optuna.trial.FrozenTrial]:
-        if not (tmp_path / "search" / "journal.log").exists():
-            return []
-        storage = open_storage(None, str(tmp_path))
-        names = optuna.get_all_study_names(storage)
-        return [t for name in names for t in optuna.load_study(study_name=name, storage=storage).trials]
-
-    for _ in range(600):  # a busy machine may take long to start Ray
-        if any(trial.state.is_finished() for trial in trials()):
-            break
-        time.sleep(0.2)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert 0 < sum(trial.state.is_finished() for trial in trials()) < 12, "the kill came too late to show anything"
-    done = _python(*command, runs=tmp_path)
-    assert done.returncode == 0, done.stderr
-    counted = [trial for trial in trials() if LOST not in trial.user_attrs]
-    assert len(counted) == 12
-    assert all(trial.state.is_finished() for trial in counted)
-    assert "the best setting of every arm" in done.stdout
-    again = _python(*command, runs=tmp_path)
-    assert "12 trials done, 0 to do" in again.stdout
-    assert "0 runs" not in again.stderr
-    exported = _python("export", "digits-smoke-tuned", runs=tmp_path)
-    assert exported.returncode == 0, exported.stderr
-    refused = _python(*command, "--space", "learning_rate=0.001..0.01", runs=tmp_path)
-    assert refused.returncode == 2
-    assert "was begun with another space: optimiser.learning_rate" in refused.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (("--arm", "magic"), "unknown arm 'magic'; allowed: none, weighted loss"),
-        (("--objective", "speed"), "unknown objective 'speed'; allowed: minority_f1, latency"),
-        (("--trials", "0"), "got '0'; a whole number of at least 1"),
-        (("--storage", "nonsense"), "--storage: "),
-        (("--space", "dropout=0.5..0.1"), "an empty range"),
-    ],
-)
-def test_a_search_asked_wrongly(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
-    done = _python("study.search", "digits", *arguments, runs=tmp_path)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr

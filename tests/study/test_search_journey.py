@@ -1,0 +1,67 @@
+"""A search as a user runs it: killed, continued, exported; asked wrongly."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.aftermath import ROOT, until
+from tests.study.commands import python
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
+    """Two arms, six trials each: killed after the first ones, continued by the same command; nothing twice or lost."""
+    import optuna
+
+    from study.optuna_storage import LOST, open_storage
+
+    command = ["study.search", "digits", "--smoke", "--trials", "6", "--arm", "none", "--arm", "final BN"]
+    killed = subprocess.Popen([sys.executable, "-m", *command, "--runs", str(tmp_path)], cwd=ROOT,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+
+    def trials() -> list[optuna.trial.FrozenTrial]:
+        if not (tmp_path / "search" / "journal.log").exists():
+            return []
+        storage = open_storage(None, str(tmp_path))
+        names = optuna.get_all_study_names(storage)
+        return [t for name in names for t in optuna.load_study(study_name=name, storage=storage).trials]
+
+    until(lambda: any(trial.state.is_finished() for trial in trials()))
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert 0 < sum(trial.state.is_finished() for trial in trials()) < 12, "the kill came too late to show anything"
+    done = python(*command, runs=tmp_path)
+    assert done.returncode == 0, done.stderr
+    counted = [trial for trial in trials() if LOST not in trial.user_attrs]
+    assert len(counted) == 12
+    assert all(trial.state.is_finished() for trial in counted)
+    assert "the best setting of every arm" in done.stdout
+    again = python(*command, runs=tmp_path)
+    assert "12 trials done, 0 to do" in again.stdout
+    assert "0 runs" not in again.stderr
+    exported = python("export", "digits-smoke-tuned", runs=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    refused = python(*command, "--space", "learning_rate=0.001..0.01", runs=tmp_path)
+    assert refused.returncode == 2
+    assert "was begun with another space: optimiser.learning_rate" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--arm", "magic"), "unknown arm 'magic'; allowed: none, weighted loss"),
+        (("--objective", "speed"), "unknown objective 'speed'; allowed: minority_f1, latency"),
+        (("--trials", "0"), "got '0'; a whole number of at least 1"),
+        (("--storage", "nonsense"), "--storage: "),
+        (("--space", "dropout=0.5..0.1"), "an empty range"),
+    ],
+)
+def test_a_search_asked_wrongly(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    done = python("study.search", "digits", *arguments, runs=tmp_path)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
