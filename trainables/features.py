@@ -41,7 +41,7 @@ def compute(
     """Returns float32 features (images, units) of uint8 pixels (images, channels, height, width)."""
     frozen = network.model_copy(update={"trainable": "head"})
     backbone, units = backbones.build(frozen, state)
-    backbone.to(device, memory_format=torch.channels_last).eval()
+    backbone.to(device).to(memory_format=torch.channels_last).eval()
     features = np.empty((len(pixels), units), np.float32)
     with torch.inference_mode():
         for start in range(0, len(features), BATCH):
