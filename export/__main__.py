@@ -57,6 +57,7 @@ def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: P
 
     from export.champion import best_run, champion
     from export.variants import export_run
+    from study import markdown
     from study.export_tables import variants_table
     from study.own_images import remembered
     from study.tables import console
@@ -77,7 +78,11 @@ def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: P
         (place / "verification.json").write_text(json.dumps(_as_data(done), indent=1, allow_nan=False))
         exported.append(done)
     title = f"{found.study.name} ({found.label}), {data.source}: whole test sets through onnxruntime"
-    screen.print(variants_table(title, found.overlap, exported))
+    table = variants_table(title, found.overlap, exported)
+    if args.format == "markdown":
+        print(markdown.as_markdown(found, [table]))
+    else:
+        screen.print(table)
     chosen = [done for done in exported if done.record is best[done.record.arm]]
     done, variant = champion(chosen, every)
     _log(found, exported, chosen, None if args.key else (done, variant), folder, args)
@@ -176,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", metavar="DIR", help="default: onnx/STUDY in the run folder")
     add("--data", metavar="SOURCE", help="only runs on this data set, such as plantvillage:Apple")
     add("--best", action="store_true", help="only the run of each arm with the best validation F1, and the best arm")
+    add("--format", choices=("table", "markdown"), default="table")
     add("--require-h1", action="store_true", help="fail (exit 1) unless H1 is reproduced")
     command.add_places(parser)
     return parser
