@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
 
     if args.best and args.require_h1:
         raise ConfigurationError("--require-h1 judges all seeds; --best exports one of each arm")
-    runs = places.runs_folder(args.runs)
+    runs = command.runs_folder(args)
     folder, study = RunFolder(runs), find([args.study])[0]
     output = Path(args.output) if args.output else _default_output(runs, study.name)
     selections = [(found, arms) for found in groups_of(study, folder) for arms in _arms(found, args)]

@@ -28,6 +28,14 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     add("--data-root", metavar="DIR", help=f"data; default ${places.DATA_VARIABLE}, else ~/.cache/final-bn")
 
 
+def runs_folder(args: argparse.Namespace) -> str:
+    """Returns where runs lie; inside a Ray job, whose working directory is temporary, the first line says so."""
+    runs = places.runs_folder(args.runs)
+    if places.inside_ray_job():
+        print(f"inside a Ray job: runs go to {runs}", file=sys.stderr, flush=True)
+    return runs
+
+
 def add_resources(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say what Ray reserves for a trial."""
     add = parser.add_argument

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _findings(args: argparse.Namespace) -> "Iterator[Finding]":
-    runs = places.runs_folder(args.runs)
+    runs = command.runs_folder(args)
     data_root = places.data_root(args.data_root)
     yield _versions()
     yield _run_folder(runs)

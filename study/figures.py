@@ -1,6 +1,8 @@
 """The figures of a study's groups -> PNG files in the run folder, and beside their runs in MLflow."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from study.groups import Group
 from study.plots import DPI, plots_of
 from study.tables import Predictions
 from study.tracking import Tracker
+from trainables.errors import RecordError
 from trainables.records import PREDICTIONS, RunFolder
 
 
@@ -37,9 +40,20 @@ def figure_folder(folder: RunFolder, study: str, label: str) -> Path:
 def save(figure: Figure, place: Path, name: str) -> Path:
     """Writes a figure and returns its file."""
     FigureCanvasAgg(figure)
-    place.mkdir(parents=True, exist_ok=True)
-    figure.savefig(place / f"{name}.png", dpi=DPI)
-    return place / f"{name}.png"
+    path = place / f"{name}.png"
+    with writing(path):
+        place.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=DPI)
+    return path
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what a full disk or a folder without permission raises into a RecordError."""
+    try:
+        yield
+    except OSError as error:
+        raise RecordError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def predictions_of(group: Group, folder: RunFolder) -> Predictions:

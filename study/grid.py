@@ -1,11 +1,13 @@
 """The command that runs studies: `python -m study.grid [STUDY ...]`."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from study import command, options, places
+from study.declaration import SMOKE, in_words
 from study.studies import DEFAULT, OWN, PAPER, STUDIES, find
 
 if TYPE_CHECKING:
@@ -20,21 +22,19 @@ def main(arguments: Sequence[str]) -> int:
     """Runs what the arguments ask for and returns the exit code."""
     args = _parser().parse_args(arguments)
     if args.list:
-        return _list([find([name])[0] for name in STUDIES], places.data_root(args.data_root))
+        return _list(find(args.studies or list(STUDIES)), places.data_root(args.data_root))
+    runs = command.runs_folder(args)
     identity, weights = options.read_weights(args.weights)
     found, folders = _read_folder(args)
     studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]
-    options.check_own(studies)
+    options.check(studies)
     if found:
         from study.own_images import fitted
         from study.tables import console
 
         studies = fitted(studies, found, OWN in args.studies, args, console())
-    runs = places.runs_folder(args.runs)
-    if places.inside_ray_job():
-        print(f"inside a Ray job: runs go to {runs}", flush=True)
     if args.dry_run:
-        return _dry_run(studies, args.seeds, runs)
+        return _dry_run(studies, args, runs)
     return _run(studies, args, runs, weights, folders)
 
 
@@ -58,6 +58,7 @@ def _run(
     from study.session import Settings, run_session
     from study.summary import print_study, publish_figures
     from study.tables import console
+    from trainables.errors import RecordError
     from trainables.records import RunFolder
 
     settings = Settings(
@@ -69,20 +70,26 @@ def _run(
         remember(RunFolder(runs), folders)
         outcome = run_session(studies, settings, screen)
     uri = settings.tracking_uri if outcome.tracked else None
-    for study in studies:
-        declared = find([study.name])[0]
-        print_study(declared, RunFolder(runs), screen)
-        publish_figures(declared, RunFolder(runs), uri, screen)
+    declared = find([study.name for study in studies])
+    for study in declared:
+        print_study(study, RunFolder(runs), screen)
     for problem in outcome.problems:
         print(f"failed: {problem}", file=sys.stderr)
     print(f"{outcome.done_now} runs done, {outcome.already_done} were there, {len(outcome.problems)} failed or skipped")
-    code = _export(studies, args, runs) if args.export else command.DONE
-    for study in studies if outcome.done_now or args.export else ():
-        page = publish_page(find([study.name])[0], RunFolder(runs), settings.data_root, uri)
-        if page:
-            print(f"page to read: {page}")
+    code = command.INCOMPLETE if outcome.problems else command.DONE
+    try:  # whatever a full disk forbids now, the runs are recorded and told of
+        for study in declared:
+            publish_figures(study, RunFolder(runs), uri, screen)
+        code = max(code, _export(studies, args, runs) if args.export else command.DONE)
+        for study in declared if outcome.done_now or args.export else ():
+            page = publish_page(study, RunFolder(runs), settings.data_root, uri)
+            if page:
+                print(f"page to read: {page}")
+    except RecordError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = command.INCOMPLETE
     _say_what_is_next(studies, args, uri)
-    return command.INCOMPLETE if outcome.problems else code
+    return code
 
 
 def _export(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
@@ -93,8 +100,8 @@ def _export(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
     code = command.DONE
     for study in studies:
         try:
-            best = ["--best", "--data", args.data] if study.name == OWN else []  # the model, not every seed's
-            code = max(code, export([study.name, *best, "--runs", runs, *_given(args, "data_root", "tracking_uri")]))
+            given = ["--runs", runs, *_given(args, "data_root", "tracking_uri")]
+            code = max(code, export([study.name, *_best(study, args), *given]))
         except StudyError as error:
             print(f"not exported: {error}", file=sys.stderr)
             code = command.INCOMPLETE
@@ -103,16 +110,20 @@ def _export(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
 
 def _say_what_is_next(studies: "list[Study]", args: argparse.Namespace, tracking_uri: str | None) -> None:
     if tracking_uri:
-        shown = places.without_password(tracking_uri)
-        local = tracking_uri.startswith(("sqlite:", "postgresql", "mysql"))
-        print(f"browse: {sys.executable} -m mlflow ui --backend-store-uri {shown}" if local else f"browse: {shown}")
+        print(f"browse: {places.browse(tracking_uri)}")
     if not args.export:
-        places_given = places.without_password(" ".join(_given(args, "runs", "data_root", "tracking_uri")))
-        print(f"next, verified ONNX files of these models: {sys.executable} -m export {studies[0].name} {places_given}")
+        words = [studies[0].name, *_best(studies[0], args), *_given(args, "runs", "data_root", "tracking_uri")]
+        shown = places.without_password(shlex.join(words))
+        print(f"next, verified ONNX files of these models: {sys.executable} -m export {shown}")
     if not args.studies:
         print(
             f"this was {DEFAULT}, the embedded default; `python -m study.grid {PAPER}` runs every study of the papers"
         )
+
+
+def _best(study: "Study", args: argparse.Namespace) -> list[str]:
+    """Options of export: of somebody's own images the model to deploy, not every seed's."""
+    return ["--best", "--data", args.data] if study.name.removesuffix(SMOKE) == OWN else []
 
 
 def _list(studies: "list[Study]", data_root: "Path") -> int:
@@ -136,12 +147,11 @@ def _list(studies: "list[Study]", data_root: "Path") -> int:
     return command.DONE
 
 
-def _dry_run(studies: "list[Study]", num_seeds: int | None, runs: str) -> int:
-    from study.declaration import in_words
+def _dry_run(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
     from study.plan import make_plan
     from trainables.records import RunFolder
 
-    plan = make_plan(studies, num_seeds, RunFolder(runs))
+    plan = make_plan(studies, args.seeds, RunFolder(runs))
     for trial in plan.trials:
         print(f"{trial.study}  {trial.configuration.key}  {trial.arm}  seeds {','.join(map(str, trial.seeds))}")
     lefts = [sum(len(trial.seeds) for trial in plan.trials if trial.study == study.name) for study in studies]
@@ -151,7 +161,7 @@ def _dry_run(studies: "list[Study]", num_seeds: int | None, runs: str) -> int:
     more = f" and {unknown} runs whose time was not measured" if unknown else ""
     print(f"{plan.num_left} runs to do in {len(plan.trials)} trials, {len(plan.done)} done, in {runs}")
     seconds = sum(study.seconds_on(left) for study, left in zip(studies, lefts, strict=True))
-    print(f"in all {in_words(seconds)}{more}")
+    print(f"in all {in_words(seconds)}{more}{', then the export' if args.export else ''}")
     return command.DONE
 
 
@@ -169,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     of_papers = ", ".join(name for name in STUDIES if name != OWN)
     add("studies", nargs="*", metavar="STUDY",
         help=f"{of_papers}, {PAPER} for all of these, or {OWN} for your own folder; default {DEFAULT}")  # fmt: skip
-    add("--list", action="store_true", help="name every study and stop")
+    add("--list", action="store_true", help="say what the studies are and stop; with no STUDY, every one")
     add("--dry-run", action="store_true", help="print what would run and stop")
     add("--smoke", action="store_true", help="2 epochs, 2 seeds, recorded apart as STUDY-smoke")
     add("--seeds", type=command.positive, metavar="N", help="repetitions of each configuration")

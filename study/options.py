@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from study import command
-from study.declaration import Study
+from study.declaration import PARETO, TUNED, Study
+from study.places import absolute
 from study.studies.images import UNNAMED
 from trainables.configuration import SMALL_NETWORKS, Configuration
 from trainables.errors import ConfigurationError
@@ -73,9 +74,12 @@ def apply(study: Study, options: argparse.Namespace, weights: str | None) -> Stu
     return study
 
 
-def check_own(studies: Sequence[Study]) -> None:
-    """Raises ConfigurationError where a study of somebody's own images was named no folder."""
+def check(studies: Sequence[Study]) -> None:
+    """Raises ConfigurationError for a study of own images without a folder, and for what only a search makes."""
     for study in studies:
+        if not study.arms:
+            origin = study.name.removesuffix(TUNED).removesuffix(PARETO)
+            raise ConfigurationError(f"{study.name}: its arms are what a search finds; python -m study.search {origin}")
         if any(arm.configuration.data.source == UNNAMED for arm in study.arms):
             raise ConfigurationError(f"{study.name}: where are your images? --data folder:PATH --minority CLASS")
 
@@ -90,7 +94,7 @@ def read_weights(given: str | None) -> tuple[str | None, dict[str, Path]]:
         return given, {}
     from trainables.backbones import read_weights as read
 
-    path = Path(given).expanduser().resolve()
+    path = absolute(given)
     identity, _ = read(path)
     return identity, {identity: path}
 

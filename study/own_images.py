@@ -4,18 +4,20 @@ import argparse
 import json
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from study.declaration import Study
+from study.places import absolute
+from study.studies.images import SHARE
 from trainables import imbalance
-from trainables.configuration import FOLDER, Configuration, Data
+from trainables.configuration import FOLDER, OTHERS, Configuration, Data
 from trainables.datasets import Folders
 from trainables.errors import ConfigurationError, DataError
-from trainables.image_folder import Folder, Survey, survey
+from trainables.image_folder import IMAGE_SIZE, OF_ANOTHER_CLASS, SAME_BYTES, Folder, Survey, survey
+from trainables.image_groups import as_nfc
 from trainables.images import Images
 from trainables.records import RunFolder
 
@@ -26,7 +28,7 @@ FEW, FEW_TESTED = 10, 10  # below these a result says little
 
 
 def read_folder(args: argparse.Namespace, natural: bool, console: Console) -> tuple[Survey | None, Folders]:
-    """Looks into the folder of `--data`, and puts what stands for it in a configuration in its place.
+    """Looks into the folder of `--data`, if it names one, and puts what stands for it in a configuration in its place.
 
     `natural` says that the study takes all images there are, so that `--ratio` has to be told of how many.
 
@@ -38,23 +40,28 @@ def read_folder(args: argparse.Namespace, natural: bool, console: Console) -> tu
         if args.groups or args.group_pattern:
             raise ConfigurationError("--groups and --group-pattern say more of --data folder:PATH, which is not given")
         return None, {}
-    place = Path(args.data.removeprefix(FOLDER)).expanduser().resolve()
-    groups = str(Path(args.groups).expanduser().resolve()) if args.groups else ""
+    if args.data == FOLDER:
+        raise ConfigurationError(f"--data {FOLDER} names no folder; the form is {FOLDER}PATH")
+    place = absolute(args.data.removeprefix(FOLDER))
+    groups = str(absolute(args.groups)) if args.groups else ""
     folder = Folder(str(place), groups, args.group_pattern or "")
     with console.status(f"looking into {place}"):
         found = survey(folder)
-    for name, number in found.counts.items():
-        if number < FEWEST:
-            raise DataError(f"class {name!r}: {number} images; {FEWEST} are the least: to train, to validate, to test")
+    for role in ("minority", "majority"):
+        if getattr(args, role):
+            setattr(args, role, as_nfc(getattr(args, role)))
+    _check_counts(found, args)
     if not args.minority:
         listed = ", ".join(
             f"{name} ({number})" for name, number in sorted(found.counts.items(), key=lambda its: its[1])
         )
         raise ConfigurationError(f"which class is rare? name it with --minority; there are: {listed}")
     args.data = found.source
-    others = [name for name in found.class_names if name not in _names(args.minority) and name != args.minority]
-    if not args.majority and len(others) == 1:
-        args.majority = others[0]  # by its name, rather than as "others"
+    others = [name for name in found.class_names if name not in _names(args.minority)]
+    if not args.majority and not others:
+        raise ConfigurationError(f"every class is named rare ({args.minority}); at least one has to be frequent")
+    if not args.majority and (len(others) == 1 or OTHERS in found.class_names):
+        args.majority = "+".join(others)  # by name, rather than as "others"
     for role in ("minority", "majority"):  # a class folder may have a comma in its name
         if getattr(args, role) in found.class_names:
             setattr(args, role, (getattr(args, role),))
@@ -65,15 +72,32 @@ def read_folder(args: argparse.Namespace, natural: bool, console: Console) -> tu
     return found, {found.source: folder}
 
 
+def _check_counts(found: Survey, args: argparse.Namespace) -> None:
+    """Raises DataError for a class with too few images, of those that take part."""
+    named = _names(args.minority or "") + _names(args.majority or OTHERS)
+    for name, number in found.counts.items():
+        if number < FEWEST and (name in named or OTHERS in named):
+            raise DataError(f"class {name!r}: {number} images; {FEWEST} are the least: to train, to validate, to test")
+
+
 def _fix_majority(found: Survey, args: argparse.Namespace) -> None:
     """With `--ratio`, fixes the number of majority training images at what is left beside validation and test."""
     if args.ratio is None or any("train_majority" in name for name, _ in args.set):
         return
     roles = {role: getattr(args, role) for role in ("minority", "majority") if getattr(args, role)}
     data = Configuration().replace({f"data.{role}": names for role, names in roles.items()}).data
-    counts = np.bincount(imbalance.assign_classes(data, without_pixels(found)) + 1, minlength=len(data.classes) + 1)[1:]
-    least = int(counts[: len(data.majority)].min())
-    args.set.append(("data.train_majority", str(least - 2 * round(0.2 * least))))
+    images, frequent = without_pixels(found), len(data.majority)
+    if images.blocks is None:
+        classes = imbalance.assign_classes(data, images)
+        least = min(int((classes == index).sum()) for index in range(frequent))
+        least -= 2 * round(SHARE * least)
+    else:  # whole groups: what the first seeds give
+        shares = {f"{part}_{role}": SHARE for part in ("validation", "test") for role in ("majority", "minority")}
+        everything = {"train_majority": "all", "train_minority": "all", "split": "grouped"}
+        data = data.model_copy(update=shares | everything)
+        splits = [imbalance.draw(data, images, seed) for seed in range(10)]
+        least = min(int((s.classes[s.train] == index).sum()) for s in splits for index in range(frequent))
+    args.set.append(("data.train_majority", str(least)))
 
 
 def sized(study: Study, found: Survey, chosen: Sequence[str], console: Console) -> Study:
@@ -131,6 +155,9 @@ def warnings(found: Survey, data: Data) -> Iterator[str]:
             yield f"{name}: {number} images; whatever comes out rests on very few, and more images are the best remedy"
         elif tested < FEW_TESTED:
             yield f"{name}: {tested} test images a seed; its F1 moves in steps of about {1 / tested:.2f}"
+    conflicts = [line for line in found.left_out if OF_ANOTHER_CLASS in line]
+    if conflicts:
+        yield f"{len(conflicts)} images are in two classes: {'; '.join(conflicts[:3])}"
     if found.ungrouped:
         yield (
             f"{len(found.ungrouped)} images belong to no group, such as {found.ungrouped[0]}: each is a group of its "
@@ -164,12 +191,13 @@ def remembered(folder: RunFolder) -> Folders:
 def _facts(found: Survey, data: Data) -> Iterator[str]:
     sizes = ", ".join(f"{w}x{h} ({n})" for (w, h), n in found.sizes.most_common(3))
     more = f" and {len(found.sizes) - 3} more sizes" if len(found.sizes) > 3 else ""
-    yield f"sizes: {sizes}{more}; all become {data.image_size} x {data.image_size}"
-    if found.groups is not None:
+    size = data.image_size or IMAGE_SIZE
+    yield f"sizes: {sizes}{more}; all become {size} x {size}"
+    if found.groups is not None and data.split == "grouped":
         yield f"groups: {len(np.unique(found.groups))}; a group is in one split only"
-    duplicates = [line for line in found.left_out if "the same bytes as" in line]
+    duplicates = [line for line in found.left_out if SAME_BYTES in line]
     others = [line for line in found.left_out if line not in duplicates]
-    for what, lines in (("duplicates", duplicates), ("files that are no whole images", others)):
+    for what, lines in (("duplicates", duplicates), ("other files", others)):
         if lines:
             yield f"{len(lines)} {what} left out: {'; '.join(lines[:3])}{'; ...' if len(lines) > 3 else ''}"
 
@@ -185,5 +213,7 @@ def fitted(
     return [sized(study, found, chosen, console) for study in studies] if own else list(studies)
 
 
-def _names(given: str | tuple[str, ...]) -> list[str]:
-    return given.split(",") if isinstance(given, str) else list(given)
+def _names(given: str) -> list[str]:
+    """Returns every class that a list of names may mean: a class may have a comma or a plus in its name."""
+    listed = given.split(",")
+    return [given, *listed, *(part for name in listed for part in name.split("+"))]

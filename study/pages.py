@@ -1,5 +1,6 @@
 """The page of a study, with everything it shows read from the run folder; written there, and logged to MLflow."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 from export.champion import best_arm
 from study import places
 from study.declaration import MINORITY_F1, Study
-from study.figures import predictions_of, save_figures
+from study.figures import predictions_of, save_figures, writing
 from study.groups import Group
 from study.markdown import command_of
 from study.own_images import remembered
@@ -29,11 +30,13 @@ def write_page(study: Study, folder: RunFolder, data_root: Path, tracking_uri: s
         return None
     sections = [_section(group, folder, data_root, tracking_uri) for group in groups]
     place = Path("pages") if places.is_remote(folder.url) else Path(folder.url, "pages")
-    place.mkdir(parents=True, exist_ok=True)
     path = place / f"{study.name}.html"
     part = path.with_suffix(".part")
-    part.write_text(render(study, sections), encoding="utf-8")
-    part.replace(path)
+    page = render(study, sections)
+    with writing(path):
+        place.mkdir(parents=True, exist_ok=True)
+        part.write_text(page, encoding="utf-8")
+        part.replace(path)
     return path
 
 
@@ -46,7 +49,7 @@ def publish_page(study: Study, folder: RunFolder, data_root: Path, tracking_uri:
         tracker = open_tracker(tracking_uri, folder.url)
         tracker.sync(study, folder.records(study.name))
         for group in groups_of(study, folder):
-            treated = next((pair.treated for pair in study.pairs if pair.treated in group.records), None)
+            treated = next((pair.treated for pair in group.study.pairs if pair.treated in group.records), None)
             if treated is not None:
                 tracker.log_files(study, next(iter(group.records[treated].values())).key, None, [path], "page")
     except TrackingError as error:
@@ -63,8 +66,8 @@ def _section(group: Group, folder: RunFolder, data_root: Path, tracking_uri: str
         where["images"] = known[data.source].path
         name = f"{', '.join(data.minority)} in {Path(known[data.source].path).name}"
     if tracking_uri:
-        where["MLflow"] = f"mlflow ui --backend-store-uri {places.without_password(tracking_uri)}"
-    where["ONNX files"] = f"python -m export {group.study.name} --runs {folder.url}"
+        where["MLflow"] = places.browse(tracking_uri)
+    where["ONNX files"] = f"python -m export {group.study.name} --runs {shlex.quote(folder.url)}"
     models = Path(folder.url, "onnx", group.study.name)
     if not places.is_remote(folder.url) and models.is_dir():
         where["ONNX files"] = str(models)

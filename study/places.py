@@ -2,7 +2,11 @@
 
 import os
 import re
+import shlex
+import sys
 from pathlib import Path
+
+from trainables.errors import ConfigurationError
 
 RUNS_VARIABLE, DATA_VARIABLE, MLFLOW_VARIABLE = "FINALBN_RUNS", "FINALBN_DATA", "MLFLOW_TRACKING_URI"
 _HOME = Path("~/final-bn/runs")  # inside a Ray job, whose working directory is temporary
@@ -16,7 +20,7 @@ def inside_ray_job() -> bool:
 def runs_folder(given: str | None) -> str:
     """Returns the run folder: `given`, else $FINALBN_RUNS, else ./runs (in a Ray job ~/final-bn/runs)."""
     chosen = given or os.environ.get(RUNS_VARIABLE) or (str(_HOME) if inside_ray_job() else "runs")
-    return chosen if is_remote(chosen) else str(Path(chosen).expanduser().resolve())
+    return chosen if is_remote(chosen) else str(absolute(chosen))
 
 
 def tracking_uri(given: str | None, runs: str) -> str | None:
@@ -29,7 +33,22 @@ def tracking_uri(given: str | None, runs: str) -> str | None:
 
 def data_root(given: str | None) -> Path:
     """Returns the data folder: `given`, else $FINALBN_DATA, else ~/.cache/final-bn."""
-    return Path(given or os.environ.get(DATA_VARIABLE) or "~/.cache/final-bn").expanduser().resolve()
+    return absolute(given or os.environ.get(DATA_VARIABLE) or "~/.cache/final-bn")
+
+
+def absolute(path: str) -> Path:
+    """Returns a path that means the same everywhere; raises ConfigurationError for an unknown user or looping links."""
+    try:
+        return Path(path).expanduser().resolve()
+    except (OSError, RuntimeError) as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def browse(tracking_uri: str) -> str:
+    """Returns how to look at an MLflow: the command for a database, the address of a server; no password."""
+    shown = without_password(tracking_uri)
+    local = tracking_uri.startswith(("sqlite:", "postgresql", "mysql", "mssql"))
+    return f"{sys.executable} -m mlflow ui --backend-store-uri {shlex.quote(shown)}" if local else shown
 
 
 def is_remote(url: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from study import command, places
-from study.studies import DEFAULT, STUDIES, find
+from study.studies import DEFAULT, find, known
 
 if TYPE_CHECKING:
     from study.declaration import Study
@@ -23,8 +23,8 @@ def main(arguments: Sequence[str]) -> int:
     from study.tables import as_data, console
     from trainables.records import RunFolder
 
-    folder = RunFolder(places.runs_folder(args.runs))
-    studies = find(args.studies or [name for name in STUDIES if any(folder.records(name))] or [DEFAULT])
+    folder = RunFolder(command.runs_folder(args))
+    studies = find(args.studies or known(folder.studies()) or [DEFAULT])
     code = _sync(studies, args, folder) if args.sync else command.DONE
     if args.format == "json":
         data = [as_data(found, verdicts_of(found)) for study in studies for found in groups_of(study, folder)]

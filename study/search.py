@@ -1,6 +1,7 @@
 """The command that tunes every arm alike: `python -m study.search STUDY ...`."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -27,16 +28,16 @@ def main(arguments: Sequence[str]) -> int:
     args = _parser().parse_args(arguments)
     args.where = []
     identity, weights = options.read_weights(args.weights)
+    own, found = OWN in args.studies, None
     folders: Folders = {}
     if args.data or args.groups or args.group_pattern:
         from study.own_images import fitted, read_folder
         from study.tables import console
 
-        own = OWN in args.studies
         found, folders = read_folder(args, own, console())
     studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]
-    options.check_own(studies)
-    if folders:
+    options.check(studies)
+    if found:
         studies = fitted(studies, found, own, args, console())
     changed = tuple(parse(name, text) for name, text in args.space)
     arms, objectives = _known(args.arm or list(ARMS), ARMS, "arm"), _objectives(args.objective)
@@ -59,7 +60,7 @@ def _run(
     from study.tuning import Asked, tune
     from trainables.records import RunFolder
 
-    runs = places.runs_folder(args.runs)
+    runs = command.runs_folder(args)
     tracking = places.tracking_uri(args.tracking_uri, runs)
     settings = Settings(
         runs, tracking, places.data_root(args.data_root), 2 if args.smoke else args.seeds,
@@ -109,7 +110,7 @@ def _show(found: "Found", asked: "Asked", runs: str, screen: "Console", tracking
     for problem in found.outcome.problems:
         print(f"failed: {problem}", file=sys.stderr)
     keys = "--key KEY " if len(asked.objectives) > 1 else ""
-    print(f"next, verified ONNX files: {sys.executable} -m export {found.study.name} {keys}--runs {runs}")
+    print(f"next, verified ONNX files: {sys.executable} -m export {found.study.name} {keys}--runs {shlex.quote(runs)}")
 
 
 def _print_markdown(found: "Found", runs: str) -> None:

@@ -110,7 +110,8 @@ def download_imagenet(name: str) -> dict[str, npt.NDArray[np.float32]]:
     except Exception as error:  # urllib, hash and lookup errors alike
         reason = " ".join(str(error).split())
         raise DataError(
-            f"ImageNet weights of {name} could not be downloaded ({reason}); --weights PATH names a state dict"
+            f"ImageNet weights of {name} could not be downloaded ({reason}); --weights PATH names a state dict, "
+            "--network cnn --image-size 64 needs none"
         ) from error
     return {key: value.numpy() for key, value in state.items()}
 

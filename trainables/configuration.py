@@ -84,7 +84,7 @@ class Data(_Section):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = [part for name in self.classes for part in name.split("+")]
+        names = [part for name in self.classes for part in name.split("+") if part]
         if len(set(names)) < len(names):
             raise ValueError(f"got {', '.join(names)}; a class can be named once, in one role")
         return self

@@ -6,15 +6,14 @@ Photos that belong together (one plant, one patient) get a group, from a CSV or 
 `data.split=grouped` keeps a group in one split.
 """
 
-import csv
 import hashlib
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +21,11 @@ import numpy.typing as npt
 from trainables.configuration import FOLDER
 from trainables.errors import DataError
 from trainables.image_files import SUFFIXES, inspect, read
+from trainables.image_groups import as_nfc, groups_of, numbered
 from trainables.images import Images
 
 SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+SAME_BYTES, OF_ANOTHER_CLASS = "the same bytes as", ", of another class"  # why a file is left out
 IMAGE_SIZE = 224  # pixels per side, where a configuration does not say
 
 
@@ -87,7 +88,7 @@ def survey(folder: Folder) -> Survey:
     found = list(_walk(root))
     files: list[Path] = []
     classes: list[str] = []
-    first: dict[str, Path] = {}
+    first: dict[str, tuple[str, Path]] = {}  # digest -> class and path of the file that counts
     left_out: list[str] = []
     sizes: Counter[tuple[int, int]] = Counter()
     with ThreadPoolExecutor() as pool:
@@ -97,22 +98,29 @@ def survey(folder: Folder) -> Survey:
             elif size is None:
                 left_out.append(f"{path.relative_to(root)}: {digest}")
             elif digest in first:
-                left_out.append(f"{path.relative_to(root)}: the same bytes as {first[digest].relative_to(root)}")
+                its, other = first[digest]
+                conflict = "" if its == name else f"{OF_ANOTHER_CLASS}: which is right?"
+                left_out.append(f"{path.relative_to(root)}: {SAME_BYTES} {other.relative_to(root)}{conflict}")
             else:
-                first[digest] = path
+                first[digest] = (name, path)
                 files.append(path)
                 classes.append(name)
                 sizes[size] += 1
+    loose = [path.name for path in root.iterdir() if path.suffix.lower() in SUFFIXES]
+    left_out += [f"{name}: in no class folder" for name in sorted(loose)]
     names = tuple(sorted(set(classes)))
     if not names:
-        raise DataError(f"{root}: no image in its class folders ({len(found)} files; {', '.join(SUFFIXES)} are read)")
+        why = f"; {left_out[0]}" if left_out else ""
+        raise DataError(
+            f"{root}: no image in its class folders ({len(found)} files; {', '.join(SUFFIXES)} are read{why})"
+        )
     if len(names) < 2:
         raise DataError(
             f"{root}: one class only ({names[0]!r}); a folder per class is needed, at least two with images"
         )
-    relative = [path.relative_to(root).as_posix() for path in files]
-    known = _known_groups(folder, relative)
-    groups = None if known is None else _numbered(known, relative)
+    relative = [as_nfc(path.relative_to(root).as_posix()) for path in files]
+    known = groups_of(folder.groups, folder.pattern, relative)
+    groups = None if known is None else numbered(known, relative)
     ungrouped = () if known is None else tuple(name for name in relative if name not in known)
     content = hashlib.sha256("\n".join(map("\t".join, zip(relative, first, strict=True))).encode())
     content.update(b"" if groups is None else groups.tobytes())
@@ -137,18 +145,22 @@ def load(source: str, folder: Folder, image_size: int | None) -> Images:
             if image is None:
                 raise DataError(f"{found.files[i]}: {reason}")
             pixels[i] = image
-    names = tuple(path.relative_to(folder.path).as_posix() for path in found.files)
+    names = tuple(as_nfc(path.relative_to(folder.path).as_posix()) for path in found.files)
     return Images(pixels, found.labels, found.class_names, names, blocks=found.groups, left_out=found.left_out)
 
 
 def _walk(root: Path) -> Iterator[tuple[str, Path]]:
     """Yields (class, file) in the order of their names; links lead neither to another class nor anywhere twice."""
-    if not root.is_dir():
+    try:
+        there = root.is_dir()
+    except OSError as error:
+        _refuse(error)
+    if not there:
         raise DataError(f"{root}: no such folder")
     top = sorted(_folders(root))
     if top and {path.name.lower() for path in top} <= SPLITS:
         top = sorted((path for part in top for path in _folders(part)), key=lambda path: (path.name, str(path)))
-    roots = {os.path.realpath(path) for path in (root, *top)}
+    roots = {os.path.realpath(path) for path in (root, *root.resolve().parents, *top)}
     visited: set[str] = set()
     for folder in top:
         for place, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
@@ -158,7 +170,7 @@ def _walk(root: Path) -> Iterator[tuple[str, Path]]:
                 continue
             visited.add(real)
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            yield from ((folder.name, Path(place, name)) for name in sorted(files) if not name.startswith("."))
+            yield from ((as_nfc(folder.name), Path(place, name)) for name in sorted(files) if not name.startswith("."))
 
 
 def _folders(path: Path) -> list[Path]:
@@ -166,7 +178,6 @@ def _folders(path: Path) -> list[Path]:
         return [its for its in path.iterdir() if its.is_dir() and not its.name.startswith(".")]
     except OSError as error:
         _refuse(error)
-        raise
 
 
 def _is_text(name: str) -> bool:
@@ -178,58 +189,5 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _refuse(error: OSError) -> None:
+def _refuse(error: OSError) -> NoReturn:
     raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
-
-
-def _known_groups(folder: Folder, names: list[str]) -> dict[str, str] | None:
-    """Returns the group of every image that the CSV or the pattern names; None where neither is given."""
-    if folder.groups:
-        return _from_csv(Path(folder.groups), names)
-    return _from_pattern(folder.pattern, names) if folder.pattern else None
-
-
-def _numbered(known: dict[str, str], names: list[str]) -> npt.NDArray[np.int64]:
-    """Returns a group number per image; one that nothing is said of is a group of its own."""
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(known.get(name, f"\0{name}"), len(numbers)) for name in names], dtype=np.int64)
-
-
-def _from_csv(path: Path, names: list[str]) -> dict[str, str]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if not {"file", "group"} <= set(reader.fieldnames or ()):
-                raise DataError(
-                    f"{path}: columns {', '.join(reader.fieldnames or ()) or 'none'}; file and group are needed"
-                )
-            rows: dict[str, str] = {}
-            for row in reader:
-                if rows.setdefault(row["file"], row["group"]) != row["group"]:
-                    raise DataError(f"{path}: {row['file']} is in two groups, {rows[row['file']]} and {row['group']}")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
-    short = Counter(name.rpartition("/")[2] for name in names)
-    known = {}
-    for name in names:
-        end = name.rpartition("/")[2]
-        if name not in rows and end in rows and short[end] > 1:
-            raise DataError(f"{path}: {end} is the name of {short[end]} images; give its path, such as {name}")
-        known[name] = rows.get(name, rows.get(end, ""))
-    found = {name: group for name, group in known.items() if group}
-    if not found:
-        raise DataError(f"{path}: none of its {len(rows)} files is among the images, such as {names[0]}")
-    return found
-
-
-def _from_pattern(pattern: str, names: list[str]) -> dict[str, str]:
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise DataError(f"group pattern {pattern!r}: {error}") from error
-    if compiled.groups < 1:
-        raise DataError(f"group pattern {pattern!r}: parentheses around the group are needed, such as '(plant\\d+)_'")
-    found = {name: match[1] for name in names if (match := compiled.search(name)) and match[1]}
-    if not found:
-        raise DataError(f"group pattern {pattern!r} is found in no image name, such as {names[0]}")
-    return found

@@ -61,12 +61,19 @@ def draw(data: Data, images: Images, seed: int) -> Split:
             dealt = _deal(rng.permutation(members), images, counts)
         for part in DEALING:
             short = not isinstance(counts[part], str) and len(dealt[part]) < int(counts[part])
-            if (grouped is None and short) or (asked[part] and not len(dealt[part])):
-                if grouped is not None and images.blocks is not None:
+            if grouped is not None and images.blocks is not None:  # shares come out as the groups allow
+                if asked[part] and not len(dealt[part]):
                     there = len(np.unique(images.blocks[members]))
                     raise DataError(
-                        f"class {name!r} of {data.source}: {there} groups; 3 are needed, to train, validate and test"
+                        f"class {name!r} of {data.source}: {there} groups; 3 are needed, to train, validate and test, "
+                        "and more where classes share groups"
                     )
+                if short and isinstance(asked[part], int):
+                    raise DataError(
+                        f"class {name!r} of {data.source}: {asked[part]} {part} images asked (whole groups only), "
+                        f"{len(dealt[part])} there"
+                    )
+            elif short or (asked[part] and not len(dealt[part])):
                 wanted = " + ".join(f"{counts[p]} {p}" for p in DEALING)
                 had = len(members)
                 raise DataError(
@@ -145,10 +152,11 @@ def _deal_groups(shuffled: Indices, parts: Indices, asked: Mapping[str, int | fl
 
 def assign_classes(data: Data, images: Images) -> Indices:
     """Returns for every image (images,) the index of its class in `data.classes`, -1 where it takes no part."""
-    named = {part for name in data.classes if name != OTHERS for part in _parts(name, images)}
+    rest = "" if OTHERS in images.class_names else OTHERS  # a class of that name is itself
+    named = {part for name in data.classes if name != rest for part in _parts(name, images)}
     index_of = {}
     for index, name in enumerate(data.classes):
-        parts = set(images.class_names) - named if name == OTHERS else _parts(name, images)
+        parts = set(images.class_names) - named if name == rest else _parts(name, images)
         index_of.update(dict.fromkeys(parts, index))
     table = np.array([index_of.get(name, -1) for name in images.class_names], dtype=np.int64)
     return table[images.labels]

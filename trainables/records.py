@@ -14,6 +14,7 @@ from typing import Any, Literal
 import fsspec
 import numpy as np
 import safetensors.numpy
+from fsspec.implementations.local import LocalFileSystem
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 
@@ -77,9 +78,7 @@ class RunFolder:
         except (ImportError, ValueError) as error:
             raise RecordError(f"run folder {url}: {error}") from error
         self._root = root.rstrip("/")
-        self._local = "file" in (
-            self._files.protocol if isinstance(self._files.protocol, tuple) else (self._files.protocol,)
-        )
+        self._local = isinstance(self._files, LocalFileSystem)
 
     def write(self, record: Record, weights: Tensors | None = None, predictions: Tensors | None = None,
               names: Mapping[str, list[str]] | None = None) -> Record:  # fmt: skip
@@ -100,7 +99,7 @@ class RunFolder:
         parts = ((WEIGHTS, weights, None), (PREDICTIONS, predictions, {NAMES: json.dumps(names)}))
         for name, tensors, metadata in parts:
             if tensors is not None:
-                content = safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in tensors.items()}, metadata)
+                content = _as_bytes(tensors, metadata)
                 files[name] = hashlib.sha256(content).hexdigest()
                 self._put(f"{folder}/{name}", content)
         record = record.model_copy(update={"files": files})
@@ -117,6 +116,11 @@ class RunFolder:
         except (FileNotFoundError, NotADirectoryError, ValidationError):
             return None
         return record if intact and (record.study, record.key, record.seed) == (study, key, seed) else None
+
+    def studies(self) -> list[str]:
+        """Returns the names of all studies that have records, sorted."""
+        found = self._files.glob(f"{self._root}/*/*/seed-*/{RECORD}")
+        return sorted({str(path).split("/")[-4] for path in found})
 
     def records(self, study: str, key: str = "*", verify: bool = False) -> Iterator[Record]:
         """Yields the records of a study (or of one key), failed ones too, ordered by key and seed.
@@ -150,10 +154,7 @@ class RunFolder:
     def write_shared(self, name: str, tensors: Tensors) -> None:
         """Stores arrays that many runs share, such as a backbone, as `<runs>/<name>.safetensors`, once."""
         if self.read_shared(name) is None:
-            self._put(
-                f"{self._root}/{name}.safetensors",
-                safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in tensors.items()}),
-            )
+            self._put(f"{self._root}/{name}.safetensors", _as_bytes(tensors))
 
     def read_shared(self, name: str) -> dict[str, np.ndarray[Any, Any]] | None:
         """Returns the arrays of `write_shared`, None where they are not there or cut short."""
@@ -163,13 +164,8 @@ class RunFolder:
             return None
 
     def write_checkpoint(self, place: Place, state: Tensors) -> None:
-        """Stores the state of an unfinished trial, replacing its last one.
-
-        Args:
-            place: study, key, seeds and data fingerprint: what the state belongs to.
-            state: flat arrays; see `Progress.state` of trainables/run.py.
-        """
-        content = safetensors.numpy.save({k: np.asarray(v, order="C") for k, v in state.items()})
+        """Stores the state (`Progress.state` of trainables/run.py) of an unfinished trial, replacing its last one."""
+        content = _as_bytes(state)
         self._put(self._checkpoint(place), hashlib.sha256(content).digest() + content)
 
     def read_checkpoint(self, place: Place) -> dict[str, np.ndarray[Any, Any]] | None:
@@ -247,3 +243,7 @@ class RunFolder:
                 raise
             reason = " ".join(str(error).split())[:300]
             raise RecordError(f"run folder {self.url} cannot be written: {reason}") from error
+
+
+def _as_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
+    return safetensors.numpy.save({name: np.asarray(value, order="C") for name, value in tensors.items()}, metadata)

@@ -1,6 +1,6 @@
 """The registry: command-line name -> study. `paper` stands for all that repeat a table or figure of a paper."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
 from study.declaration import PARETO, SMOKE, TUNED, Study
@@ -36,12 +36,23 @@ def find(names: list[str]) -> list[Study]:
         ConfigurationError: a name that no study has.
     """
     expanded = [name for given in names for name in (_of_the_papers() if given == PAPER else [given])]
-    for name in (name.removesuffix(TUNED).removesuffix(PARETO).removesuffix(SMOKE) for name in expanded):
+    for name in map(_base, expanded):
         if name not in STUDIES:
             near = get_close_matches(name, STUDIES, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             raise ConfigurationError(f"unknown study {name!r}{hint}; allowed: {', '.join([*STUDIES, PAPER])}")
     return [_make(name) for name in dict.fromkeys(expanded)]
+
+
+def known(names: Iterable[str]) -> list[str]:
+    """Returns those of some names that are a study's, in the order of the registry, what comes of it behind it."""
+    order = list(STUDIES)
+    there = [name for name in names if _base(name) in order]
+    return sorted(there, key=lambda name: (order.index(_base(name)), name))
+
+
+def _base(name: str) -> str:
+    return name.removesuffix(TUNED).removesuffix(PARETO).removesuffix(SMOKE)
 
 
 def _of_the_papers() -> list[str]:
