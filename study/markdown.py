@@ -22,7 +22,7 @@ def as_markdown(group: Group, tables: Sequence[Table]) -> str:
 
 
 def command_of(group: Group) -> str:
-    """Returns the command line that makes a group's records, were all its arms run."""
+    """Returns the command line that makes a group's records, or more where its arms have no field in common."""
     if group.study.name.endswith(TUNED):
         return f"python -m study.search {group.study.name.removesuffix(TUNED)}"
     words = ["python -m study.grid", group.study.name.removesuffix(SMOKE)]
@@ -37,7 +37,19 @@ def command_of(group: Group) -> str:
             words.append(f"{OPTIONS[field]} {shlex.quote(text)}")
         elif not (small and field in BACKBONE_FIELDS):  # `--network cnn` says them
             words.append(f"--set {shlex.quote(f'{field}={text}')}")
+    words += [f"--where {shlex.quote(its)}" for its in _chosen(group)]
     return " ".join(words + (["--smoke"] if group.study.name.endswith(SMOKE) else []))
+
+
+def _chosen(group: Group) -> list[str]:
+    """Returns the FIELD=VALUE that choose a group's arms, if one alone does; what chose others is not recorded."""
+    declared = {arm.name: arm.configuration.flat() for arm in group.study.arms}
+    for field in next(iter(declared.values()), {}):
+        values = {as_text(flat[field]) for name, flat in declared.items() if name in group.records}
+        alike = [name for name, flat in declared.items() if as_text(flat[field]) in values]
+        if len(values) == 1 and len(group.records) == len(alike) < len(declared):
+            return [f"{field}={values.pop()}"]
+    return []
 
 
 def how_made(group: Group) -> str:
@@ -46,8 +58,9 @@ def how_made(group: Group) -> str:
     seeds = [record.seed for record in records]
     days, devices = _span(r.finished_at[:10] for r in records), _span(r.device for r in records)
     hours = sum(r.seconds for r in records) / 3600
+    part = "" if len(group.records) == len(group.study.arms) or _chosen(group) else " (here some of its arms)"
     return (
-        f"Made by `{command_of(group)}`: {len(group.records)} of {len(group.study.arms)} arms, "
+        f"Made by `{command_of(group)}`{part}: {len(group.records)} of {len(group.study.arms)} arms, "
         f"seeds {min(seeds)} to {max(seeds)}, {len(records)} runs, finished {days}, on {devices}, "
         f"with {_versions(records)}; {hours:.2f} hours of training in all."
     )

@@ -84,10 +84,16 @@ class Data(_Section):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = [part for name in self.classes for part in name.split("+") if part]
+        names = [part for name in self.classes for part in merged(name)]
         if len(set(names)) < len(names):
             raise ValueError(f"got {', '.join(names)}; a class can be named once, in one role")
         return self
+
+
+def merged(name: str) -> list[str]:
+    """Returns the classes that a name merges, "a+b" -> a, b; a name that only ends in a plus is its own."""
+    parts = name.split("+")
+    return parts if all(parts) else [name]
 
 
 class Augmentation(_Section):

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 import numpy as np
 import numpy.typing as npt
 
-from trainables.configuration import OTHERS, Data
+from trainables.configuration import OTHERS, Data, merged
 from trainables.errors import ConfigurationError, DataError
 from trainables.images import Images
 from trainables.seeding import seed_for
@@ -165,7 +165,7 @@ def assign_classes(data: Data, images: Images) -> Indices:
 def _parts(name: str, images: Images) -> tuple[str, ...]:
     if name in images.merged:
         return images.merged[name]
-    parts = (name,) if name in images.class_names else tuple(name.split("+"))
+    parts = (name,) if name in images.class_names else tuple(merged(name))
     unknown = [part for part in parts if part not in images.class_names]
     if unknown:
         allowed = [*images.class_names, *images.merged, OTHERS]

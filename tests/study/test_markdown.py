@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from study.declaration import MINORITY_F1, Study
 from study.groups import Group, group
-from study.markdown import as_markdown, command_of
+from study.markdown import as_markdown, command_of, how_made
 from study.studies import STUDIES
 from study.summary import tables_of
 from trainables.records import Record, RunFolder
@@ -40,6 +42,17 @@ def test_a_section_says_how_it_was_made(changes: dict[str, object], command: str
     assert "torch 2.15.0" in text
     assert "| softmax CCE + final BN | 2 | 0.550 ± 0.635 |" in text  # t(0.975, 1) * 0.0707 / sqrt(2) = 0.635
     assert "| 0.88 | 0.9 |" in text  # the paper's numbers beside ours
+
+
+def test_the_command_chooses_the_arms_that_are_there() -> None:
+    study = STUDIES["figure2a"]()
+    frozen = replace(study, arms=tuple(a for a in study.arms if a.configuration.network.trainable == "head"))
+    (found,) = _groups(frozen, {})
+    found.study = study
+    assert command_of(found) == "python -m study.grid figure2a --where network.trainable=head"
+    assert "46 of 92 arms" in how_made(found)
+    del found.records["head, 5 per 1000, none"]
+    assert "`python -m study.grid figure2a` (here some of its arms): 45 of 92 arms" in how_made(found)
 
 
 def test_weights_from_a_file_are_asked_for_by_path() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,12 @@ WRONG = {
     "no rare class": (["--data", "folder:PHOTOS"], "name it with --minority; there are: other kind (3)"),
     "unknown class": (["--data", "folder:PHOTOS", "--minority", "helthy"], "did you mean 'healthy'?"),
     "nowhere": (["--data", "folder:PHOTOS/nowhere", "--minority", "a"], "/nowhere: no such folder"),
+    "no path": (["--data", "folder:"], "--data folder: names no folder; the form is folder:PATH"),
+    "no such user": (["--data", "folder:~nobody-of-this-name/x", "--minority", "a"], "~nobody-of-this-name/x: "),
+    "groups twice": (
+        ["--data", "folder:PHOTOS", "--minority", "healthy", "--groups", "x.csv", "--group-pattern", "(.)"],
+        "groups are given twice",
+    ),
     "groups alone": (["--groups", "x.csv"], "--groups and --group-pattern say more of --data folder:PATH"),
     "ratio": (["--data", "folder:PHOTOS", "--minority", "other kind", "--ratio", "0.5"], "3 there"),
 }  # fmt: skip
@@ -81,6 +88,12 @@ def test_what_cannot_work_is_one_line(
     assert error.count("\n") == 1
 
 
+def test_one_class_at_least_is_frequent(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(photos / "krank, sehr")
+    assert _grid("--data", f"folder:{photos}", "--minority", "healthy,other kind", "--dry-run") == 2
+    assert "every class is named rare (healthy,other kind); at least one has to be frequent" in capsys.readouterr().err
+
+
 def test_two_images_are_refused_and_few_are_warned_about(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,6 +102,8 @@ def test_two_images_are_refused_and_few_are_warned_about(
     arguments = ("--data", f"folder:{photos}", "--minority", "krank, sehr", "--dry-run", "--runs", str(tmp_path))
     assert _grid(*arguments) == 2
     assert "class 'other kind': 2 images; 3 are the least" in capsys.readouterr().err
+    assert _grid(*arguments, "--majority", "healthy") == 0  # one that takes no part may be small
+    assert "2 images are of classes that no role names" in capsys.readouterr().out
     for path in (photos / "other kind").iterdir():
         path.unlink()
     for path in sorted((photos / "krank, sehr").iterdir())[:9]:
@@ -107,5 +122,8 @@ def test_groups_and_a_ratio(photos: Path, tmp_path: Path, capsys: pytest.Capture
     several = [*arguments[:5], "healthy,other kind", *arguments[6:], "--ratio", "1.0"]
     assert _grid(*several) == 0  # the smaller of two frequent classes says how many there can be
     assert re.search(r"other kind +│ majority │ +3 │ +1 │ +1 │ +1", capsys.readouterr().out)
-    assert _grid(*arguments, "--group-pattern", r"(tree\d)") == 0
+    pattern = ("--group-pattern", r"(tree\d)")
+    assert _grid(*arguments, *pattern, "--ratio", "0.05") == 0  # as many frequent images as every seed's groups give
+    assert re.search(r"krank, sehr +│ minority │ +14 │ +2 │", capsys.readouterr().out)
+    assert _grid(*arguments, *pattern) == 0
     assert "groups: 8; a group is in one split only" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Somebody's folder: every kind of image, what is left out, groups, and what is refused."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -229,6 +230,52 @@ def test_what_is_wrong_is_said(root: Path, tmp_path: Path) -> None:
     images = _load(Folder(str(root)))
     with pytest.raises(ConfigurationError, match=r"unknown class 'gesundd' \(did you mean 'gesund'\?\)"):
         draw(Data(minority=("gesundd",)), images, 0)
+
+
+def test_a_link_to_a_folder_above_pulls_nothing_in(root: Path, tmp_path: Path) -> None:
+    photo(tmp_path / "a stranger's.png", 998)
+    photo(tmp_path / "other" / "a stranger's too.png", 997)
+    (root / "gesund" / "up").symlink_to("../..")
+    assert survey(Folder(str(root))).counts == {"gesund": 30, "kränklich, sehr": 9}
+
+
+def test_an_umlaut_in_two_code_points_is_the_same_name(root: Path) -> None:
+    composed = survey(Folder(str(root)))
+    (root / "kränklich, sehr").rename(root / unicodedata.normalize("NFD", "kränklich, sehr"))
+    decomposed = survey(Folder(str(root)))
+    assert decomposed.class_names == composed.class_names
+    assert decomposed.source == composed.source
+
+
+def test_what_is_in_two_classes_or_in_none_is_said(root: Path) -> None:
+    (root / "gesund" / "copy.jpg").write_bytes((root / "kränklich, sehr/more/pflanze 0_0.jpg").read_bytes())
+    photo(root / "loose.png", 996)
+    left_out = survey(Folder(str(root))).left_out
+    assert (
+        "kränklich, sehr/more/pflanze 0_0.jpg: the same bytes as gesund/copy.jpg, of another class: which is right?"
+        in (left_out)
+    )
+    assert "loose.png: in no class folder" in left_out
+
+
+@pytest.mark.parametrize("names", [("ER+", "PR+"), ("others", "healthy"), ("C++", "C")])
+def test_unusual_class_names(names: tuple[str, str], tmp_path: Path) -> None:
+    for number, name in enumerate(names):
+        for i in range(6):
+            photo(tmp_path / name / f"{i}.png", 10 * number + i)
+    data = Data(minority=names[:1], majority=names[1:], train_majority=2, train_minority=2, validation_majority=1,
+                validation_minority=1, test_majority=1, test_minority=1)  # fmt: skip
+    split = draw(data, _load(Folder(str(tmp_path))), 0)
+    assert len(split.train) == 4
+    assert (split.classes == 1).sum() == 6
+
+
+def test_a_number_of_images_that_whole_groups_cannot_give_is_refused() -> None:
+    images = _unequal({"a": [9] * 9, "rare": [4] * 5})
+    with pytest.raises(
+        DataError, match=r"class 'rare' of digits: 54 train images asked \(whole groups only\), 12 there"
+    ):
+        draw(_grouped(("rare",), ("a",)).model_copy(update={"train_minority": 54}), images, 0)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
