@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from study.declaration import Study
-from study.tracking import Tracker, TrackingError, open_tracker
+from study.tracking import Tracker, open_tracker
 from trainables.records import Record
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class BackgroundTracker:
                 tracker = tracker or open_tracker(self._uri, self._runs)
                 study, read = item
                 tracker.sync(study, read())
-            except TrackingError as error:
+            except Exception as error:  # MLflow's, or a run folder that cannot be read now; the study goes on
                 self.failed = True
                 log.debug("MLflow failed", exc_info=True)
                 self._warn(

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import tempfile
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -23,6 +24,7 @@ from trainables.run import Trial
 from trainables.tune_adapter import INDEX, Search, SearchTrainable, Store, StudyTrainable, Work
 
 SECONDS_TO_ANSWER = 10.0
+SECONDS_TO_PROBE = 120.0  # a new node may start its first worker process for this
 LOST_PROCESS_RETRIES = 2  # deterministic failures never get here: they end as failed records
 
 _RAY_SETTINGS = {
@@ -127,7 +129,13 @@ def probe_nodes(runs: str) -> None:
     for node in (node for node in ray.nodes() if node["Alive"]):
         place = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         with RunFolder(runs).scratch(f".from-driver-{node['NodeID']}") as path:
-            problem = ray.get(_probe.options(scheduling_strategy=place).remote(runs, path))
+            try:
+                answer = _probe.options(scheduling_strategy=place).remote(runs, path)
+                problem = ray.get(answer, timeout=SECONDS_TO_PROBE)
+            except ray.exceptions.RayError as error:
+                if node["NodeID"] not in {other["NodeID"] for other in ray.nodes() if other["Alive"]}:
+                    continue  # it has gone meanwhile
+                problem = f"no answer in {SECONDS_TO_PROBE:g} s: {str(error).splitlines()[0]}"
         if problem:
             raise RecordError(
                 f"node {node['NodeManagerAddress']} does not share the run folder {runs} ({problem}); "
@@ -147,7 +155,12 @@ def _probe(runs: str, path: str) -> str:
 
 def run_trials(trials: Sequence[Trial], store: Store, runs: str, resources: Resources, observer: Observer) -> None:
     """Runs the trials to their end; a process that is lost is tried again, then reported as failed."""
-    work, there = Work(trials, store, runs), nodes()
+    with RunFolder(runs).scratch(f".driver-{uuid.uuid4().hex}") as marker:
+        _run_trials(Work(trials, store, runs, marker=marker), resources, observer)
+
+
+def _run_trials(work: Work, resources: Resources, observer: Observer) -> None:
+    trials, there = work.trials, nodes()
     bundles = [_bundle(resources.of(trial.configuration, there)) for trial in trials]
     trainable = tune.with_resources(
         tune.with_parameters(StudyTrainable, work=work),

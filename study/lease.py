@@ -8,13 +8,16 @@ import json
 import logging
 import os
 import secrets
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self
 
-from trainables.errors import ConfigurationError
+from trainables.errors import ConfigurationError, RecordError
 from trainables.records import RunFolder
 
 log = logging.getLogger(__name__)
@@ -34,7 +37,9 @@ class Lease:
     def __init__(self, folder: RunFolder, say: Callable[[str], object]) -> None:
         """Takes nothing yet; `say` hears of a wait."""
         self._folder, self._say, self._beats = folder, say, 0
-        self._mine = {"host": socket.gethostname(), "pid": os.getpid(), "token": secrets.token_hex(8)}
+        self._mine = {
+            "host": socket.gethostname(), "machine": _machine(), "pid": os.getpid(), "token": secrets.token_hex(8),
+        }  # fmt: skip
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
 
@@ -53,9 +58,10 @@ class Lease:
     def __exit__(self, *error: object) -> None:
         self._ended.set()
         self._thread.join()
-        now = self._read()
-        if now is not None and now["token"] == self._mine["token"]:
-            self._folder.remove_note(NAME)
+        with suppress(RecordError):  # a store that does not answer now must not hide what the session brought
+            now = self._read()
+            if now is not None and now["token"] == self._mine["token"]:
+                self._folder.remove(NAME)
 
     def _watch(self, found: dict[str, Any]) -> None:
         """Waits until the other driver beats, which refuses this one, or has not for EXPIRY seconds."""
@@ -77,7 +83,7 @@ class Lease:
 
     def _is_dead(self, lease: dict[str, Any]) -> bool:
         """Whether its process is known to be gone; only this machine's can be known."""
-        if lease["host"] != self._mine["host"]:
+        if lease.get("machine") != self._mine["machine"]:
             return False
         try:
             os.kill(int(lease["pid"]), 0)
@@ -89,22 +95,33 @@ class Lease:
 
     def _read(self) -> dict[str, Any] | None:
         try:
-            found = json.loads(self._folder.read_note(NAME) or "null")
+            found = json.loads(self._folder.get(NAME) or "null")
             return found if isinstance(found, dict) and {"host", "pid", "token", "beat"} <= found.keys() else None
-        except json.JSONDecodeError:
+        except ValueError:  # no JSON, or no text
             return None
 
     def _write(self) -> None:
         self._beats += 1
-        self._folder.write_note(NAME, json.dumps({**self._mine, "beat": self._beats}))
+        self._folder.put(NAME, json.dumps({**self._mine, "beat": self._beats}).encode())
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT):
             try:
                 now = self._read()
                 if now is not None and now["token"] != self._mine["token"]:
-                    log.error("another driver has taken this run folder over: this one was silent for too long")
+                    log.error(
+                        "another driver has taken this run folder over: this one was silent for too long; it ends"
+                    )
+                    os.kill(os.getpid(), signal.SIGTERM)  # two that write the same runs would undo each other's
                     return
                 self._write()
             except Exception:  # a full disk or a store that is away ends runs with their own message, not this thread
                 log.debug("no heartbeat", exc_info=True)
+
+
+def _machine() -> str:
+    """Returns what tells machines, and containers that count processes on their own, apart; host names can be alike."""
+    try:
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()

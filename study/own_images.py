@@ -180,12 +180,12 @@ def remember(folder: RunFolder, folders: Folders) -> None:
     """Keeps where folders lie in the run folder, for export and report."""
     if folders:
         known = {source: its.as_dict() for source, its in {**remembered(folder), **folders}.items()}
-        folder.write_note(NOTE, json.dumps(known, indent=1, ensure_ascii=False))
+        folder.put(NOTE, json.dumps(known, indent=1, ensure_ascii=False).encode())
 
 
 def remembered(folder: RunFolder) -> Folders:
     """Returns what `remember` kept."""
-    return {source: Folder(**its) for source, its in json.loads(folder.read_note(NOTE) or "{}").items()}
+    return {source: Folder(**its) for source, its in json.loads(folder.get(NOTE) or "{}").items()}
 
 
 def _facts(found: Survey, data: Data) -> Iterator[str]:

@@ -60,17 +60,19 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
     )  # fmt: skip
     tracker = _start_tracking(settings, console)
     by_name = {study.name: study for study in studies}
-    if tracker:
-        for study in studies:
-            tracker.sync(study, partial(folder.records, study.name))
-    if plan.trials:
-        launch.connect()
-        for warning in launch.check_resources(settings.resources, [trial.configuration for trial in plan.trials]):
-            console.print(warning, highlight=False, soft_wrap=True)
-        launch.probe_nodes(settings.runs)
-        _run(plan, settings, outcome, console, _Logger(tracker, by_name, folder))
-    if tracker:
-        outcome.tracked = tracker.close()
+    try:
+        if tracker:
+            for study in studies:
+                tracker.sync(study, partial(folder.records, study.name))
+        if plan.trials:
+            launch.connect()
+            for warning in launch.check_resources(settings.resources, [trial.configuration for trial in plan.trials]):
+                console.print(warning, highlight=False, soft_wrap=True)
+            launch.probe_nodes(settings.runs)
+            _run(plan, settings, outcome, console, _Logger(tracker, by_name, folder))
+    finally:  # nothing stays half logged, whatever ended the session
+        if tracker:
+            outcome.tracked = tracker.close()
     return outcome
 
 

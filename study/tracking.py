@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from study import sqlite
 from study.declaration import Study
 from study.places import is_remote, without_password
 from study.tracked import finished_at, labels_of, means_of, metric_name, note_of, started_at, values_of
@@ -59,7 +59,7 @@ class Tracker:
         for name in ("alembic", "mlflow"):  # after the import, which sets them
             logging.getLogger(name).setLevel(logging.ERROR)
         if uri.startswith("sqlite:"):
-            _write_ahead()
+            sqlite.tune()
         self.client: MlflowClient = MlflowClient(tracking_uri=uri)
         self._artifacts = artifacts
         self._experiments: dict[str, str] = {}
@@ -102,6 +102,8 @@ class Tracker:
         experiment = self._experiment(study)
         key, runs = records[0].key, self._runs(experiment)
         states = {(key, str(record.seed)): f"{record.status} {record.finished_at}" for record in records}
+        if not {(key, ""), *states} <= runs.keys():  # another command may have logged them since
+            runs.update(self._search(experiment, f"tags.`{KEY}` = '{key}'"))
         stale = [r for r in records if not _is_current(runs.get((key, str(r.seed))), states[key, str(r.seed)])]
         parent_state = " ".join(f"{record.seed}:{states[key, str(record.seed)]}" for record in records)
         if not stale and _is_current(runs.get((key, "")), parent_state):
@@ -142,19 +144,21 @@ class Tracker:
     def _runs(self, experiment: str) -> dict[tuple[str, str], _Known]:
         """Returns {(key, seed or ""): run} of an experiment, read once."""
         if experiment not in self._known:
-            known, token = {}, None
-            while True:
-                page = self.client.search_runs([experiment], max_results=1000, page_token=token)
-                for run in page:
-                    tags = run.data.tags
-                    if KEY in tags:
-                        found = _Known(run.info.run_id, run.info.status, tags.get(STATE, ""))
-                        known[tags[KEY], tags.get(SEED, "")] = found
-                token = page.token
-                if not token:
-                    break
-            self._known[experiment] = known
+            self._known[experiment] = self._search(experiment, "")
         return self._known[experiment]
+
+    def _search(self, experiment: str, query: str) -> dict[tuple[str, str], _Known]:
+        known, token = {}, None
+        while True:
+            page = self.client.search_runs([experiment], query, max_results=1000, page_token=token)
+            for run in page:
+                tags = run.data.tags
+                if KEY in tags:
+                    found = _Known(run.info.run_id, run.info.status, tags.get(STATE, ""))
+                    known[tags[KEY], tags.get(SEED, "")] = found
+            token = page.token
+            if not token:
+                return known
 
     def _open(
         self,
@@ -196,6 +200,8 @@ def open_tracker(uri: str | None, runs: str) -> Tracker:
         raise TrackingError("a remote run folder has no MLflow of its own; name one with --tracking-uri")
     local = uri.startswith("sqlite:") and not is_remote(runs)
     with one_line():
+        if local:
+            sqlite.create(uri, lambda new: Tracker(new, None).client.search_experiments(max_results=1))
         return Tracker(uri, f"{runs}/mlflow-artifacts" if local else None)
 
 
@@ -213,22 +219,6 @@ def check(uri: str | None, runs: str, fix: bool) -> Finding:
     return Finding("MLflow", "ok", shown + (f"; {left} RUNNING runs ended" if left else ""))
 
 
-@cache
-def _write_ahead() -> None:
-    """Lets SQLite append to a log instead of waiting for the disk at every commit, of which MLflow makes ten a run.
-
-    A power cut can then cost the last commits, which `sync` makes good, but never the database.
-    """
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
-
-    @event.listens_for(Engine, "connect")
-    def connected(connection: Any, _: Any) -> None:
-        if type(connection).__module__.startswith("sqlite3"):
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-
-
 @contextmanager
 def one_line() -> Iterator[None]:
     """Turns whatever MLflow, its server or its database raises into a TrackingError of one line."""
@@ -240,4 +230,4 @@ def one_line() -> Iterator[None]:
 
 
 def _is_current(run: _Known | None, state: str) -> bool:
-    return run is not None and run.state == state and run.status != "RUNNING"
+    return run is not None and run.state == state and run.status in ("FINISHED", "FAILED")

@@ -66,7 +66,8 @@ def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, conso
     shared = design(space, math.ceil(asked.trials / 3))
     arms = {arm: base.replace(ARMS[arm]) for arm in asked.arms}
     names = {arm: f"{optuna_storage.PREFIX}{study.name}/{base.key}/{'+'.join(asked.objectives)}/{arm}" for arm in arms}
-    seeds = {"tuning seeds": str(asked.tuning_seeds)}
+    # the lease guards a run folder, not a storage: two searches from two folders would end each other's trials
+    seeds = {"tuning seeds": str(asked.tuning_seeds), "run folder": settings.runs}
     counted = {arm: optuna_storage.begin(names[arm], storage, space, directions, shared, seeds) for arm in arms}
     left = {arm: max(0, asked.trials - number) for arm, number in counted.items()}
     console.print(f"{study.name}: {sum(counted.values())} trials done, {sum(left.values())} to do, {len(arms)} arms")

@@ -4,6 +4,7 @@
 run is complete when its record is there and the checksums hold. Everything else (means, tables, MLflow) is derived.
 """
 
+import glob
 import hashlib
 import json
 import uuid
@@ -65,9 +66,6 @@ class Record(BaseModel):
         return Configuration.from_flat(self.configuration)
 
 
-Place = tuple[str, str, tuple[int, ...], str]  # study, key, seeds, data fingerprint
-
-
 class RunFolder:
     """A place for runs: a local folder, a shared one, or any URL that fsspec opens."""
 
@@ -99,7 +97,7 @@ class RunFolder:
         parts = ((WEIGHTS, weights, None), (PREDICTIONS, predictions, {NAMES: json.dumps(names)}))
         for name, tensors, metadata in parts:
             if tensors is not None:
-                content = _as_bytes(tensors, metadata)
+                content = as_bytes(tensors, metadata)
                 files[name] = hashlib.sha256(content).hexdigest()
                 self._put(f"{folder}/{name}", content)
         record = record.model_copy(update={"files": files})
@@ -111,6 +109,9 @@ class RunFolder:
         folder = self._folder(study, key, seed)
         try:
             record = Record.model_validate_json(self._files.cat_file(f"{folder}/{RECORD}"))
+            wanted = {WEIGHTS, PREDICTIONS} if record.status == "complete" else set()
+            if record.files.keys() != wanted:
+                return None
             files = record.files.items() if verify else ()
             intact = all(self._checksum(f"{folder}/{name}") == value for name, value in files)
         except (FileNotFoundError, NotADirectoryError, ValidationError):
@@ -119,7 +120,7 @@ class RunFolder:
 
     def studies(self) -> list[str]:
         """Returns the names of all studies that have records, sorted."""
-        found = self._files.glob(f"{self._root}/*/*/seed-*/{RECORD}")
+        found = self._files.glob(f"{glob.escape(self._root)}/*/*/seed-*/{RECORD}")
         return sorted({str(path).split("/")[-4] for path in found})
 
     def records(self, study: str, key: str = "*", verify: bool = False) -> Iterator[Record]:
@@ -128,9 +129,10 @@ class RunFolder:
         With `verify` only those whose files have the recorded checksums: that reads every file.
         """
         places = []
-        for path in self._files.glob(f"{self._root}/{study}/{key}/seed-*/{RECORD}"):
+        for path in self._files.glob(f"{glob.escape(self._root)}/{study}/{key}/seed-*/{RECORD}"):
             found, folder = str(path).split("/")[-3:-1]
-            places.append((found, int(folder.removeprefix("seed-"))))
+            if folder.removeprefix("seed-").isdecimal():  # somebody's copy beside it is none
+                places.append((found, int(folder.removeprefix("seed-"))))
         for found, seed in sorted(places):
             record = self.read(study, found, seed, verify)
             if record is not None:
@@ -154,7 +156,7 @@ class RunFolder:
     def write_shared(self, name: str, tensors: Tensors) -> None:
         """Stores arrays that many runs share, such as a backbone, as `<runs>/<name>.safetensors`, once."""
         if self.read_shared(name) is None:
-            self._put(f"{self._root}/{name}.safetensors", _as_bytes(tensors))
+            self._put(f"{self._root}/{name}.safetensors", as_bytes(tensors))
 
     def read_shared(self, name: str) -> dict[str, np.ndarray[Any, Any]] | None:
         """Returns the arrays of `write_shared`, None where they are not there or cut short."""
@@ -163,44 +165,22 @@ class RunFolder:
         except (FileNotFoundError, NotADirectoryError, SafetensorError):
             return None
 
-    def write_checkpoint(self, place: Place, state: Tensors) -> None:
-        """Stores the state (`Progress.state` of trainables/run.py) of an unfinished trial, replacing its last one."""
-        content = _as_bytes(state)
-        self._put(self._checkpoint(place), hashlib.sha256(content).digest() + content)
+    def put(self, name: str, content: bytes) -> None:
+        """Stores a file in the folder; raises RecordError where that fails."""
+        self._put(f"{self._root}/{name}", content)
 
-    def read_checkpoint(self, place: Place) -> dict[str, np.ndarray[Any, Any]] | None:
-        """Returns the last state of `write_checkpoint`, None where there is none or it is damaged."""
-        try:
-            stored = bytes(self._files.cat_file(self._checkpoint(place)))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        digest, content = stored[:32], stored[32:]
-        return dict(safetensors.numpy.load(content)) if hashlib.sha256(content).digest() == digest else None
-
-    def remove_checkpoint(self, place: Place) -> None:
-        """Removes the state of a trial that has ended, if there is one."""
-        with suppress(FileNotFoundError):
-            self._files.rm_file(self._checkpoint(place))
-
-    def _checkpoint(self, place: Place) -> str:
-        study, key, seeds, fingerprint = place
-        which = hashlib.sha256(repr(seeds).encode()).hexdigest()[:12]  # any number of them
-        return f"{self._root}/{study}/{key}/checkpoint-{which}-{fingerprint}"
-
-    def write_note(self, name: str, content: str) -> None:
-        """Stores a small text file in the folder; raises RecordError where that fails."""
-        self._put(f"{self._root}/{name}", content.encode())
-
-    def read_note(self, name: str) -> str | None:
-        """Returns what `write_note` stored, None where there is nothing."""
+    def get(self, name: str) -> bytes | None:
+        """Returns what `put` stored, None where there is nothing; raises RecordError where that cannot be said."""
         try:
             self._files.invalidate_cache()
-            return bytes(self._files.cat_file(f"{self._root}/{name}")).decode()
-        except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError):
+            return bytes(self._files.cat_file(f"{self._root}/{name}"))
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except Exception as error:  # no permission, no credentials, no answer
+            raise RecordError(f"run folder {self.url} cannot be read: {' '.join(str(error).split())[:300]}") from error
 
-    def remove_note(self, name: str) -> None:
-        """Removes what `write_note` stored, if it is there."""
+    def remove(self, name: str) -> None:
+        """Removes what `put` stored, if it is there."""
         with suppress(FileNotFoundError):
             self._files.rm_file(f"{self._root}/{name}")
 
@@ -218,7 +198,8 @@ class RunFolder:
         try:
             yield path
         finally:
-            self._files.rm_file(path)
+            with suppress(Exception):  # what stays behind is harmless, what came of the work is not to be lost
+                self._files.rm_file(path)
 
     def sees(self, path: str) -> bool:
         """Whether a file of `scratch`, perhaps of another machine, is there."""
@@ -232,18 +213,22 @@ class RunFolder:
 
     def _put(self, path: str, content: bytes) -> None:
         """Writes a file as a whole or not at all (an object store's put is atomic by itself)."""
+        target = f"{path}.{uuid.uuid4().hex}.part" if self._local else path
         try:
             self._files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-            target = f"{path}.{uuid.uuid4().hex}.part" if self._local else path
             self._files.pipe_file(target, content)
             if self._local:
                 self._files.mv(target, path)
         except Exception as error:  # an object store's library raises what it likes
+            if self._local:
+                with suppress(OSError):  # half a file would keep a full disk full
+                    self._files.rm_file(target)
             if self._local and not isinstance(error, OSError):
                 raise
             reason = " ".join(str(error).split())[:300]
             raise RecordError(f"run folder {self.url} cannot be written: {reason}") from error
 
 
-def _as_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
+def as_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
+    """Returns the safetensors file of named arrays."""
     return safetensors.numpy.save({name: np.asarray(value, order="C") for name, value in tensors.items()}, metadata)

@@ -15,6 +15,7 @@ import torch
 from ray import tune
 
 from trainables import features
+from trainables.checkpoints import Checkpoint
 from trainables.configuration import Configuration
 from trainables.errors import RecordError, StudyError
 from trainables.fit import fit
@@ -73,6 +74,7 @@ class Work:
     store: Store
     runs: str
     seconds_per_checkpoint: float = 60.0
+    marker: str = ""  # a file that the driver wrote there; a node that does not see it writes elsewhere
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,8 @@ class StudyTrainable(_Resettable):
         """Prepares the first trial of this process."""
         self.work = work
         self.folder = RunFolder(work.runs)
+        if work.marker and not self.folder.sees(work.marker):  # a node that joined after the others were asked
+            raise RecordError(f"node {ray.util.get_node_ip_address()} does not share the run folder {work.runs}")
         self.device = _prepare_process(self.trial_resources)
         self.reset_config(config)
 
@@ -158,8 +162,9 @@ class StudyTrainable(_Resettable):
         """Starts another trial in this process; all state of the last one goes with its generator."""
         trial = self.work.trials[new_config[INDEX]]
         inputs = self.work.store.inputs(trial.configuration)
-        self.place = (trial.study, trial.configuration.key, trial.seeds, inputs.images.fingerprint)
-        kept = self.folder.read_checkpoint(self.place)
+        fingerprint = inputs.images.fingerprint
+        self.checkpoint = Checkpoint(self.folder, trial.study, trial.configuration.key, trial.seeds, fingerprint)
+        kept = self.checkpoint.read()
         state = None if kept is None else {name: torch.from_numpy(value) for name, value in kept.items()}
         self.progress: Iterator[Progress] = run(trial, inputs, self.folder, self.device, state)
         self.last_checkpoint = time.monotonic()
@@ -185,10 +190,10 @@ class StudyTrainable(_Resettable):
     def _keep(self, progress: Progress) -> None:
         """Stores the state of a long training now and then, under its key; a trial that has ended needs none."""
         if progress.records:
-            self.folder.remove_checkpoint(self.place)
+            self.checkpoint.remove()
         elif time.monotonic() - self.last_checkpoint > self.work.seconds_per_checkpoint:
             try:
-                self.folder.write_checkpoint(self.place, {k: v.numpy() for k, v in progress.state().items()})
+                self.checkpoint.write({name: value.numpy() for name, value in progress.state().items()})
             except RecordError as error:  # a training goes on without; its record will say if nothing can be written
                 log.warning("no checkpoint: %s", error)
             self.last_checkpoint = time.monotonic()

@@ -8,6 +8,7 @@ import pytest
 from study import launch
 from study.prepare import prepare
 from study.resources import Resources
+from trainables.checkpoints import Checkpoint
 from trainables.configuration import Configuration
 from trainables.images import Images, Inputs
 from trainables.records import RunFolder
@@ -98,11 +99,11 @@ def test_a_killed_trial_process_goes_on_from_its_checkpoint(
     trial = Trial("s", "long", long, (0, 1))
     whole = list(run(trial, Inputs(digits), RunFolder(str(tmp_path / "whole"))))[-1].records
     work = Work([trial], Store({data_key(long): ray.put(digits)}), str(tmp_path / "killed"), seconds_per_checkpoint=0)
-    place = ("s", long.key, (0, 1), digits.fingerprint)
     folder, seen = RunFolder(work.runs), list[int]()
+    checkpoint = Checkpoint(folder, "s", long.key, (0, 1), digits.fingerprint)
 
     def kill() -> None:
-        while (state := folder.read_checkpoint(place)) is None:
+        while (state := checkpoint.read()) is None:
             threading.Event().wait(0.05)
         seen.append(int(state["epoch"]))
         for process in psutil.Process().children(recursive=True):
@@ -119,7 +120,7 @@ def test_a_killed_trial_process_goes_on_from_its_checkpoint(
     killer.join()
     assert heard.done == {"long": {}}
     assert 0 < seen[0] < 600, f"killed after {seen[0]} epochs; a report comes after {SECONDS_PER_REPORT} s"
-    assert folder.read_checkpoint(place) is None  # an ended trial needs none
+    assert checkpoint.read() is None  # an ended trial needs none
     for before in whole:
         after = folder.read("s", long.key, before.seed)
         assert after is not None
@@ -128,12 +129,30 @@ def test_a_killed_trial_process_goes_on_from_its_checkpoint(
 
 
 def test_a_damaged_checkpoint_is_none(tmp_path: Path) -> None:
-    folder, place = RunFolder(str(tmp_path)), ("s", "key", (0, 1), "data")
-    assert folder.read_checkpoint(place) is None
-    folder.write_checkpoint(place, {"a": np.arange(5)})
-    assert np.array_equal(folder.read_checkpoint(place)["a"], np.arange(5))  # type: ignore[index]
+    checkpoint = Checkpoint(RunFolder(str(tmp_path)), "s", "key", (0, 1), "data")
+    assert checkpoint.read() is None
+    checkpoint.write({"a": np.arange(5)})
+    assert np.array_equal(checkpoint.read()["a"], np.arange(5))  # type: ignore[index]
     file = next((tmp_path / "s" / "key").iterdir())
     file.write_bytes(file.read_bytes()[:-3])
-    assert folder.read_checkpoint(place) is None
-    folder.remove_checkpoint(place)
-    folder.remove_checkpoint(place)
+    assert checkpoint.read() is None
+    checkpoint.remove()
+    checkpoint.remove()
+
+
+@pytest.mark.usefixtures("ray_local")
+@pytest.mark.timeout(180)
+def test_a_node_that_joins_later_and_does_not_share_the_folder_runs_nothing(
+    tmp_path: Path, tiny: Configuration, digits: Images
+) -> None:
+    import ray
+
+    from trainables.tune_adapter import Store, Work, data_key
+
+    trial = Trial("s", "arm", tiny, (0,))
+    store = Store({data_key(tiny): ray.put(digits)})
+    heard = _Heard()
+    work = Work([trial], store, str(tmp_path), marker=str(tmp_path / "what the driver wrote elsewhere"))
+    launch._run_trials(work, Resources(), heard)
+    assert f"does not share the run folder {tmp_path}" in heard.done["arm"][0]
+    assert not list(tmp_path.glob("s/*"))

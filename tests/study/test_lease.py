@@ -1,6 +1,7 @@
 """One driver per run folder, whatever happened to the last one."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -81,4 +82,30 @@ def test_of_two_that_come_at_once_one_wins(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(mine, "_write", beaten)
     with pytest.raises(ConfigurationError, match="the driver 7 on elsewhere"):
         mine.__enter__()
+    assert json.loads((tmp_path / NAME).read_text())["token"] == "theirs"
+
+
+def test_an_equal_host_name_and_process_number_of_another_machine_is_not_dead(tmp_path: Path) -> None:
+    """Containers and cloned machines: `localhost` and process 1 are everywhere."""
+    mine = Lease(RunFolder(str(tmp_path)), print)._mine
+    _foreign(tmp_path, host=mine["host"], pid=mine["pid"], machine="another boot")
+    started = time.monotonic()
+    with Lease(RunFolder(str(tmp_path)), print):
+        assert time.monotonic() - started >= 1
+
+
+def test_a_driver_whose_lease_was_taken_ends(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from study import lease; lease.BEAT = 0.1\n"
+        "from trainables.records import RunFolder\n"
+        "with lease.Lease(RunFolder(sys.argv[1]), print):\n    print('held', flush=True); time.sleep(30)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True,
+                             stderr=subprocess.PIPE)  # fmt: skip
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    _foreign(tmp_path)
+    _, said = other.communicate(timeout=10)
+    assert other.returncode == -signal.SIGTERM
+    assert "another driver has taken this run folder over" in said
     assert json.loads((tmp_path / NAME).read_text())["token"] == "theirs"

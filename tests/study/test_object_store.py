@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from study.lease import NAME, Lease
+from trainables.checkpoints import Checkpoint
 from trainables.configuration import Configuration
 from trainables.records import RunFolder
 from trainables.run import Trial, run
@@ -68,15 +69,15 @@ def test_records_checkpoints_and_lease_live_in_the_bucket(bucket: str, tiny: Con
     assert not list(RunFolder(bucket).records("s", verify=True))
     assert folder.read("s", tiny.key, 0, verify=False) == record
 
-    place = ("s", tiny.key, (0,), "data")
-    folder.write_checkpoint(place, {"a": np.arange(3)})
-    assert np.array_equal(folder.read_checkpoint(place)["a"], np.arange(3))  # type: ignore[index]
-    folder.remove_checkpoint(place)
-    assert folder.read_checkpoint(place) is None
+    checkpoint = Checkpoint(folder, "s", tiny.key, (0,), "data")
+    checkpoint.write({"a": np.arange(3)})
+    assert np.array_equal(checkpoint.read()["a"], np.arange(3))  # type: ignore[index]
+    checkpoint.remove()
+    assert checkpoint.read() is None
 
     with Lease(folder, print):
-        assert folder.read_note(NAME)
-    assert folder.read_note(NAME) is None
+        assert folder.get(NAME)
+    assert folder.get(NAME) is None
 
 
 @pytest.mark.timeout(300)

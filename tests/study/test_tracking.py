@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from study import sqlite
 from study.background import BackgroundTracker
 from study.declaration import Arm, Study
 from study.tracking import Tracker, TrackingError, open_tracker
@@ -47,6 +48,38 @@ def _runs(uri: str) -> list[tuple[str, str, str, dict[str, float]]]:
 @pytest.fixture
 def uri(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.mark.timeout(120)
+def test_a_command_that_logs_meanwhile_makes_nothing_twice(uri: str, tmp_path: Path) -> None:
+    driver, other = open_tracker(uri, str(tmp_path)), open_tracker(uri, str(tmp_path))
+    driver.sync(STUDY, [_record(0)])
+    other.sync(STUDY, [_record(0), _record(1)])  # `study.report --sync`, say, of what the driver has not logged yet
+    driver.sync(STUDY, [_record(0), _record(1)])
+    assert Counter(level for level, *_ in _runs(uri)) == {"configuration": 1, "seed": 2}
+
+
+@pytest.mark.timeout(120)
+def test_a_complete_run_that_doctor_ended_is_finished_by_the_next_sync(uri: str, tmp_path: Path) -> None:
+    tracker = open_tracker(uri, str(tmp_path))
+    tracker.sync(STUDY, [_record(0)])
+    tracker.client.set_terminated(tracker.run_id(STUDY, "k", 0), "KILLED")
+    open_tracker(uri, str(tmp_path)).sync(STUDY, [_record(0)])
+    assert {status for _, _, status, _ in _runs(uri)} == {"FINISHED"}
+
+
+def test_a_database_half_made_is_never_there(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+
+    def killed(uri: str) -> None:
+        Path(uri.removeprefix("sqlite:///")).write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sqlite.create(f"sqlite:///{path}", killed)
+    assert not path.exists()
+    assert open_tracker(f"sqlite:///{path}", str(tmp_path)).sync(STUDY, [_record(0)]) == 2
+    assert [file.name for file in tmp_path.glob("mlflow.db*.new*")] == []
 
 
 @pytest.mark.timeout(120)

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,37 @@ def test_damaged_weights_are_refused(finished: tuple[RunFolder, Record, Path]) -
     (place / WEIGHTS).write_bytes(content)
     with pytest.raises(RecordError, match="missing or damaged"):
         folder.tensors(record, WEIGHTS)
+
+
+def test_a_record_that_names_other_files_than_a_runs_is_never_read(finished: tuple[RunFolder, Record, Path]) -> None:
+    folder, record, place = finished
+    for files in ({}, {**record.files, "../../../../../../etc/hostname": "0"}):
+        (place / RECORD).write_text(record.model_copy(update={"files": files}).model_dump_json())
+        assert folder.read("study", record.key, 0) is None
+
+
+def test_copies_beside_a_run_and_brackets_in_a_path_change_nothing(
+    tmp_path: Path, tiny: Configuration, digits: Images
+) -> None:
+    folder = RunFolder(str(tmp_path / "runs [new]?"))
+    list(run(Trial("study", "arm", tiny, (0,)), Inputs(digits), folder))
+    place = tmp_path / "runs [new]?" / "study" / tiny.key / "seed-0"
+    shutil.copytree(place, place.with_name("seed-0 copy"))
+    assert [record.seed for record in folder.records("study", verify=True)] == [0]
+    assert folder.studies() == ["study"]
+
+
+def test_a_write_that_fails_leaves_no_part_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = RunFolder(str(tmp_path))
+
+    def full(path: str, content: bytes) -> None:
+        Path(path).write_bytes(content[:1])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folder._files, "pipe_file", full)
+    with pytest.raises(RecordError, match="No space left on device"):
+        folder.put("note", b"content")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_record_is_plain_json_with_null_where_undefined(tmp_path: Path, tiny: Configuration, digits: Images) -> None:
