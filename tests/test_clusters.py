@@ -37,6 +37,7 @@ def test_launcher_files_fit_rays_schema(name: str) -> None:
     if name != "onprem":
         assert config["head_node_type"] in config["available_node_types"]
         assert config["available_node_types"]["head"]["resources"]["CPU"] == 0
+        assert config["docker"]["image"] in TEXTS["Dockerfile"]
 
 
 def _cluster_spec(name: str) -> dict[str, Any]:
@@ -65,7 +66,8 @@ def test_kuberay_files_have_what_kuberay_requires(name: str) -> None:
 
 
 def test_the_ray_job_can_be_started_again_and_cleans_up() -> None:
-    [job] = _documents("kuberay-rayjob.yaml")
+    volume, job = _documents("kuberay-rayjob.yaml")
+    assert volume == _documents("kuberay-raycluster.yaml")[0]  # either file works alone, and both together
     assert job["kind"] == "RayJob"
     assert job["spec"]["backoffLimit"] > 0
     assert job["spec"]["shutdownAfterJobFinishes"] is True
