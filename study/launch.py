@@ -6,6 +6,7 @@ import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import ray
@@ -236,5 +237,6 @@ class _Relay(_Unpickled):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         ours = self.trials[trial.config[INDEX]]
-        lines = (trial.get_pickled_error() or "its process was lost").__str__().strip().splitlines()
-        self.observer.trial_done(ours, dict.fromkeys(ours.seeds, lines[-1]))
+        file = Path(trial.error_file or "")  # where it was written; get_pickled_error looks where it is copied to later
+        lines = file.read_text().strip().splitlines() if file.is_file() else []
+        self.observer.trial_done(ours, dict.fromkeys(ours.seeds, lines[-1] if lines else "its process was lost"))

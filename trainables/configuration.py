@@ -76,7 +76,7 @@ class Data(_Section):
     @classmethod
     def _known_source(cls, value: str) -> str:
         if not SOURCES.fullmatch(value):
-            raise ValueError(f"got {value!r}; allowed: digits, mnist, plantvillage, plantvillage:PLANT, folder:PATH")
+            raise ValueError(f"got {value!r}; allowed: digits, mnist, plantvillage:PLANT, plantvillage, folder:PATH")
         return value
 
     @model_validator(mode="after")

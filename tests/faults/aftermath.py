@@ -85,14 +85,22 @@ def check(runs: Path, study: str, number: int) -> None:
     assert len(places) == number + len({record.key for record in records})
 
 
+def free_ports(number: int) -> list[int]:
+    """Returns ports that nothing listens on. Ray's agent, which takes jobs, has one for all Rays of a machine else."""
+    sockets = [socket.socket() for _ in range(number)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
 class Nodes:
     """A Ray cluster of several `ray start` on this machine, with a token of its own."""
 
     def __init__(self) -> None:
-        with socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", 0))
-            other.bind(("127.0.0.1", 0))
-            self.port, self.dashboard = one.getsockname()[1], other.getsockname()[1]
+        self.port, self.dashboard = free_ports(2)
         self.environment = {
             "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_ADDRESS": f"127.0.0.1:{self.port}",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "RAY_USAGE_STATS_ENABLED": "0",
@@ -138,7 +146,8 @@ class Nodes:
                               env={**os.environ, **self.environment})  # fmt: skip
 
     def _start(self, *arguments: str) -> "subprocess.Popen[str]":
-        process = subprocess.Popen(["ray", "start", "--block", *arguments], stdout=subprocess.DEVNULL, text=True,
+        command = ["ray", "start", "--block", f"--dashboard-agent-listen-port={free_ports(1)[0]}", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True,
                                    stderr=subprocess.DEVNULL, start_new_session=True,
                                    env={**os.environ, **self.environment})  # fmt: skip
         self.processes.append(process)

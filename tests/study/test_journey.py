@@ -3,7 +3,6 @@
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.aftermath import ROOT, num_records, until
+from tests.faults.aftermath import ROOT, free_ports, num_records, until
 from tests.study.commands import python
 
 SMALL = (
@@ -136,15 +135,13 @@ def test_a_run_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None
 @pytest.fixture
 def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a Ray head of its own, token authentication on; `python` there is this interpreter."""
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        port, dashboard = one.getsockname()[1], other.getsockname()[1]
+    port, dashboard, agent = free_ports(3)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
     process = subprocess.Popen(
-        ["ray", "start", "--head", "--block", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=2"],
+        ["ray", "start", "--head", "--block", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=2",
+         f"--dashboard-agent-listen-port={agent}"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     address = f"http://127.0.0.1:{dashboard}"
