@@ -28,7 +28,10 @@ def create(uri: str, fill: Callable[[str], object]) -> None:
     new = path.with_name(f"{path.name}.{os.getpid()}{NEW}")
     new.unlink(missing_ok=True)
     fill(f"sqlite:///{new}")
-    os.replace(new, path)
+    if path.exists():  # another command was faster
+        new.unlink()
+    else:
+        os.replace(new, path)
 
 
 @cache
