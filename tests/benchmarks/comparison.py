@@ -1,8 +1,12 @@
-"""One share of a study done twice: by this project's command, and by peer.py, the documented way."""
+"""One share of a study done twice: by this project's command, and by peer.py, the documented way.
+
+Also by fastai where there is an environment with it.
+"""
 
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -28,8 +32,10 @@ class Work:
     seeds: int
     quick_epochs: int
     quick_seeds: int
+    whole_seeds: int = 0  # of all frozen arms, where features make the start of a command its longest part
 
 
+FROZEN = ("--where", "trainable=head", "--network", "resnet18", "--cut", "layer3")
 WORKS = (
     Work("table7", SINGLE, ("--where", "loss.name=cce", "--where", "output=softmax", "--where", "first_norm=none"),
          epochs=100, seeds=10, quick_epochs=100, quick_seeds=2),
@@ -37,95 +43,131 @@ WORKS = (
          ("--where", "minority=3", "--where", "majority=8", "--where", "train_minority=10"),
          epochs=20, seeds=4, quick_epochs=5, quick_seeds=1),
     Work("figure2a", {"head, 10 per 1000, none": "none", "head, 10 per 1000, final BN": "batch"},
-         ("--where", "trainable=head", "--where", "train_minority=10", "--network", "resnet18", "--cut", "layer3"),
-         epochs=10, seeds=1, quick_epochs=1, quick_seeds=1),
+         (*FROZEN, "--where", "train_minority=10"),
+         epochs=10, seeds=1, quick_epochs=1, quick_seeds=1, whole_seeds=3),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison: what it took, and the test F1 of the minority per arm and seed."""
+    """One side of a comparison: what it took, its number of runs, and per arm the test F1 of the minority per seed."""
 
     measured: Measured
+    runs: int
     f1: dict[str, list[float]]
 
 
-def compare(
-    work: Work, epochs: int, seeds: int, repeats: int, data_root: Path, weights: str | None, fastai: str | None
-) -> Table:
-    """Runs both sides in turn `repeats` times and returns one row per side; medians."""
-    sides: dict[str, list[Side]] = {"as documented": [], "this project": []}
-    if work.study == "figure2a":
-        sides["this project, features computed first"] = []
-        if fastai:
-            sides["fastai, bn_final=True"] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for repeat in range(repeats):
-            sides["as documented"].append(_peer(work, epochs, seeds, data_root, weights, Path(folder, "peer.json")))
-            if "fastai, bn_final=True" in sides:
-                sides["fastai, bn_final=True"].append(
-                    _fastai(epochs, data_root, weights, fastai, Path(folder, "f.json"))
-                )
-            runs = Path(folder, f"runs-{repeat}")
-            first = _ours(work, epochs, seeds, data_root, weights, runs)
-            if work.study == "figure2a":
-                sides["this project, features computed first"].append(first)
-                for done in runs.glob("figure2a/*/seed-*/record.json"):
-                    done.unlink()  # the features stay
-                first = _ours(work, epochs, seeds, data_root, weights, runs)
-            sides["this project"].append(first)
-    its = f"{len(work.arms)} arms x {seeds} seeds x {epochs} epochs, median of {repeats}"
-    table = Table(title=f"{work.study}: {its}, {os.cpu_count()} cores", title_justify="left")
-    for name in ("side", "seconds", "times faster", "driver MiB", "workers MiB", "F1 none", "F1 final BN", "F1 agrees"):
-        table.add_column(name, justify="left" if name == "side" else "right")
-    base = median(side.measured.seconds for side in sides["as documented"])
-    for name, found in sides.items():
-        seconds = median(side.measured.seconds for side in found)
-        memory = (f"{median(getattr(side.measured, of) for side in found):.0f}" for of in ("driver", "others"))
-        f1 = (f"{np.mean(found[0].f1[arm]):.3f}" for arm in ("none", "batch"))
-        agrees = "" if name == "as documented" else _agree(sides["as documented"][0].f1, found[0].f1)
-        table.add_row(name, f"{seconds:.1f}", f"{base / seconds:.1f}", *memory, *f1, agrees)
-    return table
+FASTAI = "fastai, bn_final=True"
+WHOLE = "this project, all arms"
 
 
-def _peer(work: Work, epochs: int, seeds: int, data_root: Path, weights: str | None, output: Path) -> Side:
-    options = ["--data-root", str(data_root), "--seeds", str(seeds), "--epochs", str(epochs), "--output", str(output)]
-    given = ["--weights", str(Path(weights).resolve())] if weights else []
-    measured = measure(["-m", "tests.benchmarks.peer", work.study, *options, *given])
-    return Side(measured, json.loads(output.read_text()))
+@dataclass(frozen=True)
+class Comparer:
+    """Does a work on every side.
+
+    Attributes:
+        work: the share of a study.
+        epochs: of every run.
+        seeds: per arm and repetition.
+        data_root: where MNIST and PlantVillage lie.
+        weights: state dict of a ResNet-18, for figure2a.
+        fastai: python of an environment with fastai, or None.
+    """
+
+    work: Work
+    epochs: int
+    seeds: int
+    data_root: Path
+    weights: str | None
+    fastai: str | None
+
+    def table(self, repeats: int) -> Table:
+        """Runs all sides in turn `repeats` times and returns one row per side: medians, and times faster per run.
+
+        Other sides draw new seeds in every repetition; this project repeats its own, whose results do not change.
+        """
+        sides: dict[str, list[Side]] = {}
+        with tempfile.TemporaryDirectory() as folder:
+            for repeat in range(repeats):
+                for name, side in self._once(repeat, Path(folder, str(repeat))):
+                    sides.setdefault(name, []).append(side)
+        its = f"{self.seeds} seeds an arm x {self.epochs} epochs, median of {repeats}"
+        found = Table(title=f"{self.work.study}: {its}, {os.cpu_count()} cores", title_justify="left")
+        for name in ("side", "runs", "seconds", "ms per run", "times faster", "driver MiB", "workers MiB", "F1 none",
+                     "F1 final BN", "F1 agrees"):  # fmt: skip
+            found.add_column(name, justify="left" if name == "side" else "right")
+        peer = sides["as documented"]
+        base = median(side.measured.seconds / side.runs for side in peer)
+        pooled = {arm: [value for side in peer for value in side.f1[arm]] for arm in ("none", "batch")}
+        for name, done in sides.items():
+            seconds = median(side.measured.seconds for side in done)
+            each = seconds / done[0].runs
+            memory = (f"{median(getattr(side.measured, of) for side in done):.0f}" for of in ("driver", "others"))
+            once = done if name == FASTAI else done[:1]
+            f1 = {arm: [value for side in once for value in side.f1[arm]] for arm in ("none", "batch")}
+            f1 = pooled if done is peer else f1
+            means = (f"{np.mean(values):.3f}" if values else "-" for values in f1.values())
+            agrees = "" if done is peer else agree(pooled, f1)
+            numbers = (f"{seconds:.1f}", f"{1000 * each:.0f}", f"{base / each:.1f}")
+            found.add_row(name, str(done[0].runs), *numbers, *memory, *means, agrees)
+        return found
+
+    def _once(self, repeat: int, folder: Path) -> Iterator[tuple[str, Side]]:
+        folder.mkdir()
+        yield "as documented", self._peer(repeat * self.seeds, folder / "peer.json")
+        if self.work.study != "figure2a":
+            yield "this project", self._ours(self.work.options, self.seeds, folder / "runs")
+            return
+        if self.fastai:
+            yield FASTAI, self._fastai(repeat, folder / "fastai.json")
+        yield "this project, features computed first", self._ours(self.work.options, self.seeds, folder / "runs")
+        for name, options, seeds in (
+            ("this project, features there", self.work.options, self.seeds), (WHOLE, FROZEN, self.work.whole_seeds)
+        ):  # fmt: skip
+            for done in (folder / "runs").glob("figure2a/*/seed-*/record.json"):
+                done.unlink()  # the features stay
+            yield name, self._ours(options, seeds, folder / "runs")
+
+    def _peer(self, first_seed: int, output: Path) -> Side:
+        options = ["--seeds", str(self.seeds), "--first-seed", str(first_seed), *self._given(output)]
+        measured = measure(["-m", "tests.benchmarks.peer", self.work.study, *options])
+        return _read(measured, output)
+
+    def _fastai(self, seed: int, output: Path) -> Side:
+        python = str(Path(str(self.fastai)).absolute())
+        measured = measure([python, "tests/benchmarks/fastai_peer.py", "--seed", str(seed), *self._given(output)])
+        return _read(measured, output)
+
+    def _given(self, output: Path) -> list[str]:
+        given = ["--data-root", str(self.data_root), "--epochs", str(self.epochs), "--output", str(output)]
+        return [*given, *(["--weights", str(Path(self.weights).resolve())] if self.weights else [])]
+
+    def _ours(self, which: tuple[str, ...], seeds: int, runs: Path) -> Side:
+        options = ["--data-root", str(self.data_root), "--seeds", str(seeds), "--runs", str(runs)]
+        given = ["--weights", str(self.weights)] if self.work.study == "figure2a" else []
+        epochs = ["--set", f"schedule.epochs={self.epochs}"]
+        measured = measure(["-m", "study.grid", self.work.study, *which, *options, *epochs, *given])
+        f1: dict[str, list[float]] = {"none": [], "batch": []}
+        records = list(RunFolder(str(runs)).records(self.work.study))
+        for record in records:
+            if record.arm in self.work.arms:
+                f1[self.work.arms[record.arm]].append(record.metric("test/f1/minority"))
+        return Side(measured, len(records), f1)
 
 
-def _fastai(epochs: int, data_root: Path, weights: str | None, python: str | None, output: Path) -> Side:
-    options = [
-        "--data-root",
-        str(data_root),
-        "--weights",
-        str(weights),
-        "--epochs",
-        str(epochs),
-        "--output",
-        str(output),
-    ]
-    measured = measure([str(Path(str(python)).absolute()), "tests/benchmarks/fastai_peer.py", *options])
-    return Side(measured, json.loads(output.read_text()))
+def _read(measured: Measured, output: Path) -> Side:
+    f1 = json.loads(output.read_text())
+    return Side(measured, sum(map(len, f1.values())), f1)
 
 
-def _ours(work: Work, epochs: int, seeds: int, data_root: Path, weights: str | None, runs: Path) -> Side:
-    options = ["--data-root", str(data_root), "--seeds", str(seeds), "--set", f"schedule.epochs={epochs}"]
-    given = ["--weights", weights] if weights and work.study == "figure2a" else []
-    measured = measure(["-m", "study.grid", work.study, *work.options, *options, *given, "--runs", str(runs)])
-    f1: dict[str, list[float]] = {"none": [], "batch": []}
-    for record in RunFolder(str(runs)).records(work.study):
-        f1[work.arms[record.arm]].append(record.metric("test/f1/minority"))
-    return Side(measured, f1)
-
-
-def _agree(peer: dict[str, list[float]], ours: dict[str, list[float]]) -> str:
-    """Whether the F1 of both arms are equal up to noise: Welch's t test at 1 %; the comparison is void otherwise."""
+def agree(peer: dict[str, list[float]], other: dict[str, list[float]]) -> str:
+    """Whether the F1 of every arm are equal up to noise: Welch's t test at 1 %; the comparison is void otherwise."""
     verdicts = []
     for arm in ("none", "batch"):
-        if min(len(peer[arm]), len(ours[arm])) < 2:
+        if not other[arm]:
+            continue
+        if min(len(peer[arm]), len(other[arm])) < 2:
             return "one seed: not judged"
-        same = np.ptp(peer[arm]) == np.ptp(ours[arm]) == 0 and peer[arm][0] == ours[arm][0]
-        verdicts.append(same or stats.ttest_ind(peer[arm], ours[arm], equal_var=False).pvalue > 0.01)
+        same = np.ptp(peer[arm]) == np.ptp(other[arm]) == 0 and peer[arm][0] == other[arm][0]
+        verdicts.append(same or stats.ttest_ind(peer[arm], other[arm], equal_var=False).pvalue > 0.01)
     return "yes" if all(verdicts) else "no: void"

@@ -3,7 +3,8 @@
 One function trial per seed, default settings: torchvision data sets with transforms, a DataLoader, Ray's MLflow
 callback, scikit-learn's F1. It does a little less than a run of this project: nothing is evaluated with the norm
 removed, no calibration, no weights, predictions or records are kept.
-Run as `python -m tests.benchmarks.peer WORK --data-root DIR [--weights FILE] --seeds N --epochs E --output FILE`.
+Run as `python -m tests.benchmarks.peer WORK --data-root DIR [--weights FILE] --seeds N [--first-seed N] --epochs E
+--output FILE`.
 """
 
 import argparse
@@ -141,13 +142,16 @@ def main() -> None:
     """Runs none and final BN for some seeds and writes {"none" | "batch": [test F1 of the minority per seed]}."""
     parser = argparse.ArgumentParser()
     parser.add_argument("work", choices=["table7", "table5", "figure2a"])
-    for name, kind in (("data-root", str), ("weights", str), ("seeds", int), ("epochs", int), ("output", str)):
+    for name, kind in (("data-root", str), ("weights", str), ("seeds", int), ("first-seed", int), ("epochs", int),
+                       ("output", str)):  # fmt: skip
         parser.add_argument(f"--{name}", type=kind)
+    parser.set_defaults(first_seed=0)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         space = {
             "work": args.work, "epochs": args.epochs, "data_root": args.data_root, "weights": args.weights,
-            "norm": tune.grid_search(["none", "batch"]), "seed": tune.grid_search(list(range(args.seeds))),
+            "norm": tune.grid_search(["none", "batch"]),
+            "seed": tune.grid_search(list(range(args.first_seed, args.first_seed + args.seeds))),
         }  # fmt: skip
         logger = MLflowLoggerCallback(tracking_uri=f"sqlite:///{folder}/mlflow.db", experiment_name="peer")
         config = tune.RunConfig(storage_path=folder, callbacks=[logger])

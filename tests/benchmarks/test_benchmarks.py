@@ -46,10 +46,11 @@ def test_a_comparison_of_different_results_is_void() -> None:
     same = {"none": [0.1, 0.2, 0.15], "batch": [0.8, 0.9, 0.85]}
     other = {"none": [0.1, 0.2, 0.15], "batch": [0.1, 0.1, 0.2]}
     constant = {"none": [0.0, 0.0], "batch": [1.0, 1.0]}
-    assert comparison._agree(same, same) == "yes"
-    assert comparison._agree(same, other) == "no: void"
-    assert comparison._agree(constant, constant) == "yes"
-    assert comparison._agree({"none": [0.1], "batch": [0.2]}, same) == "one seed: not judged"
+    assert comparison.agree(same, same) == "yes"
+    assert comparison.agree(same, other) == "no: void"
+    assert comparison.agree(constant, constant) == "yes"
+    assert comparison.agree(same, {"none": [], "batch": [0.8, 0.9]}) == "yes"
+    assert comparison.agree({"none": [0.1], "batch": [0.2]}, same) == "one seed: not judged"
 
 
 def test_the_peers_parts_share_no_image() -> None:

@@ -10,7 +10,7 @@ import sys
 from study import command, places
 from study.tables import console
 from tests.benchmarks import growth, limit
-from tests.benchmarks.comparison import WORKS, compare
+from tests.benchmarks.comparison import WORKS, Comparer
 
 
 def main() -> int:
@@ -26,7 +26,7 @@ def main() -> int:
             screen.print("figure2a is left out: it takes --weights FILE, a ResNet-18 state dict")
             continue
         epochs, seeds = (work.quick_epochs, work.quick_seeds) if args.quick else (work.epochs, work.seeds)
-        screen.print(compare(work, epochs, seeds, repeats, data_root, args.weights, args.fastai))
+        screen.print(Comparer(work, epochs, seeds, data_root, args.weights, args.fastai).table(repeats))
     if not args.only or "growth" in args.only:
         screen.print(growth.table((30, 300) if args.quick else (30, 300, 3000)))
     if not args.only or "limit" in args.only:
