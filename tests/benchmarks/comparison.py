@@ -130,7 +130,8 @@ class Comparer:
 
     def _peer(self, first_seed: int, output: Path) -> Side:
         options = ["--seeds", str(self.seeds), "--first-seed", str(first_seed), *self._given(output)]
-        measured = measure(["-m", "tests.benchmarks.peer", self.work.study, *options])
+        a_ray_of_its_own = {"RAY_ADDRESS": "local"}  # not one that somebody else started or left dead on this machine
+        measured = measure(["-m", "tests.benchmarks.peer", self.work.study, *options], a_ray_of_its_own)
         return _read(measured, output)
 
     def _fastai(self, seed: int, output: Path) -> Side:
