@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from study import command, options, places
+from study.chosen import Chosen, choose
 from study.declaration import SMOKE, in_words
 from study.studies import DEFAULT, OWN, PAPER, STUDIES, find
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from study.declaration import Study
-    from trainables.datasets import Folders
-    from trainables.image_folder import Survey
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,33 +23,13 @@ def main(arguments: Sequence[str]) -> int:
     if args.list:
         return _list(find(args.studies or list(STUDIES)), places.data_root(args.data_root))
     runs = command.runs_folder(args)
-    identity, weights = options.read_weights(args.weights)
-    found, folders = _read_folder(args)
-    studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]
-    options.check(studies)
-    if found:
-        from study.own_images import fitted
-        from study.tables import console
-
-        studies = fitted(studies, found, OWN in args.studies, args, console())
+    chosen = choose(args)
     if args.dry_run:
-        return _dry_run(studies, args, runs)
-    return _run(studies, args, runs, weights, folders)
+        return _dry_run(chosen.studies, args, runs)
+    return _run(chosen, args, runs)
 
 
-def _read_folder(args: argparse.Namespace) -> "tuple[Survey | None, Folders]":
-    """Looks into the folder of --data, if it names one."""
-    if not (args.data or args.groups or args.group_pattern):
-        return None, {}
-    from study.own_images import read_folder
-    from study.tables import console
-
-    return read_folder(args, OWN in args.studies, console())
-
-
-def _run(
-    studies: "list[Study]", args: argparse.Namespace, runs: str, weights: "dict[str, Path]", folders: "Folders"
-) -> int:
+def _run(chosen: Chosen, args: argparse.Namespace, runs: str) -> int:
     from study.lease import Lease
     from study.own_images import remember
     from study.pages import publish_page
@@ -61,13 +40,14 @@ def _run(
     from trainables.errors import RecordError
     from trainables.records import RunFolder
 
+    studies = chosen.studies
     settings = Settings(
         runs, places.tracking_uri(args.tracking_uri, runs), places.data_root(args.data_root), args.seeds,
-        Resources(args.cpus_per_trial, args.gpus_per_trial), weights, folders,
+        Resources(args.cpus_per_trial, args.gpus_per_trial), chosen.weights, chosen.folders,
     )  # fmt: skip
     screen = console()
     with Lease(RunFolder(runs), print):
-        remember(RunFolder(runs), folders)
+        remember(RunFolder(runs), chosen.folders)
         outcome = run_session(studies, settings, screen)
     uri = settings.tracking_uri if outcome.tracked else None
     declared = find([study.name for study in studies])

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from study import command, options, places
+from study.chosen import Chosen, choose
 from study.search_space import ARMS, OBJECTIVES, parse
-from study.studies import DEFAULT, OWN, find
+from study.studies import DEFAULT, find
 from trainables.errors import ConfigurationError, StudyError
 
 if TYPE_CHECKING:
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from study.declaration import Study
     from study.tuning import Asked, Found
-    from trainables.datasets import Folders
 
 TRIALS, SMOKE_TRIALS = 30, 3
 
@@ -27,27 +26,15 @@ def main(arguments: Sequence[str]) -> int:
     """Runs what the arguments ask for and returns the exit code."""
     args = _parser().parse_args(arguments)
     args.where = []
-    identity, weights = options.read_weights(args.weights)
-    own, found = OWN in args.studies, None
-    folders: Folders = {}
-    if args.data or args.groups or args.group_pattern:
-        from study.own_images import fitted, read_folder
-        from study.tables import console
-
-        found, folders = read_folder(args, own, console())
-    studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]
-    options.check(studies)
-    if found:
-        studies = fitted(studies, found, own, args, console())
+    chosen = choose(args)
     changed = tuple(parse(name, text) for name, text in args.space)
     arms, objectives = _known(args.arm or list(ARMS), ARMS, "arm"), _objectives(args.objective)
-    return _run(studies, args, weights, folders, changed, arms, objectives)
+    return _run(chosen, args, changed, arms, objectives)
 
 
 def _run(
-    studies: "list[Study]", args: argparse.Namespace, weights: "dict[str, Path]", folders: "Folders",
-    changed: tuple[object, ...],
-    arms: tuple[str, ...], objectives: tuple[str, ...],
+    chosen: Chosen, args: argparse.Namespace, changed: tuple[object, ...], arms: tuple[str, ...],
+    objectives: tuple[str, ...],
 ) -> int:  # fmt: skip
     from rich.console import Console
 
@@ -64,20 +51,20 @@ def _run(
     tracking = places.tracking_uri(args.tracking_uri, runs)
     settings = Settings(
         runs, tracking, places.data_root(args.data_root), 2 if args.smoke else args.seeds,
-        Resources(args.cpus_per_trial, args.gpus_per_trial), weights, folders,
+        Resources(args.cpus_per_trial, args.gpus_per_trial), chosen.weights, chosen.folders,
     )  # fmt: skip
     trials = args.trials or (SMOKE_TRIALS if args.smoke else TRIALS)
     asked = Asked(trials, args.tuning_seeds, arms, changed, objectives)  # type: ignore[arg-type]
     as_markdown = args.format == "markdown"
     screen, code = (Console(stderr=True, markup=False, emoji=False) if as_markdown else console()), command.DONE
     storage = open_storage(args.storage, runs)
-    for study in studies:
+    for study in chosen.studies:
         try:
             with Lease(RunFolder(runs), print):
-                remember(RunFolder(runs), folders)
+                remember(RunFolder(runs), chosen.folders)
                 found = tune(study, asked, storage, settings, screen)
         except StudyError as error:
-            if len(studies) == 1:
+            if len(chosen.studies) == 1:
                 raise
             print(f"failed: {study.name}: {error}", file=sys.stderr)
             code = command.INCOMPLETE

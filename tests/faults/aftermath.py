@@ -2,10 +2,12 @@
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -97,9 +99,13 @@ def free_ports(number: int) -> list[int]:
 
 
 class Nodes:
-    """A Ray cluster of several `ray start` on this machine, with a token of its own."""
+    """A Ray cluster of several `ray start` on this machine, with a token and a folder of its own.
+
+    In Ray's usual folder a killed head leaves its address, and other programs of this machine would look for it there.
+    """
 
     def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="ray-")  # short: Ray's sockets lie in it
         self.port, self.dashboard = free_ports(2)
         self.environment = {
             "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_ADDRESS": f"127.0.0.1:{self.port}",
@@ -111,7 +117,11 @@ class Nodes:
     def head(self, cpus: int) -> "subprocess.Popen[str]":
         """Starts the head and waits until it takes jobs."""
         process = self._start(
-            "--head", f"--port={self.port}", f"--dashboard-port={self.dashboard}", f"--num-cpus={cpus}"
+            "--head",
+            f"--port={self.port}",
+            f"--dashboard-port={self.dashboard}",
+            f"--num-cpus={cpus}",
+            f"--temp-dir={self.folder}",
         )
         until(lambda: self.submit("--no-wait", "--", "true").returncode == 0)
         return process
@@ -133,6 +143,7 @@ class Nodes:
         for process in self.processes:
             if process.poll() is None:
                 kill_group(process)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _alive(self) -> set[str]:
         program = (

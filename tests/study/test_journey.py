@@ -1,18 +1,16 @@
 """The main job as a user runs it: real processes, real Ray, real MLflow; killed, run again, extended, exported."""
 
-import os
 import secrets
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.aftermath import ROOT, free_ports, num_records, until
+from tests.faults.aftermath import ROOT, Nodes, num_records, until
 from tests.study.commands import python
 
 SMALL = (
@@ -135,26 +133,14 @@ def test_a_run_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None
 @pytest.fixture
 def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a Ray head of its own, token authentication on; `python` there is this interpreter."""
-    port, dashboard, agent = free_ports(3)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    process = subprocess.Popen(
-        ["ray", "start", "--head", "--block", f"--port={port}", f"--dashboard-port={dashboard}", "--num-cpus=2",
-         f"--dashboard-agent-listen-port={agent}"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    address = f"http://127.0.0.1:{dashboard}"
+    nodes = Nodes()
+    for name in ("PATH", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
+        monkeypatch.setenv(name, nodes.environment[name])
     try:
-        probe = ["ray", "job", "submit", "--address", address, "--no-wait", "--", "true"]
-        for _ in range(60):  # the agent that takes jobs comes up after the head
-            if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
-                break
-            time.sleep(0.5)
-        yield address
+        nodes.head(cpus=2)
+        yield nodes.jobs
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # not `ray stop`: it would end every Ray on this machine
-        process.wait()
+        nodes.stop()
 
 
 def test_ray_job_submit(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
