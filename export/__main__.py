@@ -23,6 +23,7 @@ def main(arguments: Sequence[str]) -> int:
     """Exports and verifies what the arguments ask for and returns the exit code."""
     args = _parser().parse_args(arguments)
 
+    from study import markdown
     from study.studies import find
     from study.summary import groups_of
     from trainables.errors import ConfigurationError, StudyError
@@ -38,13 +39,16 @@ def main(arguments: Sequence[str]) -> int:
         first = " and ".join(f"{arm!r}" for pair in study.pairs[:1] for arm in (pair.treated, pair.control))
         wanted = f"key {args.key}" if args.key else first or "a pair (it compares nothing; choose with --key)"
         raise ConfigurationError(
-            f"{study.name}: no finished runs of {wanted} in {runs}; python -m study.grid {study.name}"
+            f"{study.name}: no finished runs of {wanted} in {runs}; {markdown.maker(study.name)} makes them"
         )
     code = command.DONE
     for found, arms in selections:
         try:
             code = max(code, _export_arms(found, arms, folder, output, args))
-        except StudyError as error:  # a file that is wrong, runs or images that are no longer there: the others go on
+        except (
+            StudyError,
+            OSError,
+        ) as error:  # a wrong file, a full disk, images that are gone
             print(f"error: {error}", file=sys.stderr)
             code = command.INCOMPLETE
     print(f"files: {output}")

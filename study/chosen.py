@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trainables.datasets import Folders
+    from trainables.image_folder import Survey
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ def choose(args: argparse.Namespace) -> Chosen:
         DataError: weights or images that cannot be read.
     """
     identity, weights = options.read_weights(args.weights)
-    found, folders = None, {}
+    found: Survey | None = None
+    folders: Folders = {}
     if args.data or args.groups or args.group_pattern:
         from study.own_images import fitted, read_folder
         from study.tables import console

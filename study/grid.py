@@ -96,9 +96,7 @@ def _say_what_is_next(studies: "list[Study]", args: argparse.Namespace, tracking
         shown = places.without_password(shlex.join(words))
         print(f"next, verified ONNX files of these models: {sys.executable} -m export {shown}")
     if not args.studies:
-        print(
-            f"this was {DEFAULT}, the embedded default; `python -m study.grid {PAPER}` runs every study of the papers"
-        )
+        print(f"this was {DEFAULT}, the embedded default; `python -m study.grid {PAPER}` runs all that `--list` shows")
 
 
 def _best(study: "Study", args: argparse.Namespace) -> list[str]:

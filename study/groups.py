@@ -29,6 +29,11 @@ class Group:
         record = next((record for its in self.records.values() for record in its.values()), None)
         return 0.0 if record is None else overlap_of(record)
 
+    def configuration(self, arm: str) -> Configuration:
+        """Returns the configuration of an arm's records, changes and all; the declared one where there are none."""
+        record = next(iter(self.records.get(arm, {}).values()), None)
+        return self.study.arm(arm).configuration if record is None else record.typed_configuration()
+
     def values(self, arm: str, metric: str) -> dict[int, float]:
         """Returns {seed: last epoch's value} of an arm; empty where it has no records."""
         return {seed: record.metric(metric) for seed, record in sorted(self.records.get(arm, {}).items())}
@@ -37,15 +42,17 @@ class Group:
 def group(study: Study, records: Iterable[Record]) -> list[Group]:
     """Returns the groups of a study's complete records, the declared one first; undeclared arms are left out."""
     declared = {arm.name: arm.configuration.flat() for arm in study.arms}
+    arm_of_key = {arm.configuration.key: arm.name for arm in study.arms}  # another arm, changed, may have become it
     groups: dict[str, Group] = {}
     for record in records:
-        if record.status != "complete" or record.arm not in declared:
+        arm = arm_of_key.get(record.key, record.arm)
+        if record.status != "complete" or arm not in declared:
             continue
         its = {**Configuration().flat(), **record.configuration}
-        changes = {name: its[name] for name, value in declared[record.arm].items() if its[name] != value}
+        changes = {name: its[name] for name, value in declared[arm].items() if its[name] != value}
         label = ", ".join(f"{name}={as_text(value)}" for name, value in changes.items()) or AS_DECLARED
         found = groups.setdefault(label, Group(study, label, changes=changes))
-        found.records.setdefault(record.arm, {})[record.seed] = record
+        found.records.setdefault(arm, {})[record.seed] = record
     return [groups[label] for label in sorted(groups, key=lambda label: (label != AS_DECLARED, label))]
 
 

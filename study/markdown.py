@@ -6,9 +6,10 @@ from itertools import chain
 
 from rich.table import Table
 
-from study.declaration import SMOKE, TUNED
+from study.declaration import PARETO, SMOKE, TUNED
 from study.groups import Group, as_text
 from study.options import BACKBONE_FIELDS, OPTIONS
+from study.studies import OWN, origin
 from trainables.configuration import FOLDER, SMALL_NETWORKS
 from trainables.records import Record
 
@@ -23,9 +24,9 @@ def as_markdown(group: Group, tables: Sequence[Table]) -> str:
 
 def command_of(group: Group) -> str:
     """Returns the command line that makes a group's records, or more where its arms have no field in common."""
+    words = [maker(group.study.name.removesuffix(SMOKE))]
     if group.study.name.endswith(TUNED):
-        return f"python -m study.search {group.study.name.removesuffix(TUNED)}"
-    words = ["python -m study.grid", group.study.name.removesuffix(SMOKE)]
+        return words[0]
     small = group.changes.get("network.name") in SMALL_NETWORKS
     for field, value in group.changes.items():
         text = as_text(value)
@@ -39,6 +40,16 @@ def command_of(group: Group) -> str:
             words.append(f"--set {shlex.quote(f'{field}={text}')}")
     words += [f"--where {shlex.quote(its)}" for its in _chosen(group)]
     return " ".join(words + (["--smoke"] if group.study.name.endswith(SMOKE) else []))
+
+
+def maker(name: str) -> str:
+    """Returns the command line that makes the runs of a study by its name; a tuned study's are made by a search."""
+    words = [f"python -m study.{'search' if name.endswith(TUNED) else 'grid'} {origin(name)}"]
+    if name.endswith(TUNED) and origin(name) == OWN:
+        words.append(f"--data {FOLDER}PATH --minority NAME")
+    if name.endswith(f"{PARETO}{TUNED}"):
+        words.append("--objective minority_f1,latency")
+    return " ".join(words + (["--smoke"] if SMOKE in name else []))
 
 
 def _chosen(group: Group) -> list[str]:

@@ -1,13 +1,15 @@
 """Studies + records on disk -> what is left to do, and which seeds go into which trial."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from study.declaration import Study
 from trainables import features
 from trainables.configuration import SMALL_NETWORKS, Configuration
 from trainables.records import Record, RunFolder
 from trainables.run import Trial
+
+PACKS_PER_SLOT = 2  # one alone would let all slots wait for the slowest
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,16 @@ def make_plan(studies: Sequence[Study], num_seeds: int | None, folder: RunFolder
             packs = [missing] if missing and _is_small(arm.configuration) else [(seed,) for seed in missing]
             trials += [Trial(study.name, arm.name, arm.configuration, pack) for pack in packs]
     return Plan(tuple(trials), tuple(done), tuple(recorded))
+
+
+def spread(plan: Plan, slots: int) -> Plan:
+    """Returns the plan with packs of seeds cut so small that every slot gets PACKS_PER_SLOT, where seeds allow.
+
+    The size follows from all runs of the command, done or not, so that the same command finds its checkpoints again.
+    """
+    size = max(1, (len(plan.done) + plan.num_left) // (PACKS_PER_SLOT * max(1, slots)))
+    packs = ((trial, trial.seeds[i : i + size]) for trial in plan.trials for i in range(0, len(trial.seeds), size))
+    return replace(plan, trials=tuple(replace(trial, seeds=seeds) for trial, seeds in packs))
 
 
 def _is_small(configuration: Configuration) -> bool:

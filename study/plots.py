@@ -80,7 +80,7 @@ def outputs_per_image(group: Group, predictions: Predictions) -> Figure | None:
             return None
         p, labels = _probabilities(group, arm, found), found["labels"]
         order = np.argsort(labels, kind="stable")
-        num_majority = len(group.study.arm(arm).configuration.data.majority)
+        num_majority = len(group.configuration(arm).data.majority)
         is_minority = labels[order] >= num_majority
         minority = p[order][:, num_majority:].sum(axis=1)
         x = np.arange(len(order))
@@ -110,7 +110,7 @@ def over_ratio(group: Group, predictions: Predictions) -> Figure | None:
             ("final BN, removed", "batch", removed, THIRD_COLOUR),
         ):
             its = [arm for arm in arms if arm.configuration.network.final_norm == norm]
-            ratios = [arm.configuration.data.ratio for arm in its]
+            ratios = [group.configuration(arm.name).data.ratio for arm in its]
             _band(axes, ratios, [interval(list(group.values(arm.name, metric).values())) for arm in its], label, colour)
         axes.axvline(0.1, color="grey", linestyle=":", linewidth=0.8)
         axes.set(title={"head": "frozen backbone", "all": "everything trains"}[kind], xscale="log")
@@ -206,7 +206,7 @@ def probabilities_of(output: str, scores: np.ndarray[Any, Any]) -> np.ndarray[An
 
 
 def _probabilities(group: Group, arm: str, found: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    return probabilities_of(group.study.arm(arm).configuration.network.output, found["scores"])
+    return probabilities_of(group.configuration(arm).network.output, found["scores"])
 
 
 Plot = Callable[[Group, Predictions], Figure | None]

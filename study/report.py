@@ -44,12 +44,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def _write_pages(studies: "list[Study]", args: argparse.Namespace, folder: "RunFolder") -> int:
     """Writes a page per study and prints where; MLflow gets it too where it is to be had."""
+    from study.markdown import maker
     from study.pages import publish_page
 
     uri = places.tracking_uri(args.tracking_uri, folder.url)
     pages = [publish_page(study, folder, places.data_root(args.data_root), uri) for study in studies]
     for study, page in zip(studies, pages, strict=True):
-        print(page or f"{study.name}: no finished run in {folder.url}; python -m study.grid {study.name} makes them")
+        print(page or f"{study.name}: no finished run in {folder.url}; {maker(study.name)} makes them")
     return command.DONE if all(pages) else command.INCOMPLETE
 
 

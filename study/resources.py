@@ -18,6 +18,10 @@ class Resources:
     cpus: float = 1
     gpus: float | None = None
 
+    def __post_init__(self) -> None:
+        if not self.cpus and not self.gpus:
+            raise ConfigurationError("--cpus-per-trial: got 0; a trial asks for some CPU, or for --gpus-per-trial")
+
     def of(self, configuration: Configuration, nodes: Sequence[Node]) -> "Resources":
         """Returns what a trial of a configuration asks: a whole GPU where a backbone runs in every step, else none.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from study import command, options, places
 from study.chosen import Chosen, choose
-from study.search_space import ARMS, OBJECTIVES, parse
+from study.search_space import ARMS, OBJECTIVES, base_of, parse
 from study.studies import DEFAULT, find
 from trainables.errors import ConfigurationError, StudyError
 
@@ -27,7 +27,8 @@ def main(arguments: Sequence[str]) -> int:
     args = _parser().parse_args(arguments)
     args.where = []
     chosen = choose(args)
-    changed = tuple(parse(name, text) for name, text in args.space)
+    bases = [base_of(study) for study in chosen.studies]
+    changed = tuple(parse(name, text, bases[0]) for name, text in args.space)
     arms, objectives = _known(args.arm or list(ARMS), ARMS, "arm"), _objectives(args.objective)
     return _run(chosen, args, changed, arms, objectives)
 
@@ -50,7 +51,7 @@ def _run(
     runs = command.runs_folder(args)
     tracking = places.tracking_uri(args.tracking_uri, runs)
     settings = Settings(
-        runs, tracking, places.data_root(args.data_root), 2 if args.smoke else args.seeds,
+        runs, tracking, places.data_root(args.data_root), args.seeds or (2 if args.smoke else None),
         Resources(args.cpus_per_trial, args.gpus_per_trial), chosen.weights, chosen.folders,
     )  # fmt: skip
     trials = args.trials or (SMOKE_TRIALS if args.smoke else TRIALS)
@@ -73,7 +74,9 @@ def _run(
             _print_markdown(found, runs)
         else:
             _show(found, asked, runs, screen, tracking if found.outcome.tracked else None)
-        code = command.INCOMPLETE if found.outcome.problems else code
+        for problem in found.outcome.problems:
+            print(f"failed: {problem}", file=sys.stderr)
+            code = command.INCOMPLETE
     if as_markdown:
         return code
     where = "STORAGE_URL" if args.storage else f"{runs}/search/journal.log"
@@ -94,8 +97,6 @@ def _show(found: "Found", asked: "Asked", runs: str, screen: "Console", tracking
     for file in _save_figures(found, folder):
         screen.print(f"figure: {file}", highlight=False, soft_wrap=True)
     publish_figures(declared, folder, tracking_uri, screen)
-    for problem in found.outcome.problems:
-        print(f"failed: {problem}", file=sys.stderr)
     keys = "--key KEY " if len(asked.objectives) > 1 else ""
     print(f"next, verified ONNX files: {sys.executable} -m export {found.study.name} {keys}--runs {shlex.quote(runs)}")
 

@@ -97,8 +97,8 @@ def space_of(base: Configuration, with_sizes: bool, changed: Sequence[Dimension]
     return tuple((usual | {dimension.field: dimension for dimension in changed}).values())
 
 
-def parse(name: str, text: str) -> Dimension:
-    """Returns the dimension of FIELD=LOW..HIGH or FIELD=A,B; a usual dimension keeps its logarithm.
+def parse(name: str, text: str, base: Configuration) -> Dimension:
+    """Returns the dimension of FIELD=LOW..HIGH or FIELD=A,B around a base; a usual dimension keeps its logarithm.
 
     Raises:
         ConfigurationError: no such field, an empty range, a value that the field does not allow.
@@ -108,7 +108,7 @@ def parse(name: str, text: str) -> Dimension:
         raise ConfigurationError(f"--space {field}: what is learnt and for how long is the study's; use --set")
     usual = next((d for d in NUISANCES if d.field == field), None)
     if ".." not in text:
-        options = tuple(Configuration().replace({field: value}).flat()[field] for value in text.split(","))
+        options = tuple(base.replace({field: value}).flat()[field] for value in text.split(","))
         if len(set(options)) < len(options):
             raise ConfigurationError(f"--space {field}: got {text!r}; each value once")
         return Choice(field, options)
@@ -120,10 +120,10 @@ def parse(name: str, text: str) -> Dimension:
     if not low < high or (log and low <= 0):
         allowed = "0 < LOW < HIGH" if log else "LOW < HIGH"
         raise ConfigurationError(f"--space {field}: got {text!r}, an empty range; allowed: {allowed}")
-    if isinstance(Configuration().flat()[field], int) or field == "data.image_size":
+    if isinstance(base.flat()[field], int) or field == "data.image_size":
         raise ConfigurationError(f"--space {field}: got {text!r}; a whole number is listed: A,B,C")
     for bound in (low, high):
-        Configuration().replace({field: bound})
+        base.replace({field: bound})
     return Range(field, low, high, log)
 
 

@@ -9,7 +9,7 @@ from study import tuned
 from study.declaration import MINORITY_F1
 from study.groups import Group
 from study.search_space import Values
-from study.statistics import interval, paired_difference
+from study.statistics import interval, paired_difference, widened
 from study.studies.tuned import FINAL
 from study.tables import show
 from study.tuning import Found
@@ -41,7 +41,7 @@ def robustness_of(found: Found) -> list[tuned.Robustness]:
 
 def _settings_table(found: Found) -> Table:
     table = Table(
-        title="best settings by validation (balanced F1 of the minority over tuning seeds)", title_justify="left"
+        title="best settings by validation (F1 of the minority, mean over tuning seeds)", title_justify="left"
     )
     fields = [dimension.field for dimension in found.space]
     for name in ("arm", "key", "complete", "pruned", "failed", "score", *(field.split(".")[1] for field in fields)):
@@ -98,10 +98,10 @@ def _thresholds_table(group: Group, folder: RunFolder) -> Table:
         gains = ["", ""]
         if arm != FINAL and FINAL in chosen:
             pairs = ((group.values(FINAL, MINORITY_F1), half), (chosen[FINAL], chosen[arm]))
-            gains = [show(paired_difference(final, its)) for final, its in pairs]
-        ranking = (show(interval(list(group.values(arm, metric).values()))) for metric in RANKING.values())
-        f1 = (show(interval(list(values.values()))) for values in (half, chosen[arm]))
-        table.add_row(arm, *f1, *gains, *ranking)
+            gains = [show(widened(paired_difference(final, its), group.overlap)) for final, its in pairs]
+        several = (half, chosen[arm], *(group.values(arm, metric) for metric in RANKING.values()))
+        f1, at_chosen, *ranking = (show(widened(interval(list(its.values())), group.overlap)) for its in several)
+        table.add_row(arm, f1, at_chosen, *gains, *ranking)
     return table
 
 

@@ -10,10 +10,10 @@ from rich.console import Console
 from study import launch
 from study.background import BackgroundTracker
 from study.declaration import Study
-from study.plan import Plan, make_plan
+from study.plan import Plan, make_plan, spread
 from study.prepare import prepare
 from study.progress import RunProgress
-from study.resources import Resources
+from study.resources import Resources, slots
 from trainables.datasets import Folders
 from trainables.errors import DataError
 from trainables.records import RunFolder
@@ -66,6 +66,9 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
                 tracker.sync(study, partial(folder.records, study.name))
         if plan.trials:
             launch.connect()
+            there = launch.nodes()
+            requests = [settings.resources.of(trial.configuration, there) for trial in plan.trials]
+            plan = spread(plan, max(slots(request, there) for request in requests))
             for warning in launch.check_resources(settings.resources, [trial.configuration for trial in plan.trials]):
                 console.print(warning, highlight=False, soft_wrap=True)
             launch.probe_nodes(settings.runs)

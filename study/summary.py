@@ -10,6 +10,7 @@ from study.claims import Verdict, judge
 from study.declaration import TUNED, Study
 from study.figures import log_figures, predictions_of, save_figures
 from study.groups import Group, group
+from study.markdown import maker
 from study.tables import affine_table, arms_table, claims_table, pairs_table, published_table, samples_table
 from study.tracking import TrackingError, open_tracker
 from trainables.records import RunFolder
@@ -48,7 +49,7 @@ def print_study(study: Study, folder: RunFolder, screen: Console) -> bool:
         for table in tables_of(found, folder):
             screen.print(table)
     if not groups:
-        screen.print(f"{study.name}: no finished run in {folder.url}; python -m study.grid {study.name} makes them")
+        screen.print(f"{study.name}: no finished run in {folder.url}; {maker(study.name)} makes them")
     return bool(groups)
 
 

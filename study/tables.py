@@ -115,7 +115,7 @@ def samples_table(group: Group, predictions: Predictions) -> Table | None:
     control, treated = predictions(pair.control), predictions(pair.treated)
     if not group.study.samples or control is None or treated is None:
         return None
-    data = group.study.arm(pair.control).configuration.data
+    data = group.configuration(pair.control).data
     minority = [index for index, role in enumerate(data.roles) if role == "minority"]
     without, final = (softmax(found["scores"], axis=1)[:, minority].sum(axis=1) for found in (control, treated))
     wrong = np.isin(control["labels"], minority) & (without < 0.5)

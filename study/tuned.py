@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from study.declaration import Study
+from study.declaration import PARETO, TUNED, Study
 from study.groups import Group
 from study.search_space import Range, Values
 from study.studies.tuned import tuned_study
@@ -14,6 +14,11 @@ from trainables.records import Record
 
 ROBUST, FRAGILE, REVERSED = "robust", "fragile", "reversed"
 State = Literal["complete", "pruned", "failed"]
+OF_THE_STUDY = (  # what neither arms nor nuisances vary, and a label does not say otherwise; told where it is not usual
+    "data.split", "data.validation_majority", "data.validation_minority", "data.test_majority", "data.test_minority",
+    "augmentation.transform", "augmentation.mixup_alpha", "network.output", "loss.name", "optimiser.name",
+    "schedule.steps_per_epoch",
+)  # fmt: skip
 Scores = Mapping[int, float]  # place in the shared design -> score
 
 
@@ -50,11 +55,12 @@ class Robustness:
 
 def groups(study: Study, records: Iterable[Record]) -> list[Group]:
     """Returns a group for each data set and network that was tuned, with the latest winner of every arm."""
+    name = study.name.removesuffix(TUNED)
     latest: dict[str, dict[str, Record]] = {}
     by_key: dict[str, dict[int, Record]] = {}
     for record in records:
         if record.status == "complete":
-            arms = latest.setdefault(_label(record.typed_configuration()), {})
+            arms = latest.setdefault(_label(record.typed_configuration(), with_size=not name.endswith(PARETO)), {})
             if record.arm not in arms or arms[record.arm].finished_at < record.finished_at:
                 arms[record.arm] = record
             by_key.setdefault(record.key, {})[record.seed] = record
@@ -112,12 +118,14 @@ def _depends_on(both: Sequence[int], gains: Sequence[float], design: Sequence[Va
     return f"{strongest.split('.')[-1]} ({found[strongest]:+.2f})" if strongest else ""
 
 
-def _label(configuration: Configuration) -> str:
-    data, network = configuration.data, configuration.network
+def _label(configuration: Configuration, with_size: bool) -> str:
+    data, network, flat = configuration.data, configuration.network, configuration.flat()
     counts = f"{data.train_majority}/{data.train_minority}"
     classes = f"{','.join(data.minority)} against {','.join(data.majority)}"
-    size = f" at {data.image_size}" if data.image_size else ""
-    cut = f" up to {network.cut}" if network.cut else ""
+    size = f" at {data.image_size}" if data.image_size and with_size else ""
+    cut = f" up to {network.cut}" if network.cut and with_size else ""
     weights = f" with weights {network.weights}, {network.trainable} trains" if network.weights != "none" else ""
     backbone = f"{network.name}{cut}{weights}"
-    return f"{data.source}{size}, {classes}, {counts}, {backbone}, {configuration.schedule.epochs} epochs"
+    usual = Configuration().flat()
+    more = "".join(f", {field}={flat[field]}" for field in OF_THE_STUDY if flat[field] != usual[field])
+    return f"{data.source}{size}, {classes}, {counts}, {backbone}, {configuration.schedule.epochs} epochs{more}"

@@ -72,6 +72,10 @@ def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, conso
     left = {arm: max(0, asked.trials - number) for arm, number in counted.items()}
     console.print(f"{study.name}: {sum(counted.values())} trials done, {sum(left.values())} to do, {len(arms)} arms")
     launch.connect()
+    wanted = [*arms.values()] * max(1, sum(left.values()) // len(arms))
+    for warning in launch.check_resources(settings.resources, wanted):
+        console.print(warning)
+    launch.probe_nodes(settings.runs)
     store, fingerprint = _prepare(study, arms, space, settings, console)
     optuna_storage.keep_data(names.values(), storage, fingerprint)
     if any(left.values()):
@@ -83,6 +87,8 @@ def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, conso
         }
         _search(asked, arms, Arms(searches, left), store, settings, console)
     found = {arm: optuna_storage.read(name, storage) for arm, name in names.items()}
+    tried = max((its.design for each in found.values() for its in each if its.design is not None), default=-1)
+    shared = design(space, max(len(shared), tried + 1))  # an earlier call with more trials had a longer one
     winners = _winners(found, arms, directions)
     if not winners:
         raise DataError(f"{study.name}: no trial of any arm came to an end with a score")
@@ -103,8 +109,6 @@ def _one(asked: Asked) -> bool:
 def _search(
     asked: Asked, arms: Mapping[str, Configuration], searcher: Arms, store: Store, settings: Settings, console: Console
 ) -> None:
-    for warning in launch.check_resources(settings.resources, [*arms.values()] * max(1, searcher.number // len(arms))):
-        console.print(warning)
     base = next(iter(arms.values()))
     epochs = base.schedule.epochs
     first = math.ceil(epochs / REDUCTION**2)
@@ -150,6 +154,7 @@ def _winners(
         return winners
     best = front([setting for its in found.values() for setting in its], directions)
     for arm, its in found.items():
-        for number, setting in enumerate((s for s in its if s in best), start=1):
-            winners[f"{arm}, point {number}"] = arms[arm].replace(setting.values)
+        for setting in (setting for setting in its if setting in best):
+            point = arms[arm].replace(setting.values)
+            winners[f"{arm}, {point.key[:6]}"] = point  # by key: with more trials the front has other points
     return winners

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from trainables.configuration import Configuration
-from trainables.errors import NonFiniteLossError
+from trainables.errors import NonFiniteLossError, StudyError
 from trainables.images import Inputs
 from trainables.training import HELD_OUT, Predictions, Training
 
@@ -38,6 +38,8 @@ class Epoch:
         state: State = {"epoch": torch.tensor(self.number)}
         for seed in self.metrics:
             state |= {f"{seed}/{name}": value for name, value in self._trainings[seed].state().items()}
+        for seed, reason in self.failures.items():
+            state[f"failure/{seed}"] = torch.tensor(list(reason.encode()), dtype=torch.uint8)
         return state
 
     def weights(self, seed: int) -> dict[str, Tensor]:
@@ -73,21 +75,28 @@ def fit(
         held_out: the splits that are evaluated; a search leaves "test" out, so that it never sees it.
 
     Raises:
-        StudyError: data that do not fit the configuration. A loss that is not finite ends its seed only.
+        StudyError: data that do not fit the configuration for any seed. Data that do not fit for one seed, or a loss
+            that is not finite, end that seed only.
     """
     done = 0 if state is None else int(state["epoch"])
     failures: dict[int, str] = {}
     trainings: dict[int, Training] = {}
+    refused: StudyError | None = None
     for seed in seeds:
         own = (
             None
             if state is None
             else {n.removeprefix(f"{seed}/"): v for n, v in state.items() if n.startswith(f"{seed}/")}
         )
-        if own == {}:
-            failures[seed] = "failed before this state was taken"
+        if state is not None and not own:
+            failures[seed] = bytes(state[f"failure/{seed}"].tolist()).decode()
         else:
-            trainings[seed] = Training(configuration, inputs, seed, torch.device(device), own, held_out)
+            try:
+                trainings[seed] = Training(configuration, inputs, seed, torch.device(device), own, held_out)
+            except StudyError as error:  # whole groups, say, that give this seed too few images
+                failures[seed], refused = str(error), error
+    if refused is not None and not trainings:
+        raise refused
     for number in range(done + 1, configuration.schedule.epochs + 1):
         metrics: dict[int, dict[str, float]] = {}
         for seed, training in trainings.items():

@@ -46,10 +46,10 @@ def _from_csv(path: Path, names: list[str]) -> dict[str, str]:
                 )
             rows: dict[str, str] = {}
             for row in reader:
-                file_name = as_nfc(row["file"])
-                if rows.setdefault(file_name, row["group"]) != row["group"]:
-                    raise DataError(f"{path}: {file_name} is in two groups, {rows[file_name]} and {row['group']}")
-    except (OSError, UnicodeDecodeError) as error:
+                file_name, its = as_nfc(row["file"] or ""), row["group"] or ""  # None in a row that is too short
+                if rows.setdefault(file_name, its) != its:
+                    raise DataError(f"{path}: {file_name} is in two groups, {rows[file_name]} and {its}")
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
     short = Counter(name.rpartition("/")[2] for name in names)
     known = {}

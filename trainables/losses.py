@@ -38,7 +38,8 @@ def per_label(scores: Tensor, loss: Loss, network: Network) -> Tensor:
     if loss.name == "cce":
         found = -F.log_softmax(scores, dim=1)
         if loss.focal_gamma:
-            found = (1 - torch.exp(-found)) ** loss.focal_gamma * found
+            wrong = (1 - torch.exp(-found)).clamp_min(torch.finfo(found.dtype).tiny)  # 0 ** gamma has no gradient
+            found = wrong**loss.focal_gamma * found
     else:
         log_p, log_q = _log_outputs(scores, network.output)
         found = (log_q - log_p - log_q.sum(dim=1, keepdim=True)) / scores.shape[1]

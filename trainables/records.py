@@ -180,9 +180,12 @@ class RunFolder:
             raise RecordError(f"run folder {self.url} cannot be read: {' '.join(str(error).split())[:300]}") from error
 
     def remove(self, name: str) -> None:
-        """Removes what `put` stored, if it is there."""
-        with suppress(FileNotFoundError):
-            self._files.rm_file(f"{self._root}/{name}")
+        """Removes what `put` stored, if it is there; raises RecordError where that fails."""
+        try:
+            with suppress(FileNotFoundError):
+                self._files.rm_file(f"{self._root}/{name}")
+        except Exception as error:  # an object store's library raises what it likes
+            raise RecordError(f"run folder {self.url}: {name} cannot be removed: {error}") from error
 
     def probe(self) -> None:
         """Writes and reads a file; raises RecordError with the reason where that fails."""

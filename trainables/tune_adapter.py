@@ -190,7 +190,10 @@ class StudyTrainable(_Resettable):
     def _keep(self, progress: Progress) -> None:
         """Stores the state of a long training now and then, under its key; a trial that has ended needs none."""
         if progress.records:
-            self.checkpoint.remove()
+            try:
+                self.checkpoint.remove()
+            except RecordError as error:  # the runs are recorded, and a checkpoint of theirs is never read again
+                log.warning("a checkpoint stays behind: %s", error)
         elif time.monotonic() - self.last_checkpoint > self.work.seconds_per_checkpoint:
             try:
                 self.checkpoint.write({name: value.numpy() for name, value in progress.state().items()})

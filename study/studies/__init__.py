@@ -36,7 +36,7 @@ def find(names: list[str]) -> list[Study]:
         ConfigurationError: a name that no study has.
     """
     expanded = [name for given in names for name in (_of_the_papers() if given == PAPER else [given])]
-    for name in map(_base, expanded):
+    for name in map(origin, expanded):
         if name not in STUDIES:
             near = get_close_matches(name, STUDIES, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
@@ -47,12 +47,13 @@ def find(names: list[str]) -> list[Study]:
 def known(names: Iterable[str]) -> list[str]:
     """Returns those of some names that are a study's, in the order of the registry, what comes of it behind it."""
     order = list(STUDIES)
-    there = [name for name in names if _base(name) in order]
-    return sorted(there, key=lambda name: (order.index(_base(name)), name))
+    there = [name for name in names if origin(name) in order]
+    return sorted(there, key=lambda name: (order.index(origin(name)), name))
 
 
-def _base(name: str) -> str:
-    return name.removesuffix(TUNED).removesuffix(PARETO).removesuffix(SMOKE)
+def origin(name: str) -> str:
+    """Returns the name of the study that a study's smoke size, search or both come from."""
+    return (name.removesuffix(TUNED).removesuffix(PARETO) if name.endswith(TUNED) else name).removesuffix(SMOKE)
 
 
 def _of_the_papers() -> list[str]:

@@ -13,7 +13,7 @@ FINAL, NONE = "final BN", "none"
 def tuned_study(name: str, winners: Mapping[str, Configuration]) -> Study:
     """Returns the study of tuned arms: the final BN against every arm without one, on 10 fresh seeds.
 
-    `winners` is {arm: configuration}; of a search with several objectives, {"<arm>, point <n>": configuration}.
+    `winners` is {arm: configuration}; of a search with several objectives, {"<arm>, <start of key>": configuration}.
     """
     order = list(ARMS)
     names = sorted(winners, key=lambda name: (order.index(name.split(", ")[0]), name))

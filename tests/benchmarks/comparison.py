@@ -32,19 +32,20 @@ class Work:
     seeds: int
     quick_epochs: int
     quick_seeds: int
-    whole_seeds: int = 0  # of all frozen arms, where features make the start of a command its longest part
+    whole: tuple[str, ...] | None = None  # options of a larger share that this project does too: starting costs once
+    whole_seeds: int = 0
 
 
 FROZEN = ("--where", "trainable=head", "--network", "resnet18", "--cut", "layer3")
 WORKS = (
     Work("table7", SINGLE, ("--where", "loss.name=cce", "--where", "output=softmax", "--where", "first_norm=none"),
-         epochs=100, seeds=10, quick_epochs=100, quick_seeds=2),
+         epochs=100, seeds=10, quick_epochs=100, quick_seeds=2, whole=(), whole_seeds=10),
     Work("table5", {"3 vs 8, ratio 0.01, none": "none", "3 vs 8, ratio 0.01, final BN": "batch"},
          ("--where", "minority=3", "--where", "majority=8", "--where", "train_minority=10"),
          epochs=20, seeds=4, quick_epochs=5, quick_seeds=1),
     Work("figure2a", {"head, 10 per 1000, none": "none", "head, 10 per 1000, final BN": "batch"},
          (*FROZEN, "--where", "train_minority=10"),
-         epochs=10, seeds=1, quick_epochs=1, quick_seeds=1, whole_seeds=3),
+         epochs=10, seeds=1, quick_epochs=1, quick_seeds=1, whole=FROZEN, whole_seeds=3),
 )  # fmt: skip
 
 
@@ -72,6 +73,7 @@ class Comparer:
         data_root: where MNIST and PlantVillage lie.
         weights: state dict of a ResNet-18, for figure2a.
         fastai: python of an environment with fastai, or None.
+        quick: without the larger share.
     """
 
     work: Work
@@ -80,6 +82,7 @@ class Comparer:
     data_root: Path
     weights: str | None
     fastai: str | None
+    quick: bool = False
 
     def table(self, repeats: int) -> Table:
         """Runs all sides in turn `repeats` times and returns one row per side: medians, and times faster per run.
@@ -115,18 +118,14 @@ class Comparer:
     def _once(self, repeat: int, folder: Path) -> Iterator[tuple[str, Side]]:
         folder.mkdir()
         yield "as documented", self._peer(repeat * self.seeds, folder / "peer.json")
-        if self.work.study != "figure2a":
-            yield "this project", self._ours(self.work.options, self.seeds, folder / "runs")
-            return
-        if self.fastai:
-            yield FASTAI, self._fastai(repeat, folder / "fastai.json")
-        yield "this project, features computed first", self._ours(self.work.options, self.seeds, folder / "runs")
-        for name, options, seeds in (
-            ("this project, features there", self.work.options, self.seeds), (WHOLE, FROZEN, self.work.whole_seeds)
-        ):  # fmt: skip
-            for done in (folder / "runs").glob("figure2a/*/seed-*/record.json"):
-                done.unlink()  # the features stay
-            yield name, self._ours(options, seeds, folder / "runs")
+        runs = folder / "runs"
+        if self.work.study == "figure2a":
+            if self.fastai:
+                yield FASTAI, self._fastai(repeat, folder / "fastai.json")
+            yield "this project, features computed first", self._ours(self.work.options, self.seeds, runs)
+        yield "this project", self._ours(self.work.options, self.seeds, runs)
+        if self.work.whole is not None and not self.quick:
+            yield WHOLE, self._ours(self.work.whole, self.work.whole_seeds, runs)
 
     def _peer(self, first_seed: int, output: Path) -> Side:
         options = ["--seeds", str(self.seeds), "--first-seed", str(first_seed), *self._given(output)]
@@ -144,6 +143,8 @@ class Comparer:
         return [*given, *(["--weights", str(Path(self.weights).resolve())] if self.weights else [])]
 
     def _ours(self, which: tuple[str, ...], seeds: int, runs: Path) -> Side:
+        for done in runs.glob("*/*/seed-*/record.json"):
+            done.unlink()  # features stay
         options = ["--data-root", str(self.data_root), "--seeds", str(seeds), "--runs", str(runs)]
         given = ["--weights", str(self.weights)] if self.work.study == "figure2a" else []
         epochs = ["--set", f"schedule.epochs={self.epochs}"]

@@ -40,7 +40,7 @@ def _draw(root: Path, seed: int) -> dict[str, list[tuple[Path, str]]]:
 
 
 def _up_to_layer3(pretrained: bool) -> torch.nn.Module:
-    network = resnet18(weights=None)  # vision_learner(cut=...) is not handed on, so the architecture is cut itself
+    network: torch.nn.Module = resnet18(weights=None)  # cut here: vision_learner(cut=...) is handed on to nobody
     del network.layer4
     return network
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).parents[2]
-SAMPLING = 0.5  # seconds between two looks at memory
+SAMPLING = 2.0  # seconds between two looks at memory, which cost the kernel a walk over every process's pages
 
 
 @dataclass(frozen=True)

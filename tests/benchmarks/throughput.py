@@ -26,7 +26,7 @@ def main() -> int:
             screen.print("figure2a is left out: it takes --weights FILE, a ResNet-18 state dict")
             continue
         epochs, seeds = (work.quick_epochs, work.quick_seeds) if args.quick else (work.epochs, work.seeds)
-        screen.print(Comparer(work, epochs, seeds, data_root, args.weights, args.fastai).table(repeats))
+        screen.print(Comparer(work, epochs, seeds, data_root, args.weights, args.fastai, args.quick).table(repeats))
     if not args.only or "growth" in args.only:
         screen.print(growth.table((30, 300) if args.quick else (30, 300, 3000)))
     if not args.only or "limit" in args.only:

@@ -90,7 +90,13 @@ def test_variants_do_not_mix() -> None:
 
 def test_failed_runs_and_undeclared_arms_are_left_out() -> None:
     failed = _record(NONE, 0, f1=1.0).model_copy(update={"status": "failed"})
-    assert group(STUDY, [failed, _record(Arm("gone", Configuration()), 0, f1=1.0)]) == []
+    gone = Arm("gone", Configuration().replace({"optimiser.learning_rate": 0.02}))
+    assert group(STUDY, [failed, _record(gone, 0, f1=1.0)]) == []
+
+
+def test_an_arm_that_a_change_made_into_a_declared_one_counts_as_that() -> None:
+    (found,) = group(STUDY, [_record(NONE, 0, OTHER.configuration, f1=0.7)])
+    assert (found.label, found.values("other", MINORITY_F1)) == (AS_DECLARED, {0: 0.7})
 
 
 def _record_with(arm: Arm, seed: int, **history: list[float]) -> Record:

@@ -76,3 +76,9 @@ def test_where_comes_before_set() -> None:
 def test_a_change_that_merges_arms_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="are the same; to choose among arms use --where"):
         _applied("figure2a", "--ratio", "0.05")
+
+
+@pytest.mark.parametrize("name", ["digits-pareto", "digits-tuned-smoke", "tuned"])
+def test_a_name_that_is_no_study_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="unknown study"):
+        find([name])

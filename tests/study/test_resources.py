@@ -53,3 +53,9 @@ def test_passwords_of_uris_are_not_shown() -> None:
     assert without_password("cannot reach http://a:b@h/x now") == "cannot reach http://a:***@h/x now"
     for harmless in ("sqlite:////runs/mlflow.db", "http://host:5000/a@b", "s3://bucket/x"):
         assert without_password(harmless) == harmless
+
+
+def test_a_trial_that_asks_for_nothing_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="--cpus-per-trial: got 0"):
+        Resources(0)
+    assert Resources(0, 0.5).gpus == 0.5

@@ -22,6 +22,7 @@ from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError
 from trainables.images import Images
 from trainables.imbalance import draw
+from trainables.records import Record
 from trainables.tune_adapter import Search, Store, data_key
 
 SPACE = (Range("optimiser.learning_rate", 1e-4, 1e-1, log=True), Choice("schedule.batch_size", (16, 32)))
@@ -48,10 +49,10 @@ def test_the_design_is_shared_and_nested_and_inside_the_space() -> None:
 )
 def test_a_wrong_range_is_one_line(text: str, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
-        search_space.parse("learning_rate", text)
+        search_space.parse("learning_rate", text, Configuration())
     with pytest.raises(ConfigurationError, match="unknown field"):
-        search_space.parse("learning_speed", "1..2")
-    assert search_space.parse("batch_size", "16,64") == Choice("schedule.batch_size", (16, 64))
+        search_space.parse("learning_speed", "1..2", Configuration())
+    assert search_space.parse("batch_size", "16,64", Configuration()) == Choice("schedule.batch_size", (16, 64))
 
 
 def test_every_arm_fits_the_bases_of_the_studies() -> None:
@@ -174,6 +175,24 @@ def test_a_tuned_study_compares_the_final_bn_with_every_arm_without_one() -> Non
     assert {pair.control for pair in study.pairs} == {arm for arm in search_space.ARMS if "BN" not in arm}
     assert [claim.test for claim in study.claims] == ["gain"] * 7 + ["removal"]
     assert not tuned_study("x-tuned", {"none": base}).claims
+
+
+def test_winners_on_other_splits_or_networks_are_not_compared() -> None:
+    base = Configuration()
+    changes: list[dict[str, object]] = [{}, {"data.split": "blocked"}, {"schedule.steps_per_epoch": 3}]
+    records = [
+        Record(
+            study="x-tuned", arm=arm, key=its.key, seed=0, status="complete", seconds=1, configuration=its.flat(),
+            data_fingerprint="", finished_at="2026-11-24", device="cpu",
+        )
+        for arm in ("none", "final BN")
+        for its in (base.replace({**search_space.ARMS[arm], **more}) for more in changes)
+    ]  # fmt: skip
+    found = tuned.groups(tuned_study("x-tuned", {}), records)
+    assert sorted(group.label.rpartition(", ")[2] for group in found) == [
+        "30 epochs", "data.split=blocked", "schedule.steps_per_epoch=3",
+    ]  # fmt: skip
+    assert all(len(group.records) == 2 for group in found)
 
 
 @pytest.mark.usefixtures("ray_local")

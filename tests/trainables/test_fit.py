@@ -1,9 +1,12 @@
 import pytest
 import torch
 
-from trainables.configuration import Configuration
+from trainables import imbalance, training
+from trainables.configuration import Configuration, Data
+from trainables.errors import DataError
 from trainables.fit import Epoch, fit
 from trainables.images import Images, Inputs
+from trainables.imbalance import Split
 
 
 def _last(configuration: Configuration, images: Images, seeds: list[int]) -> Epoch:
@@ -36,6 +39,25 @@ def test_a_continued_training_equals_an_uninterrupted_one_bit_for_bit(
     assert _same(continued.weights(1), whole.weights(1))
     assert continued.metrics == whole.metrics
     assert continued.batch_composition(0) == whole.batch_composition(0)
+
+
+def test_a_seed_whose_data_do_not_fit_ends_alone_and_keeps_its_reason(
+    tiny: Configuration, digits: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw_all_but_seed_1(data: Data, images: Images, seed: int) -> Split:
+        if seed == 1:
+            raise DataError("whole groups give too few")
+        return imbalance.draw(data, images, seed)
+
+    monkeypatch.setattr(training, "draw", draw_all_but_seed_1)
+    first = next(fit(tiny, Inputs(digits), [0, 1, 2]))
+    assert first.failures == {1: "whole groups give too few"}
+    assert sorted(first.metrics) == [0, 2]
+    assert _last(tiny, digits, [0]).metrics[0] == _last(tiny, digits, [0, 1, 2]).metrics[0]
+    continued = next(fit(tiny, Inputs(digits), [0, 1, 2], state=first.state()))
+    assert continued.failures == {1: "whole groups give too few"}
+    with pytest.raises(DataError, match="too few"):
+        next(fit(tiny, Inputs(digits), [1]))
 
 
 def test_channels_last_convolutions_change_rounding_only(

@@ -213,7 +213,9 @@ def test_what_is_wrong_is_said(root: Path, tmp_path: Path) -> None:
     (tmp_path / "texts" / "a" / "a.txt").write_text("x")
     (tmp_path / "bad.csv").write_text("name,plant\na,b\n")
     (tmp_path / "others.csv").write_text("file,group\nelsewhere.png,1\n")
+    (tmp_path / "short.csv").write_text("group,file\n1\n")
     cases = {
+        Folder(str(root), groups=str(tmp_path / "short.csv")): "none of its 1 files is among the images",
         Folder(str(tmp_path / "nowhere")): "no such folder",
         Folder(str(tmp_path / "empty")): "no image in its class folders",
         Folder(str(tmp_path / "texts")): r"no image in its class folders \(1 files",

@@ -87,3 +87,10 @@ def test_logit_adjustment_moves_the_best_score_to_the_balanced_one() -> None:
     added = logit_adjustment(Loss(logit_adjustment=1.0), counts)
     torch.testing.assert_close(torch.softmax(added, dim=0), counts / 1000)  # scores of 0 then mean the prior
     assert torch.equal(logit_adjustment(Loss(), torch.tensor([1.0, 0.0])), torch.zeros(2))
+
+
+def test_a_focal_loss_has_gradients_where_a_probability_rounds_to_one() -> None:
+    scores = torch.tensor([[200.0, -200.0], [0.3, 0.1]], requires_grad=True)
+    per_label(scores, Loss(focal_gamma=0.5), Network())[:, 0].sum().backward()
+    assert scores.grad is not None
+    assert scores.grad.isfinite().all()

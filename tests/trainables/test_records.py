@@ -139,3 +139,16 @@ def test_the_run_folder_may_be_any_fsspec_url(tiny: Configuration, digits: Image
     folder.probe()
     *_, last = run(Trial("study", "arm", tiny, (0,)), Inputs(digits), folder)
     assert list(folder.records("study")) == last.records
+
+
+def test_a_file_that_cannot_be_removed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = RunFolder(str(tmp_path))
+    folder.remove("not there")
+    folder.put("file", b"")
+
+    def refuse(path: str) -> None:
+        raise PermissionError("Access Denied")
+
+    monkeypatch.setattr(folder._files, "rm_file", refuse)
+    with pytest.raises(RecordError, match="file cannot be removed: Access Denied"):
+        folder.remove("file")
