@@ -101,10 +101,10 @@ def _arms(found: "Group", args: argparse.Namespace) -> list[list[str]]:
     """
     from export.champion import best_arm
 
-    data = {arm: next(iter(its.values())).typed_configuration().data for arm, its in found.records.items()}
+    data = {arm: found.configuration(arm).data for arm in found.records}
     data = {arm: its for arm, its in data.items() if args.data in (None, its.source)}
     if args.key:
-        return [[arm] for arm in data if next(iter(found.records[arm].values())).key == args.key]
+        return [[arm] for arm in data if found.first_record(arm).key == args.key]
     first: dict[str, list[str]] = {}
     for pair in found.study.pairs:
         if pair.treated in data and pair.control in data:

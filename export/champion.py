@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from export.variants import FOLD, KEEP, NONE, Exported
+from trainables.metrics import VALIDATION_F1
 from trainables.records import Record
 
-VALIDATION_F1 = "validation/f1/minority"
 _BEST_FIRST = (FOLD, KEEP, NONE)  # a fold is its network, exactly, with a node less
 
 

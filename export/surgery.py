@@ -9,6 +9,7 @@ With a = scale / sqrt(var + eps) and b = B - a mean (per class, see trainables/f
 Everything else in the file stays as it was. Each step answers why it cannot, instead of guessing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,19 +48,12 @@ def find(model: ModelProto) -> FinalNorm:
     opset = max((its.version for its in model.opset_import if its.domain in ("", "ai.onnx")), default=0)
     if opset < OLDEST_OPSET:
         raise SurgeryError(f"got opset {opset}; {OLDEST_OPSET} or newer is needed: BatchNormalization was another then")
-    graph = model.graph
-    producers = {name: node for node in graph.node for name in node.output if name}
-    if len(graph.output) != 1:
-        raise SurgeryError(f"got {len(graph.output)} graph outputs; a classifier with one is needed")
-    last = producers.get(graph.output[0].name)
-    if last is not None and last.op_type in OUTPUT_ACTIVATIONS:
-        last = producers.get(last.input[0])
-    if last is None or last.op_type != "BatchNormalization":
-        there = "nothing" if last is None else last.op_type
-        raise SurgeryError(f"the scores come from {there}; a BatchNormalization before the output is needed")
+    if len(model.graph.output) != 1:
+        raise SurgeryError(f"got {len(model.graph.output)} graph outputs; a classifier with one is needed")
+    last = _makes_scores(model, ("BatchNormalization",), "a BatchNormalization before the output")
     if attribute(last, "training_mode", 0) or len([name for name in last.output if name]) > 1:
         raise SurgeryError("the final BatchNormalization is in training mode: its output depends on the batch")
-    dense = producers.get(last.input[0])
+    dense = _producers(model).get(last.input[0])
     if dense is None or dense.op_type not in LAYERS:
         there = "a graph input" if dense is None else dense.op_type
         raise SurgeryError(f"before the final BatchNormalization stands {there}; Gemm, MatMul + Add or Conv is needed")
@@ -85,15 +79,7 @@ def remove(model: ModelProto) -> ModelProto:
 def shift_scores(model: ModelProto, shift: Array) -> ModelProto:
     """Returns a copy whose class scores are higher by `shift` (classes,), in the bias of the layer that makes them."""
     model = copy(model)
-    producers = {name: node for node in model.graph.node for name in node.output}
-    last = producers.get(model.graph.output[0].name)
-    if last is not None and last.op_type in OUTPUT_ACTIVATIONS:
-        last = producers.get(last.input[0])
-    if last is None or last.op_type not in LAYERS:
-        raise SurgeryError(
-            f"the scores come from {last.op_type if last else 'nothing'}; {' or '.join(LAYERS)} is needed"
-        )
-    _absorb(model, last, np.ones_like(shift), shift)
+    _absorb(model, _makes_scores(model, LAYERS, " or ".join(LAYERS)), np.ones_like(shift), shift)
     return cleaned(model)
 
 
@@ -103,7 +89,7 @@ def fuse_inner_norms(model: ModelProto) -> ModelProto:
     What runtimes do when they load a file is in the file then: fewer nodes, and int8 scales that fit the fused layer.
     """
     model = copy(model)
-    producers = {name: node for node in model.graph.node for name in node.output}
+    producers = _producers(model)
     last = producers.get(model.graph.output[0].name)
     ends = {name for node in (last,) if node is not None for name in (*node.input, *node.output)}
     for norm in [n for n in model.graph.node if n.op_type == "BatchNormalization" and n.output[0] not in ends]:
@@ -115,6 +101,22 @@ def fuse_inner_norms(model: ModelProto) -> ModelProto:
                 continue  # not made of constants: it stays
             take_out(model, norm)
     return cleaned(model)
+
+
+def _producers(model: ModelProto) -> dict[str, NodeProto]:
+    return {name: node for node in model.graph.node for name in node.output if name}
+
+
+def _makes_scores(model: ModelProto, allowed: Sequence[str], needed: str) -> NodeProto:
+    """Returns the node before the output activation, if there is one; SurgeryError where it is of no allowed type."""
+    producers = _producers(model)
+    last = producers.get(model.graph.output[0].name)
+    if last is not None and last.op_type in OUTPUT_ACTIVATIONS:
+        last = producers.get(last.input[0])
+    if last is None or last.op_type not in allowed:
+        there = "nothing" if last is None else last.op_type
+        raise SurgeryError(f"the scores come from {there}; {needed} is needed")
+    return last
 
 
 def _scale_and_shift(model: ModelProto, norm: NodeProto) -> tuple[Array, Array]:
@@ -153,7 +155,7 @@ def _without(model: ModelProto, norm: NodeProto) -> ModelProto:
 
 
 def _matmul_and_bias(model: ModelProto, add: NodeProto) -> tuple[NodeProto, str]:
-    producers = {name: node for node in model.graph.node for name in node.output}
+    producers = _producers(model)
     for score, bias in (tuple(add.input), tuple(reversed(add.input))):
         node = producers.get(score)
         if node is not None and node.op_type == "MatMul":

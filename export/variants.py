@@ -58,7 +58,7 @@ class Exported:
 
 def export_run(
     record: Record, folder: RunFolder, images: Images, output: Path,
-    make: Mapping[str, MakeVariant] | None = None, reduced: bool = True, thorough: int | None = None,
+    reduced: bool = True, thorough: int | None = None,
 ) -> Exported:  # fmt: skip
     """Writes `<output>/<variant>.onnx` of a run and measures each.
 
@@ -67,7 +67,6 @@ def export_run(
         folder: where its weights lie.
         images: its data set.
         output: folder for the files; made if it is not there.
-        make: variant -> surgery; default SURGERY.
         reduced: fp16 and int8 too, and for large networks every optimisation level and batch size.
         thorough: how many test images of a large network run at every level and batch size; None is all.
 
@@ -75,7 +74,6 @@ def export_run(
         ExportMismatchError: a file differs from its PyTorch network, or the network from what was recorded.
         RecordError: weights or predictions are damaged.
     """
-    make = SURGERY if make is None else make
     configuration = record.typed_configuration()
     network = _trained_network(record, folder, images)
     split = imbalance.draw(configuration.data, images, record.seed)
@@ -102,7 +100,7 @@ def export_run(
         part.replace(file)
         files[variant], verifications[variant] = file, measured
 
-    for variant, model, reference in _exact(record, folder, network, graph, test, make):
+    for variant, model, reference in _exact(record, folder, network, graph, test):
         add(variant, model, reference)
     if reduced:
         exact = FOLD if FOLD in files else NONE
@@ -113,8 +111,7 @@ def export_run(
 
 
 def _exact(
-    record: Record, folder: RunFolder, network: networks.Classifier, graph: onnx.ModelProto, test: HeldOut,
-    make: Mapping[str, MakeVariant],
+    record: Record, folder: RunFolder, network: networks.Classifier, graph: onnx.ModelProto, test: HeldOut
 ) -> Iterator[tuple[str, onnx.ModelProto, npt.NDArray[np.float32]]]:  # fmt: skip
     """Yields every float32 variant with its graph and the probabilities that PyTorch gives."""
     configuration = record.typed_configuration()
@@ -122,9 +119,9 @@ def _exact(
     if configuration.network.final_norm == "none":
         yield NONE, copy(graph), test.trained
         return
-    yield KEEP, make[KEEP](graph), test.trained
-    yield FOLD, make[FOLD](graph), test.trained
-    removed = make[REMOVE](graph)
+    yield KEEP, SURGERY[KEEP](graph), test.trained
+    yield FOLD, SURGERY[FOLD](graph), test.trained
+    removed = SURGERY[REMOVE](graph)
     yield REMOVE, copy(removed), _probabilities(Deployed(network, output, final_norm=False), test.scores)
     known = folder.tensors(record, PREDICTIONS)
     if configuration.data.minority and "validation-removed/scores" in known:

@@ -40,10 +40,16 @@ def judge(claim: Claim, group: Group) -> Verdict:
     return Verdict(claim, statistic, difference, *DECISIONS.get(claim.test, decide)(difference))
 
 
+def _too_few(difference: PairedDifference) -> tuple[str, str] | None:
+    if difference.n >= 2 and not math.isnan(difference.low):
+        return None
+    return UNDECIDED, f"{difference.n} paired seeds; at least 2 are needed"
+
+
 def decide(difference: PairedDifference) -> tuple[str, str]:
     """Returns verdict and reason for a statistic that a claim says is above 0."""
-    if difference.n < 2 or math.isnan(difference.low):
-        return UNDECIDED, f"{difference.n} paired seeds; at least 2 are needed"
+    if too_few := _too_few(difference):
+        return too_few
     if difference.low > 0:
         return REPRODUCED, "the whole interval is above 0"
     if difference.high <= 0:
@@ -53,8 +59,8 @@ def decide(difference: PairedDifference) -> tuple[str, str]:
 
 def decide_no_effect(difference: PairedDifference) -> tuple[str, str]:
     """Returns verdict and reason for a statistic that a claim says is 0, to MARGIN."""
-    if difference.n < 2 or math.isnan(difference.low):
-        return UNDECIDED, f"{difference.n} paired seeds; at least 2 are needed"
+    if too_few := _too_few(difference):
+        return too_few
     if difference.low > -MARGIN and difference.high < MARGIN:
         return REPRODUCED, f"the whole interval is within {MARGIN} of 0"
     if difference.low >= MARGIN or difference.high <= -MARGIN:
@@ -64,8 +70,8 @@ def decide_no_effect(difference: PairedDifference) -> tuple[str, str]:
 
 def decide_no_gain(difference: PairedDifference) -> tuple[str, str]:
     """Returns verdict and reason for a statistic that a claim says is not above 0, to MARGIN."""
-    if difference.n < 2 or math.isnan(difference.low):
-        return UNDECIDED, f"{difference.n} paired seeds; at least 2 are needed"
+    if too_few := _too_few(difference):
+        return too_few
     if difference.high < MARGIN:
         return REPRODUCED, f"the whole interval is below {MARGIN}"
     if difference.low >= MARGIN:

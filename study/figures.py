@@ -71,7 +71,5 @@ def predictions_of(group: Group, folder: RunFolder) -> Predictions:
 
 def log_figures(group: Group, files: list[Path], tracker: Tracker) -> None:
     """Puts the files beside the configuration that the study is about: its first treated arm with records."""
-    treated = [pair.treated for pair in group.study.pairs if pair.treated in group.records]
-    if treated and files:
-        first = next(iter(group.records[treated[0]].values()))
-        tracker.log_files(group.study, first.key, None, files, "figures")
+    if group.shown and files:
+        tracker.log_files(group.study, group.first_record(group.shown).key, None, files, "figures")

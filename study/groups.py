@@ -31,8 +31,17 @@ class Group:
 
     def configuration(self, arm: str) -> Configuration:
         """Returns the configuration of an arm's records, changes and all; the declared one where there are none."""
-        record = next(iter(self.records.get(arm, {}).values()), None)
-        return self.study.arm(arm).configuration if record is None else record.typed_configuration()
+        there = arm in self.records
+        return self.first_record(arm).typed_configuration() if there else self.study.arm(arm).configuration
+
+    @property
+    def shown(self) -> str:
+        """The arm that the group is about: its first treated one with records; "" where there is none."""
+        return next((pair.treated for pair in self.study.pairs if pair.treated in self.records), "")
+
+    def first_record(self, arm: str) -> Record:
+        """Returns a record of an arm that has some; all of an arm have one configuration."""
+        return next(iter(self.records[arm].values()))
 
     def values(self, arm: str, metric: str) -> dict[int, float]:
         """Returns {seed: last epoch's value} of an arm; empty where it has no records."""
@@ -48,6 +57,7 @@ def group(study: Study, records: Iterable[Record]) -> list[Group]:
         arm = arm_of_key.get(record.key, record.arm)
         if record.status != "complete" or arm not in declared:
             continue
+        record = record.model_copy(update={"arm": arm})
         its = {**Configuration().flat(), **record.configuration}
         changes = {name: its[name] for name, value in declared[arm].items() if its[name] != value}
         label = ", ".join(f"{name}={as_text(value)}" for name, value in changes.items()) or AS_DECLARED

@@ -94,7 +94,7 @@ def check(runs: str) -> list[Finding]:
         return [auth, Finding("Ray cluster", "not applicable", "RAY_ADDRESS is not set: Ray runs on this machine")]
     try:
         connect()
-        nodes = [node for node in ray.nodes() if node["Alive"]]
+        nodes = _alive()
         probe_nodes(runs)
     except (ConfigurationError, RecordError) as error:
         return [auth, Finding("Ray cluster", "failed", str(error))]
@@ -107,7 +107,11 @@ def check(runs: str) -> list[Finding]:
 
 def nodes() -> list[dict[str, float]]:
     """Returns what each living node has."""
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [node["Resources"] for node in _alive()]
+
+
+def _alive() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def check_resources(resources: Resources, configurations: Sequence[Configuration]) -> list[str]:
@@ -127,14 +131,14 @@ def probe_nodes(runs: str) -> None:
     Raises:
         RecordError: names the first node that does not, with advice.
     """
-    for node in (node for node in ray.nodes() if node["Alive"]):
+    for node in _alive():
         place = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         with RunFolder(runs).scratch(f".from-driver-{node['NodeID']}") as path:
             try:
                 answer = _probe.options(scheduling_strategy=place).remote(runs, path)
                 problem = ray.get(answer, timeout=SECONDS_TO_PROBE)
             except ray.exceptions.RayError as error:
-                if node["NodeID"] not in {other["NodeID"] for other in ray.nodes() if other["Alive"]}:
+                if node["NodeID"] not in {other["NodeID"] for other in _alive()}:
                     continue  # it has gone meanwhile
                 problem = f"no answer in {SECONDS_TO_PROBE:g} s: {str(error).splitlines()[0]}"
         if problem:

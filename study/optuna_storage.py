@@ -23,7 +23,7 @@ Storage = BaseStorage
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-def open_storage(url: str | None, runs: str) -> BaseStorage:
+def open_storage(url: str | None, runs: str) -> Storage:
     """Returns the storage of all searches: a database URL's, else a journal file in the run folder; or raises."""
     if url is None:
         if places.is_remote(runs):
@@ -105,14 +105,14 @@ def keep_data(names: Iterable[str], storage: Storage, fingerprint: str) -> None:
         study.set_user_attr(DATA, fingerprint)
 
 
-def read(name: str, storage: BaseStorage) -> list[Setting]:
+def read(name: str, storage: Storage) -> list[Setting]:
     """Returns the finished trials of an arm in the order they were begun, without those lost with a driver."""
     study = optuna.load_study(study_name=name, storage=storage)
     trials = study.get_trials(deepcopy=False)
     return [_setting(trial) for trial in trials if trial.state.is_finished() and LOST not in trial.user_attrs]
 
 
-def importances(name: str, storage: BaseStorage) -> dict[str, float]:
+def importances(name: str, storage: Storage) -> dict[str, float]:
     """Returns {field: share of the score's variance it explains} (PED-ANOVA); {} with too few different scores."""
     study = optuna.load_study(study_name=name, storage=storage)
     complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

@@ -49,16 +49,15 @@ def publish_page(study: Study, folder: RunFolder, data_root: Path, tracking_uri:
         tracker = open_tracker(tracking_uri, folder.url)
         tracker.sync(study, folder.records(study.name))
         for group in groups_of(study, folder):
-            treated = next((pair.treated for pair in group.study.pairs if pair.treated in group.records), None)
-            if treated is not None:
-                tracker.log_files(study, next(iter(group.records[treated].values())).key, None, [path], "page")
+            if group.shown:
+                tracker.log_files(study, group.first_record(group.shown).key, None, [path], "page")
     except TrackingError as error:
         print(f"{error}; the page is not in MLflow", file=sys.stderr)
     return path
 
 
 def _section(group: Group, folder: RunFolder, data_root: Path, tracking_uri: str | None) -> Section:
-    shown = next((pair.treated for pair in group.study.pairs if pair.treated in group.records), "")
+    shown = group.shown
     wrong = _wrong(group, shown, folder, data_root) if shown else []
     where = {"again": command_of(group), "runs": f"{folder.url}/{group.study.name}"}
     data, name = next(iter(next(iter(group.records.values())).values())).typed_configuration().data, ""
@@ -81,7 +80,7 @@ def _best(group: Group, shown: str) -> str:
     """Says which arm has the best mean validation F1 of the minority, and what it does on test images."""
     if not shown:
         return ""
-    data = {arm: next(iter(its.values())).typed_configuration().data for arm, its in group.records.items()}
+    data = {arm: group.configuration(arm).data for arm in group.records}
     alike = [arm for arm, its in data.items() if (its.source, its.classes) == (data[shown].source, data[shown].classes)]
     if len(alike) < 2:
         return ""

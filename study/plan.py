@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from study.declaration import Study
 from trainables import features
-from trainables.configuration import SMALL_NETWORKS, Configuration
 from trainables.records import Record, RunFolder
 from trainables.run import Trial
 
@@ -40,7 +39,8 @@ def make_plan(studies: Sequence[Study], num_seeds: int | None, folder: RunFolder
             key = arm.configuration.key
             done += [complete[key, seed] for seed in wanted if (key, seed) in complete]
             missing = tuple(seed for seed in wanted if (key, seed) not in complete)
-            packs = [missing] if missing and _is_small(arm.configuration) else [(seed,) for seed in missing]
+            # light trainings share a trial, all seeds in one process; others are a trial each, so that none waits
+            packs = [missing] if missing and features.is_light(arm.configuration) else [(seed,) for seed in missing]
             trials += [Trial(study.name, arm.name, arm.configuration, pack) for pack in packs]
     return Plan(tuple(trials), tuple(done), tuple(recorded))
 
@@ -53,8 +53,3 @@ def spread(plan: Plan, slots: int) -> Plan:
     size = max(1, (len(plan.done) + plan.num_left) // (PACKS_PER_SLOT * max(1, slots)))
     packs = ((trial, trial.seeds[i : i + size]) for trial in plan.trials for i in range(0, len(trial.seeds), size))
     return replace(plan, trials=tuple(replace(trial, seeds=seeds) for trial, seeds in packs))
-
-
-def _is_small(configuration: Configuration) -> bool:
-    """Small trainings share a trial, all seeds in one process; large ones are a trial each, so that none waits."""
-    return configuration.network.name in SMALL_NETWORKS or features.applies(configuration)

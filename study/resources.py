@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import floor
 
 from trainables import features
-from trainables.configuration import SMALL_NETWORKS, Configuration
+from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError
 
 Node = Mapping[str, float]  # what a node has: {"CPU": 8, "GPU": 1, ...}
@@ -29,8 +29,7 @@ class Resources:
         """
         if self.gpus is not None:
             return self
-        light = configuration.network.name in SMALL_NETWORKS or features.applies(configuration)
-        return Resources(self.cpus, 0 if light else gpus_there(nodes))
+        return Resources(self.cpus, 0 if features.is_light(configuration) else gpus_there(nodes))
 
     def of_features(self, nodes: Sequence[Node]) -> float:
         """Returns the GPUs with which a backbone computes features."""

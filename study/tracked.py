@@ -2,19 +2,14 @@
 
 from datetime import datetime
 
-from study.declaration import Study
+from study.declaration import MINORITY_F1, REMOVED_MINORITY_F1, Study
 from study.groups import overlap_of
 from study.statistics import interval, widened
+from trainables.metrics import VALIDATION_F1
 from trainables.records import Record
 
 # These metrics are logged for every epoch, all others once: the UI stays fast and a batch within MLflow's 1000.
-CURVES = (
-    "train/loss/all",
-    "validation/loss/all",
-    "validation/f1/minority",
-    "test/f1/minority",
-    "test-removed/f1/minority",
-)
+CURVES = ("train/loss/all", "validation/loss/all", VALIDATION_F1, MINORITY_F1, REMOVED_MINORITY_F1)
 
 
 def values_of(record: Record) -> list[tuple[str, float, int]]:
@@ -26,7 +21,7 @@ def values_of(record: Record) -> list[tuple[str, float, int]]:
         values += [(name, value, epoch) for epoch, value in series if value is not None]
     for label, epoch in (("validation", record.best_epoch_by_validation), ("test", record.best_epoch_by_test)):
         if epoch is not None:
-            values.append((f"test-at-best-{label}/f1/minority", record.metric("test/f1/minority", epoch), epoch))
+            values.append((f"test-at-best-{label}/f1/minority", record.metric(MINORITY_F1, epoch), epoch))
     return [value for value in values if value[1] == value[1]]  # NaN: not defined, such as the F1 of no minority
 
 
@@ -35,9 +30,9 @@ def means_of(records: list[Record]) -> list[tuple[str, float, int]]:
     if not records:
         return []
     values = [(name, interval([r.metric(name) for r in records]).mean, 0) for name in records[0].metrics()]
-    found = interval([record.metric("test/f1/minority") for record in records])
+    found = interval([record.metric(MINORITY_F1) for record in records])
     half = widened(found, overlap_of(records[0])).half_width
-    values += [("test/f1/minority-interval", half, 0), ("seeds", float(len(records)), 0)]
+    values += [(f"{MINORITY_F1}-interval", half, 0), ("seeds", float(len(records)), 0)]
     return [value for value in values if value[1] == value[1]]
 
 

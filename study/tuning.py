@@ -18,11 +18,12 @@ from study.studies.tuned import tuned_study
 from study.tuned import Setting, front
 from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError, DataError
+from trainables.metrics import VALIDATION_F1, metric_key
 from trainables.run import Trial
 from trainables.tune_adapter import Search, Store
 
 # of tuning seeds: the F1 that the test set measures, balanced as the papers' or as frequent as in somebody's own folder
-BALANCED, NATURAL = "validation/balanced_f1/minority", "validation/f1/minority"
+BALANCED, NATURAL = metric_key("validation", "balanced_f1", "minority"), VALIDATION_F1
 # The winners' seeds start at 0: fresh splits and weights. Where a data set has no official test set, an image that one
 # seed tests may have validated another: with few rare images (digits) tuning has seen most of them in that role.
 FIRST_TUNING_SEED = 1000

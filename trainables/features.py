@@ -29,6 +29,11 @@ def applies(configuration: Configuration) -> bool:
     )
 
 
+def is_light(configuration: Configuration) -> bool:
+    """Whether a step is a few milliseconds on a CPU core: a small network, or a head on features."""
+    return configuration.network.name in SMALL_NETWORKS or applies(configuration)
+
+
 def cache_key(fingerprint: str, network: Network, weights: str) -> str:
     """Returns the name under which features lie: content of images and weights, backbone and cut; no path, no head."""
     text = json.dumps([1, fingerprint, network.name, network.cut, weights])

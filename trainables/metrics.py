@@ -30,6 +30,9 @@ def metric_key(split: str, metric: str, of: str = ALL) -> str:
     return f"{split}/{metric}/{of}"
 
 
+VALIDATION_F1 = metric_key("validation", "f1", "minority")  # by which runs, arms and settings are chosen
+
+
 def measure(
     probabilities: npt.NDArray[np.floating],
     labels: npt.NDArray[np.int64],

@@ -4,23 +4,19 @@
 run is complete when its record is there and the checksums hold. Everything else (means, tables, MLflow) is derived.
 """
 
-import glob
 import hashlib
 import json
-import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
-import fsspec
 import numpy as np
 import safetensors.numpy
-from fsspec.implementations.local import LocalFileSystem
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 
 from trainables.configuration import Configuration
 from trainables.errors import RecordError
+from trainables.shared_folder import SharedFolder
 
 Tensors = Mapping[str, np.ndarray[Any, Any]]
 
@@ -66,17 +62,8 @@ class Record(BaseModel):
         return Configuration.from_flat(self.configuration)
 
 
-class RunFolder:
+class RunFolder(SharedFolder):
     """A place for runs: a local folder, a shared one, or any URL that fsspec opens."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        try:
-            self._files, root = fsspec.core.url_to_fs(url)
-        except (ImportError, ValueError) as error:
-            raise RecordError(f"run folder {url}: {error}") from error
-        self._root = root.rstrip("/")
-        self._local = isinstance(self._files, LocalFileSystem)
 
     def write(self, record: Record, weights: Tensors | None = None, predictions: Tensors | None = None,
               names: Mapping[str, list[str]] | None = None) -> Record:  # fmt: skip
@@ -105,10 +92,14 @@ class RunFolder:
         return record
 
     def read(self, study: str, key: str, seed: int, verify: bool = True) -> Record | None:
-        """Returns the record of a run, None where there is none or it, or (if verified) a file of it, is damaged."""
+        """Returns the record of a run, None where there is none or it, or (if verified) a file of it, is damaged.
+
+        Raises:
+            RecordError: the store does not say.
+        """
         folder = self._folder(study, key, seed)
         try:
-            record = Record.model_validate_json(self._files.cat_file(f"{folder}/{RECORD}"))
+            record = Record.model_validate_json(self._read(f"{folder}/{RECORD}"))
             wanted = {WEIGHTS, PREDICTIONS} if record.status == "complete" else set()
             if record.files.keys() != wanted:
                 return None
@@ -120,8 +111,7 @@ class RunFolder:
 
     def studies(self) -> list[str]:
         """Returns the names of all studies that have records, sorted."""
-        found = self._files.glob(f"{glob.escape(self._root)}/*/*/seed-*/{RECORD}")
-        return sorted({str(path).split("/")[-4] for path in found})
+        return sorted({path.split("/")[-4] for path in self._glob(f"*/*/seed-*/{RECORD}")})
 
     def records(self, study: str, key: str = "*", verify: bool = False) -> Iterator[Record]:
         """Yields the records of a study (or of one key), failed ones too, ordered by key and seed.
@@ -129,8 +119,8 @@ class RunFolder:
         With `verify` only those whose files have the recorded checksums: that reads every file.
         """
         places = []
-        for path in self._files.glob(f"{glob.escape(self._root)}/{study}/{key}/seed-*/{RECORD}"):
-            found, folder = str(path).split("/")[-3:-1]
+        for path in self._glob(f"{study}/{key}/seed-*/{RECORD}"):
+            found, folder = path.split("/")[-3:-1]
             if folder.removeprefix("seed-").isdecimal():  # somebody's copy beside it is none
                 places.append((found, int(folder.removeprefix("seed-"))))
         for found, seed in sorted(places):
@@ -146,7 +136,7 @@ class RunFolder:
         """
         path = f"{self._folder(record.study, record.key, record.seed)}/{name}"
         try:
-            content = self._files.cat_file(path)
+            content = self._read(path)
         except FileNotFoundError:
             content = b""
         if hashlib.sha256(content).hexdigest() != record.files.get(name):
@@ -161,75 +151,15 @@ class RunFolder:
     def read_shared(self, name: str) -> dict[str, np.ndarray[Any, Any]] | None:
         """Returns the arrays of `write_shared`, None where they are not there or cut short."""
         try:
-            return dict(safetensors.numpy.load(self._files.cat_file(f"{self._root}/{name}.safetensors")))
+            return dict(safetensors.numpy.load(self._read(f"{self._root}/{name}.safetensors")))
         except (FileNotFoundError, NotADirectoryError, SafetensorError):
             return None
-
-    def put(self, name: str, content: bytes) -> None:
-        """Stores a file in the folder; raises RecordError where that fails."""
-        self._put(f"{self._root}/{name}", content)
-
-    def get(self, name: str) -> bytes | None:
-        """Returns what `put` stored, None where there is nothing; raises RecordError where that cannot be said."""
-        try:
-            self._files.invalidate_cache()
-            return bytes(self._files.cat_file(f"{self._root}/{name}"))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except Exception as error:  # no permission, no credentials, no answer
-            raise RecordError(f"run folder {self.url} cannot be read: {' '.join(str(error).split())[:300]}") from error
-
-    def remove(self, name: str) -> None:
-        """Removes what `put` stored, if it is there; raises RecordError where that fails."""
-        try:
-            with suppress(FileNotFoundError):
-                self._files.rm_file(f"{self._root}/{name}")
-        except Exception as error:  # an object store's library raises what it likes
-            raise RecordError(f"run folder {self.url}: {name} cannot be removed: {error}") from error
-
-    def probe(self) -> None:
-        """Writes and reads a file; raises RecordError with the reason where that fails."""
-        with self.scratch(f".probe-{uuid.uuid4().hex}") as path:
-            if not self.sees(path):
-                raise RecordError(f"run folder {self.url}: what was written could not be read back")
-
-    @contextmanager
-    def scratch(self, name: str) -> Iterator[str]:
-        """Puts a small file into the folder while the context lasts, and gives its path to `sees`."""
-        path = f"{self._root}/{name}"
-        self._put(path, b"scratch")
-        try:
-            yield path
-        finally:
-            with suppress(Exception):  # what stays behind is harmless, what came of the work is not to be lost
-                self._files.rm_file(path)
-
-    def sees(self, path: str) -> bool:
-        """Whether a file of `scratch`, perhaps of another machine, is there."""
-        return bool(self._files.exists(path))
 
     def _folder(self, study: str, key: str, seed: int) -> str:
         return f"{self._root}/{study}/{key}/seed-{seed}"
 
     def _checksum(self, path: str) -> str:
-        return hashlib.sha256(self._files.cat_file(path)).hexdigest()
-
-    def _put(self, path: str, content: bytes) -> None:
-        """Writes a file as a whole or not at all (an object store's put is atomic by itself)."""
-        target = f"{path}.{uuid.uuid4().hex}.part" if self._local else path
-        try:
-            self._files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-            self._files.pipe_file(target, content)
-            if self._local:
-                self._files.mv(target, path)
-        except Exception as error:  # an object store's library raises what it likes
-            if self._local:
-                with suppress(OSError):  # half a file would keep a full disk full
-                    self._files.rm_file(target)
-            if self._local and not isinstance(error, OSError):
-                raise
-            reason = " ".join(str(error).split())[:300]
-            raise RecordError(f"run folder {self.url} cannot be written: {reason}") from error
+        return hashlib.sha256(self._read(path)).hexdigest()
 
 
 def as_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:

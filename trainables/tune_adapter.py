@@ -21,6 +21,7 @@ from trainables.errors import RecordError, StudyError
 from trainables.fit import fit
 from trainables.images import Inputs
 from trainables.latency import latency
+from trainables.metrics import VALIDATION_F1
 from trainables.records import RunFolder
 from trainables.run import Progress, Trial, run
 
@@ -178,8 +179,7 @@ class StudyTrainable(_Resettable):
             if progress.records or time.monotonic() - started > SECONDS_PER_REPORT:
                 break
         self._keep(progress)
-        values = [metrics["validation/f1/minority"] for metrics in progress.metrics.values()
-                  if "validation/f1/minority" in metrics]  # fmt: skip
+        values = [its[VALIDATION_F1] for its in progress.metrics.values() if VALIDATION_F1 in its]
         return {
             "epoch": progress.epoch,
             "validation_minority_f1": sum(values) / len(values) if values else float("nan"),

@@ -102,24 +102,30 @@ def _fold_wrongly(factor: float) -> Callable[[onnx.ModelProto], onnx.ModelProto]
     return fold
 
 
-def test_a_wrong_fold_is_refused(tiny: Configuration, digits: Images, tmp_path: Path) -> None:
+def test_a_wrong_fold_is_refused(
+    tiny: Configuration, digits: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs, record = _trained(tiny, digits, tmp_path / "runs")
-    export_run(record, runs, digits, tmp_path / "onnx", {**SURGERY, "fold": _fold_wrongly(1.0)})
+    monkeypatch.setitem(SURGERY, "fold", _fold_wrongly(1.0))
+    export_run(record, runs, digits, tmp_path / "onnx")
+    monkeypatch.setitem(SURGERY, "fold", _fold_wrongly(1.01))
     with pytest.raises(ExportMismatchError, match=r"fold\.onnx .*differs from PyTorch by .* 1e-05 is allowed"):
-        export_run(record, runs, digits, tmp_path / "onnx", {**SURGERY, "fold": _fold_wrongly(1.01)})
+        export_run(record, runs, digits, tmp_path / "onnx")
 
 
-def test_a_removal_that_is_a_fold_is_refused(tiny: Configuration, digits: Images, tmp_path: Path) -> None:
+def test_a_removal_that_is_a_fold_is_refused(
+    tiny: Configuration, digits: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs, record = _trained(tiny, digits, tmp_path / "runs")
+    monkeypatch.setitem(SURGERY, "remove", surgery.fold)
     with pytest.raises(ExportMismatchError, match=r"remove\.onnx"):
-        export_run(record, runs, digits, tmp_path / "onnx", {**SURGERY, "remove": surgery.fold})
+        export_run(record, runs, digits, tmp_path / "onnx")
 
 
 def test_the_command_fails_on_a_wrong_fold(
     digits: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from export import __main__ as export_command
-    from export import variants
     from study.studies import find
 
     (study,) = find(["digits-smoke"])
@@ -127,7 +133,7 @@ def test_the_command_fails_on_a_wrong_fold(
     for name in (study.pairs[0].treated, study.pairs[0].control):
         trial = Trial(study.name, name, study.arm(name).configuration, (0, 1))
         list(run(trial, Inputs(digits), runs))
-    monkeypatch.setattr(variants, "SURGERY", {**SURGERY, "fold": _fold_wrongly(1.01)})
+    monkeypatch.setitem(SURGERY, "fold", _fold_wrongly(1.01))
     arguments = ["digits-smoke", "--runs", str(tmp_path), "--tracking-uri", f"sqlite:///{tmp_path}/none/x.db"]
     with pytest.raises(SystemExit) as caught:
         command.run(export_command.main, arguments)
