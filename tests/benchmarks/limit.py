@@ -67,13 +67,15 @@ def _inputs(configuration: Configuration, data_root: Path, weights: str | None) 
 
 
 def _epoch(configuration: Configuration, inputs: Inputs) -> tuple[int, float]:
-    """Returns the floating-point operations of one epoch with its evaluation, and its best time of five."""
+    """Returns the floating-point operations of one epoch with its evaluation, and its best time of five or 10 s."""
     training = Training(configuration, inputs, 0, torch.device("cpu"), None)
     with FlopCounterMode(display=False) as counter:
         training.run_epoch(1)
-    best = float("inf")
-    for number in range(2, 7):
+    best, spent, number = float("inf"), 0.0, 1
+    while number <= 5 and spent < 10:
+        number += 1
         started = time.perf_counter()
         training.run_epoch(number)
-        best = min(best, time.perf_counter() - started)
+        took = time.perf_counter() - started
+        best, spent = min(best, took), spent + took
     return counter.get_total_flops(), best
