@@ -45,10 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     for found, arms in selections:
         try:
             code = max(code, _export_arms(found, arms, folder, output, args))
-        except (
-            StudyError,
-            OSError,
-        ) as error:  # a wrong file, a full disk, images that are gone
+        except (StudyError, OSError) as error:  # a wrong file, a full disk, images that are gone
             print(f"error: {error}", file=sys.stderr)
             code = command.INCOMPLETE
     print(f"files: {output}")

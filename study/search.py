@@ -27,8 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     args = _parser().parse_args(arguments)
     args.where = []
     chosen = choose(args)
-    bases = [base_of(study) for study in chosen.studies]
-    changed = tuple(parse(name, text, bases[0]) for name, text in args.space)
+    changed = tuple(parse(name, text, base_of(chosen.studies[0])) for name, text in args.space)
     arms, objectives = _known(args.arm or list(ARMS), ARMS, "arm"), _objectives(args.objective)
     return _run(chosen, args, changed, arms, objectives)
 

@@ -99,6 +99,13 @@ def test_an_arm_that_a_change_made_into_a_declared_one_counts_as_that() -> None:
     assert (found.label, found.values("other", MINORITY_F1)) == (AS_DECLARED, {0: 0.7})
 
 
+def test_a_group_has_the_configuration_of_its_records() -> None:
+    sigmoid = NONE.configuration.replace({"network.output": "sigmoid", "loss.name": "bce"})
+    (found,) = group(STUDY, [_record(NONE, 0, sigmoid, f1=0.7)])
+    assert found.configuration("none") == sigmoid
+    assert found.configuration("final") == FINAL.configuration  # no record: as declared
+
+
 def _record_with(arm: Arm, seed: int, **history: list[float]) -> Record:
     names = {"f1": MINORITY_F1, "removed": REMOVED_MINORITY_F1}
     record = _record(arm, seed)

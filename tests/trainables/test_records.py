@@ -152,3 +152,20 @@ def test_a_file_that_cannot_be_removed_says_so(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(folder._files, "rm_file", refuse)
     with pytest.raises(RecordError, match="file cannot be removed: Access Denied"):
         folder.remove("file")
+
+
+def test_a_store_that_does_not_answer_is_one_line(
+    finished: tuple[RunFolder, Record, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, record, _ = finished
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise ConnectionError("no credentials")
+
+    monkeypatch.setattr(folder._files, "cat_file", refuse)
+    for reads in (lambda: list(folder.records(record.study)), lambda: folder.tensors(record, WEIGHTS)):
+        with pytest.raises(RecordError, match=r"cannot be read: no credentials"):
+            reads()
+    monkeypatch.setattr(folder._files, "glob", refuse)
+    with pytest.raises(RecordError, match=r"cannot be read: no credentials"):
+        folder.studies()
