@@ -1,14 +1,15 @@
 """The page of a study: self-contained, complete, and it works in a real browser."""
 
-import html
-import json
 import re
 import shutil
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
 
 from study import report
 from study.page import most_wrong
@@ -17,29 +18,7 @@ from trainables.images import Images, Inputs
 from trainables.records import RunFolder
 from trainables.run import Trial, run
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
-)
-
-# runs in the page: errors, pictures that did not load, and what a click on a column does to the first table
-PROBE = """<script>
-const failed = [];
-window.addEventListener("error", (event) => failed.push(event.message));
-console.error = (...words) => failed.push(words.join(" "));
-window.addEventListener("load", () => {
-  const pictures = [...document.images].map((image) => { image.loading = "eager"; return image; });
-  Promise.all(pictures.map((image) => image.decode().catch(() => failed.push(image.alt)))).then(() => {
-    const table = document.querySelectorAll("table")[0], head = table.tHead.rows[0].cells[2];
-    const column = () => [...table.tBodies[0].rows].map((row) => row.cells[2].innerText);
-    head.querySelector("button").click();
-    const up = column();
-    head.querySelector("button").click();
-    const found = {failed, pictures: pictures.length, up, down: column(), sort: head.getAttribute("aria-sort"),
-      wide: document.documentElement.scrollWidth > window.innerWidth};
-    document.body.insertAdjacentHTML("beforeend", `<pre id="found">${JSON.stringify(found)}</pre>`);
-  });
-});
-</script>"""
+CHROMIUM, CHROMEDRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
 
 
 @pytest.fixture(scope="module")
@@ -74,22 +53,46 @@ def test_it_is_beside_its_runs_in_mlflow(page: Path) -> None:
     assert [file.path for file in client.list_artifacts(found.info.run_id, "page")] == ["page/digits-smoke.html"]
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="no chromium here")
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for option in ("headless", "no-sandbox", "disable-gpu", "disable-background-networking", "no-first-run"):
+        options.add_argument(f"--{option}")
+    options.add_argument(f"--user-data-dir={tmp_path / 'profile'}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options, webdriver.ChromeService(CHROMEDRIVER)) as driver:
+        yield driver
+
+
+@pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="no chromium with chromedriver here")
 @pytest.mark.parametrize("width", [1200, 400])
-def test_in_a_real_browser(page: Path, tmp_path: Path, width: int) -> None:
-    probed = tmp_path / "probed.html"
-    probed.write_text(page.read_text().replace("<body>", f"<body>{PROBE}", 1))
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}",
-               f"--window-size={width},900", "--virtual-time-budget=20000", "--dump-dom", probed.as_uri()]  # fmt: skip
-    shown = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
-    *_, written = re.findall(r'<pre id="found">(.*?)</pre>', shown, re.DOTALL)  # the probe's own text is the first
-    found = json.loads(html.unescape(written))
-    assert found["failed"] == []
-    assert found["pictures"] >= 3
-    assert not found["wide"], "the page is wider than its window"
-    assert found["sort"] == "descending"
-    assert found["down"] == found["up"][::-1] == sorted(found["up"], reverse=True)
-    assert len(set(found["up"])) > 1
+def test_in_a_real_browser(page: Path, browser: webdriver.Chrome, width: int) -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)  # a window cannot be as narrow as a phone
+    browser.get(page.as_uri())
+    pictures = browser.find_elements(By.TAG_NAME, "img")
+    for picture in pictures:  # seen, so that those that load late do
+        browser.execute_script("arguments[0].scrollIntoView()", picture)
+    WebDriverWait(browser, 60).until(
+        lambda _: all(picture.get_property("complete") and picture.get_property("naturalWidth") for picture in pictures)
+    )
+    assert len(pictures) >= 3
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width, "wider than its window"
+
+    table = browser.find_element(By.TAG_NAME, "table")
+    head = table.find_elements(By.CSS_SELECTOR, "thead th")[2]
+
+    def sorted_by_a_click() -> list[str]:
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", head)
+        head.find_element(By.TAG_NAME, "button").click()
+        return [cell.text for cell in table.find_elements(By.CSS_SELECTOR, "tbody tr td:nth-child(3)")]
+
+    up, down = sorted_by_a_click(), sorted_by_a_click()
+    assert head.get_attribute("aria-sort") == "descending"
+    assert down == up[::-1] == sorted(up, reverse=True)
+    assert len(set(up)) > 1
+    assert browser.get_log("browser") == []
 
 
 def test_the_most_confident_mistakes_come_first() -> None:
