@@ -102,10 +102,11 @@ class Nodes:
     """A Ray cluster of several `ray start` on this machine, with a token and a folder of its own.
 
     In Ray's usual folder a killed head leaves its address, and other programs of this machine would look for it there.
+    Each node has its own, as on machines of their own: a node that ends removes a job's working directory from its.
     """
 
     def __init__(self) -> None:
-        self.folder = tempfile.mkdtemp(prefix="ray-")  # short: Ray's sockets lie in it
+        self.folders: list[str] = []
         self.port, self.dashboard = free_ports(2)
         self.environment = {
             "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_ADDRESS": f"127.0.0.1:{self.port}",
@@ -117,13 +118,9 @@ class Nodes:
     def head(self, cpus: int) -> "subprocess.Popen[str]":
         """Starts the head and waits until it takes jobs."""
         process = self._start(
-            "--head",
-            f"--port={self.port}",
-            f"--dashboard-port={self.dashboard}",
-            f"--num-cpus={cpus}",
-            f"--temp-dir={self.folder}",
+            "--head", f"--port={self.port}", f"--dashboard-port={self.dashboard}", f"--num-cpus={cpus}"
         )
-        until(lambda: self.submit("--no-wait", "--", "true").returncode == 0)
+        until(lambda: self.job("submit", "--no-wait", "--", "true").returncode == 0)
         return process
 
     def worker(self, cpus: int) -> "subprocess.Popen[str]":
@@ -133,17 +130,17 @@ class Nodes:
         until(lambda: bool(self._alive() - before))  # a lost node counts as alive until it has missed its beats
         return process
 
-    def submit(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Runs `ray job submit` with these arguments."""
-        command = ["ray", "job", "submit", "--address", self.jobs, *arguments]
-        return self._run(command)
+    def job(self, what: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Runs `ray job WHAT ARGUMENTS`."""
+        return self._run(["ray", "job", what, "--address", self.jobs, *arguments])
 
     def stop(self) -> None:
         """Ends all nodes; not by `ray stop`, which would end every Ray on this machine."""
         for process in self.processes:
             if process.poll() is None:
                 kill_group(process)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in self.folders:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _alive(self) -> set[str]:
         program = (
@@ -157,7 +154,9 @@ class Nodes:
                               env={**os.environ, **self.environment})  # fmt: skip
 
     def _start(self, *arguments: str) -> "subprocess.Popen[str]":
-        command = ["ray", "start", "--block", f"--dashboard-agent-listen-port={free_ports(1)[0]}", *arguments]
+        self.folders.append(tempfile.mkdtemp(prefix="ray-"))  # short: Ray's sockets lie in it
+        command = ["ray", "start", "--block", f"--temp-dir={self.folders[-1]}",
+                   f"--dashboard-agent-listen-port={free_ports(1)[0]}", *arguments]  # fmt: skip
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, text=True,
                                    stderr=subprocess.DEVNULL, start_new_session=True,
                                    env={**os.environ, **self.environment})  # fmt: skip
