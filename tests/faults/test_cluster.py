@@ -82,9 +82,8 @@ def test_the_head_restarts(nodes: Nodes, tmp_path: Path) -> None:
 def test_a_job_is_stopped_and_submitted_again(nodes: Nodes, tmp_path: Path) -> None:
     nodes.head(cpus=2)
     entrypoint = ("python", "-m", "study.grid", *ARMS, "--runs", str(tmp_path))
-    assert (
-        nodes.job("submit", "--no-wait", "--working-dir", ".", "--submission-id", "first", "--", *entrypoint).returncode == 0
-    )
+    started = nodes.job("submit", "--no-wait", "--working-dir", ".", "--submission-id", "first", "--", *entrypoint)
+    assert started.returncode == 0, started.stdout + started.stderr
     until(lambda: num_records(tmp_path) > 0, 300)
     stopped = nodes.job("stop", "first")
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr
