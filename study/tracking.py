@@ -56,7 +56,7 @@ class Tracker:
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # a server that is away must not hold a study up
         from mlflow.tracking import MlflowClient
 
-        for name in ("alembic", "mlflow"):  # after the import, which sets them
+        for name in ("alembic", "mlflow", "urllib3"):  # after the import, which sets them
             logging.getLogger(name).setLevel(logging.ERROR)
         if uri.startswith("sqlite:"):
             sqlite.tune()
@@ -225,8 +225,13 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        line = (str(error).strip().splitlines() or [""])[0][:300]
-        raise TrackingError(without_password(f"MLflow: {type(error).__name__}: {line}")) from error
+        line = (str(error).strip().splitlines() or [""])[0]
+        if " failed with exception " in line:  # a server that does not answer: the request, then why
+            cause = error
+            while cause.__context__ is not None:
+                cause = cause.__context__  # type: ignore[assignment]
+            line = f"{line.partition(' failed with exception ')[0]} failed: {cause}"
+        raise TrackingError(without_password(f"MLflow: {type(error).__name__}: {line[:300]}")) from error
 
 
 def _is_current(run: _Known | None, state: str) -> bool:
