@@ -179,8 +179,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("study", metavar="STUDY", help="a study with finished runs")
     add("--key", metavar="KEY", help="one configuration instead of the study's declared pair")
-    add("--output", metavar="DIR", help="default: onnx/STUDY in the run folder")
-    add("--data", metavar="SOURCE", help="only runs on this data set, such as plantvillage:Apple")
+    add("--output", metavar="DIR", help="default: onnx/STUDY in the run folder, here if that is a URL")
+    add("--data", metavar="SOURCE", help="only these data: plantvillage:Apple, or folder:... as study.grid prints")
     add("--best", action="store_true", help="only the run of each arm with the best validation F1, and the best arm")
     add("--format", choices=("table", "markdown"), default="table")
     add("--require-h1", action="store_true", help="fail (exit 1) unless H1 is reproduced")

@@ -96,7 +96,7 @@ def _say_what_is_next(studies: "list[Study]", args: argparse.Namespace, tracking
         shown = places.without_password(shlex.join(words))
         print(f"next, verified ONNX files of these models: {sys.executable} -m export {shown}")
     if not args.studies:
-        print(f"this was {DEFAULT}, the embedded default; `python -m study.grid {PAPER}` runs all that `--list` shows")
+        print(f"this was {DEFAULT}, the default; `python -m study.grid {PAPER}` runs all of `--list` but {OWN}")
 
 
 def _best(study: "Study", args: argparse.Namespace) -> list[str]:

@@ -142,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         "python -m study.search digits --trials 30 --arm none --arm 'final BN'",
     )  # fmt: skip
     add = parser.add_argument
-    add("studies", nargs="*", metavar="STUDY", help=f"default {DEFAULT}; its first pair's control is what arms change")
+    add("studies", nargs="*", metavar="STUDY", help=f"default {DEFAULT}; arms change the control of its first pair")
     add("--trials", type=command.positive, metavar="N", help=f"of each arm; default {TRIALS}")
     add("--tuning-seeds", type=command.positive, default=5, metavar="N", help="a score is their mean; default 5")
     add("--seeds", type=command.positive, metavar="N", help="fresh seeds of each winner; default 10")

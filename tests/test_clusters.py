@@ -1,6 +1,7 @@
 """The files of clusters/ against Ray's own schema, KubeRay's fields, shellcheck and pyproject.toml."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -112,3 +113,17 @@ def test_commands_in_them_exist(name: str) -> None:
 
     for module in re.findall(r"python -m ([a-z_.]+)", TEXTS[name]):
         assert find_spec(module) is not None, module
+
+
+def test_the_readmes_commands_for_token_and_server(tmp_path: Path) -> None:
+    token = next(line for line in TEXTS["README.md"].splitlines() if line.startswith("ray get-auth-token"))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "HOME": str(tmp_path), "PATH": path}
+    subprocess.run(token, shell=True, check=True, capture_output=True, env=environment)
+    assert (tmp_path / ".ray" / "auth_token").stat().st_mode & 0o777 == 0o600
+
+    from mlflow.cli import server
+
+    known = {option for parameter in server.params for option in parameter.opts}
+    command = TEXTS["README.md"].partition("mlflow server ")[2].partition("\nexport")[0]
+    assert set(re.findall(r"--[a-z-]+", command)) <= known

@@ -16,11 +16,16 @@ from trainables.records import RunFolder
 from trainables.run import Trial, run
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "study/README.md", "export/README.md")
+PAGES = ("README.md", "study/README.md", "export/README.md", "clusters/README.md")
 ELSEWHERE = {  # commands that another test, or CI itself, runs
     "python3 -m venv": "CI does it in a fresh clone",
     "ray job submit": "tests/study/test_journey.py::test_ray_job_submit",
     "mlflow models serve": "tests/study/test_registry.py",
+    "ray start --head": "tests/faults/aftermath.py, on ports of its own",
+    "ray get-auth-token": "tests/test_clusters.py",
+    "mlflow server": "tests/test_clusters.py: its options exist; no PostgreSQL here",
+    "pip install 'mlflow[auth]'": "nothing: a service of its own",
+    "export ": "variables that its neighbours read",
 }
 PLANNED = {"study.grid": ["--dry-run"]}  # what it says and would run, without running it
 PARSED = ("study.search",)  # tests/study/test_search.py runs it
@@ -89,6 +94,9 @@ def test_every_option_in_the_tables_exists() -> None:
         "--env-manager",
         "--model-uri",
         "--port",
+        "--allowed-hosts",
+        "--no-deps",
+        "--nodes",
     }
     for page in PAGES:
         text = re.sub(r"```sh\n.*?```", "", (ROOT / page).read_text(), flags=re.DOTALL)
@@ -101,7 +109,15 @@ def test_every_option_in_the_tables_exists() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    for page in (*PAGES, "clusters/README.md"):
+    for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
             if "://" not in target:
                 assert (ROOT / page).parent.joinpath(target).exists(), f"{page}: {target}"
+
+
+def test_prose_fits_a_line() -> None:
+    for page in (*PAGES, "study/CHANGELOG.md"):
+        code = False
+        for number, line in enumerate((ROOT / page).read_text().splitlines(), start=1):
+            code ^= line.startswith("```")
+            assert code or line.startswith("|") or len(line) <= 120, f"{page}:{number} has {len(line)} characters"
