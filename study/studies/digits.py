@@ -36,7 +36,7 @@ def digits() -> Study:
         title="8 against all other digits of scikit-learn, 1000/10, dense network: five factors",
         arms=tuple(arms),
         pairs=tuple(pairs),
-        seconds_per_run=0.4,
+        seconds_per_run=0.7,
         claims=(
             Claim("H0", "the final BN lifts the minority F1", "gain", ("final BN",), ("plain",)),
             Claim(

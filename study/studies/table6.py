@@ -20,7 +20,7 @@ def table6() -> Study:
     MNIST settings 1-5, 10 minority images per 1000 of each majority, ResNet-34 from scratch at 28 pixels and three
     channels, 10 epochs, batch 64, 10 seeds, AdamW 1e-3. Printed F1 of 3 against 8: 0.19 to 0.55; with two majorities
     0.06 to 0.00.
-    Cost: 10 arms x 10 seeds, about 43 s a run. `python -m study.grid table6`
+    Cost: 10 arms x 10 seeds, about 80 s a run. `python -m study.grid table6`
     """
     arms, pairs = [], []
     for setting, (minority, majority, without, final) in SETTINGS.items():
