@@ -87,8 +87,8 @@ def _frozen(norm: bool, weights: str) -> nn.Module:
     resnet = models.resnet18(weights=None)
     resnet.load_state_dict(torch.load(weights, weights_only=True), strict=False)  # noqa: TID251 as documented
     backbone = nn.Sequential(*list(resnet.children())[:7]).requires_grad_(False)  # up to layer3
-    backbone.train = lambda mode=True: backbone  # type: ignore[method-assign]
     backbone.eval()
+    backbone.train = lambda mode=True: backbone  # type: ignore[method-assign]  # eval() calls it: not before
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.BatchNorm1d(256), nn.Dropout(0.25), nn.Linear(256, 512),
             nn.ReLU(), nn.BatchNorm1d(512), nn.Dropout(0.5), nn.Linear(512, 2)]  # fmt: skip
     return nn.Sequential(backbone, *head, *([nn.BatchNorm1d(2)] if norm else []))
