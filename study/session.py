@@ -14,6 +14,7 @@ from study.plan import Plan, make_plan, spread
 from study.prepare import prepare
 from study.progress import RunProgress
 from study.resources import Resources, slots
+from trainables import checkpoints
 from trainables.datasets import Folders
 from trainables.errors import DataError
 from trainables.records import RunFolder
@@ -103,9 +104,13 @@ def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, log
     with RunProgress(total, len(plan.done), console) as progress:
         both = _Both(progress, logger, outcome)
         launch.run_trials(runnable, prepared.store, settings.runs, settings.resources, both)
-    for trial in runnable:
-        if trial not in both.finished:
-            outcome.problems.append(f"{trial.study}, {trial.arm}: did not come to an end; run the same command again")
+    unfinished = [trial for trial in runnable if trial not in both.finished]
+    for trial in unfinished:
+        outcome.problems.append(f"{trial.study}, {trial.arm}: did not come to an end; run the same command again")
+    going_on = {trial.configuration.key for trial in unfinished}
+    for study in dict.fromkeys(trial.study for trial in runnable):
+        keys = {trial.configuration.key for trial in runnable if trial.study == study}
+        checkpoints.remove_left(RunFolder(settings.runs), study, keys - going_on)
 
 
 def _refuse_other_data(plan: Plan, fingerprints: dict[DataKey, str], runs: str) -> None:

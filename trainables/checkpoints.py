@@ -1,6 +1,7 @@
 """The state of an unfinished trial, in the run folder under its key: a long training goes on where it was."""
 
 import hashlib
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -31,3 +32,10 @@ class Checkpoint:
     def remove(self) -> None:
         """Removes the state of a trial that has ended, if there is one."""
         self._folder.remove(self._name)
+
+
+def remove_left(folder: RunFolder, study: str, keys: Collection[str]) -> None:
+    """Removes the states of configurations whose runs have all ended: of trials that had other seeds together."""
+    for name in folder.names(f"{study}/*/checkpoint-*"):
+        if name.split("/")[1] in keys:
+            folder.remove(name)

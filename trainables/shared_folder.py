@@ -46,6 +46,10 @@ class SharedFolder:
         except Exception as error:  # an object store's library raises what it likes
             raise RecordError(f"run folder {self.url}: {name} cannot be removed: {error}") from error
 
+    def names(self, pattern: str) -> list[str]:
+        """Returns the names of the files that a pattern such as `*/x-*` matches; RecordError where that fails."""
+        return [path.removeprefix(f"{self._root}/") for path in self._glob(pattern)]
+
     def probe(self) -> None:
         """Writes and reads a file; raises RecordError with the reason where that fails."""
         with self.scratch(f".probe-{uuid.uuid4().hex}") as path:

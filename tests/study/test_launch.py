@@ -8,7 +8,7 @@ import pytest
 from study import launch
 from study.prepare import prepare
 from study.resources import Resources
-from trainables.checkpoints import Checkpoint
+from trainables.checkpoints import Checkpoint, remove_left
 from trainables.configuration import Configuration
 from trainables.images import Images, Inputs
 from trainables.records import RunFolder
@@ -138,6 +138,16 @@ def test_a_damaged_checkpoint_is_none(tmp_path: Path) -> None:
     assert checkpoint.read() is None
     checkpoint.remove()
     checkpoint.remove()
+
+
+def test_what_trials_with_other_seeds_left_is_removed_of_configurations_that_ended(tmp_path: Path) -> None:
+    folder = RunFolder(str(tmp_path))
+    ended, going_on = Checkpoint(folder, "s", "a", (0, 1), "data"), Checkpoint(folder, "s", "b", (0,), "data")
+    for checkpoint in (ended, going_on):
+        checkpoint.write({"a": np.arange(5)})
+    remove_left(folder, "s", {"a"})
+    assert ended.read() is None
+    assert going_on.read() is not None
 
 
 @pytest.mark.usefixtures("ray_local")
