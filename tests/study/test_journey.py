@@ -111,7 +111,10 @@ def test_a_nan_loss_fails_its_runs_by_name_and_the_rest_finish(tmp_path: Path) -
 
 def test_ctrl_c_ends_the_command_and_keeps_what_is_finished(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "study.grid", "--seeds", "2", "--runs", str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background has it off
+    ) as running:  # fmt: skip
         until(lambda: num_records(tmp_path) > 0)
         running.send_signal(signal.SIGINT)
         assert running.stderr is not None
