@@ -107,7 +107,7 @@ def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, log
     unfinished = [trial for trial in runnable if trial not in both.finished]
     for trial in unfinished:
         outcome.problems.append(f"{trial.study}, {trial.arm}: did not come to an end; run the same command again")
-    going_on = {trial.configuration.key for trial in unfinished}
+    going_on = {trial.configuration.key for trial in runnable if trial not in both.complete}
     for study in dict.fromkeys(trial.study for trial in runnable):
         keys = {trial.configuration.key for trial in runnable if trial.study == study}
         checkpoints.remove_left(RunFolder(settings.runs), study, keys - going_on)
@@ -153,6 +153,7 @@ class _Both:
     logger: _Logger
     outcome: Outcome
     finished: set[Trial] = field(default_factory=set)
+    complete: set[Trial] = field(default_factory=set)  # without failures: a lost process goes on from its checkpoint
 
     def epoch_done(self, trial: Trial, epoch: int, validation_minority_f1: float) -> None:
         self.progress.epoch_done(trial, epoch, validation_minority_f1)
@@ -161,6 +162,8 @@ class _Both:
         if trial in self.finished:
             return  # a process that was lost after its last report is tried again
         self.finished.add(trial)
+        if not failures:
+            self.complete.add(trial)
         self.progress.trial_done(trial, failures)
         self.outcome.done_now += len(trial.seeds) - len(failures)
         self.outcome.problems += [f"{trial.study}, {trial.arm}, seed {s}: {reason}" for s, reason in failures.items()]

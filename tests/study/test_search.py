@@ -16,8 +16,6 @@ from study.resources import Resources
 from study.search_space import Choice, Range
 from study.studies import find
 from study.studies.tuned import tuned_study
-from study.tuned import Setting
-from study.tuning import _winners
 from trainables import thresholds
 from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError
@@ -130,27 +128,6 @@ def test_a_storage_out_of_reach_is_one_line_without_its_password(tmp_path: Path)
         assert "secret" not in str(caught.value)
     with pytest.raises(ConfigurationError, match="needs --storage"):
         optuna_storage.open_storage(None, "s3://bucket/runs")
-
-
-def test_the_front_holds_what_nothing_beats() -> None:
-    points = [(0.9, 5.0), (0.8, 1.0), (0.7, 2.0), (0.9, 6.0), (0.95, 9.0), (0.8, 1.0)]
-    settings = [Setting({"i": i}, None, "complete", p) for i, p in enumerate(points)]
-    failed = Setting({}, None, "failed", ())
-    found = tuned.front([*settings, failed], ["maximize", "minimize"])
-    assert [s.values["i"] for s in found] == [0, 1, 4, 5]
-
-
-def test_points_of_the_front_are_named_by_their_key_whatever_else_is_on_it() -> None:
-    base = Configuration()
-    few = [Setting({"network.hidden": hidden}, None, "complete", (hidden / 100, hidden)) for hidden in (8, 16)]
-    more = [*few, Setting({"network.hidden": 4}, None, "complete", (0.1, 4.0))]  # beats the first, not the second
-
-    def points(its: list[Setting]) -> dict[str, Configuration]:
-        return _winners({"none": its}, {"none": base}, ["maximize", "minimize"])
-
-    assert [point.network.hidden for point in points(few).values()] == [8, 16]
-    assert [point.network.hidden for point in points(more).values()] == [16, 4]
-    assert all(name == f"none, {point.key[:6]}" for name, point in (points(few) | points(more)).items())
 
 
 @pytest.mark.parametrize("seed", range(5))
