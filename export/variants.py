@@ -127,7 +127,7 @@ def _exact(
     if configuration.data.minority and "validation-removed/scores" in known:
         scores, labels = known["validation-removed/scores"], known["validation/labels"]
         first = len(configuration.data.majority)
-        shift = score_shift(scores, labels, first, odds_of(test.labels >= first))
+        shift = score_shift(scores, labels, first, odds_of(configuration.data, labels >= first))
         shifted = Deployed(network, output, final_norm=False, shift=torch.from_numpy(shift).float())
         yield RECALIBRATED, surgery.shift_scores(removed, shift), _probabilities(shifted, test.scores)
 

@@ -1,5 +1,6 @@
 """The figures of a study's groups -> PNG files in the run folder, and beside their runs in MLflow."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +11,15 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from study import places
+from study import places, search_plots
 from study.groups import Group
 from study.plots import DPI, plots_of
 from study.tables import Predictions
 from study.tracking import Tracker
 from trainables.errors import RecordError
 from trainables.records import PREDICTIONS, RunFolder
+
+LONGEST = 100  # characters of a folder's name
 
 
 def save_figures(group: Group, folder: RunFolder) -> list[Path]:
@@ -28,13 +31,18 @@ def save_figures(group: Group, folder: RunFolder) -> list[Path]:
         figure = draw(group, predictions)
         if figure is not None:
             files.append(save(figure, place, name))
+    if group.search is not None:
+        files += [save(figure, place, name) for name, figure in search_plots.plots_of(group.search).items()]
     return files
 
 
 def figure_folder(folder: RunFolder, study: str, label: str) -> Path:
     """Returns where figures of a study lie: in the run folder, here where that is remote."""
     place = Path("figures") if places.is_remote(folder.url) else Path(folder.url, "figures")
-    return place / study / (re.sub(r"[^A-Za-z0-9.=-]+", "-", label)[:120])
+    name = re.sub(r"[^A-Za-z0-9.=-]+", "-", label)
+    if len(name) > LONGEST:  # two long labels may begin alike
+        name = f"{name[:LONGEST]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+    return place / study / name
 
 
 def save(figure: Figure, place: Path, name: str) -> Path:

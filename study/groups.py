@@ -4,10 +4,11 @@
 with the same changes form a group; the group without changes is the study as declared.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from study.declaration import Study
+from study.found import Found
 from trainables.configuration import Configuration
 from trainables.records import Record
 
@@ -22,6 +23,7 @@ class Group:
     label: str
     records: dict[str, dict[int, Record]] = field(default_factory=dict)
     changes: dict[str, object] = field(default_factory=dict)  # field -> value that is not as declared
+    search: Found | None = None  # what chose the configurations of tuned arms
 
     @property
     def overlap(self) -> float:
@@ -60,10 +62,15 @@ def group(study: Study, records: Iterable[Record]) -> list[Group]:
         record = record.model_copy(update={"arm": arm})
         its = {**Configuration().flat(), **record.configuration}
         changes = {name: its[name] for name, value in declared[arm].items() if its[name] != value}
-        label = ", ".join(f"{name}={as_text(value)}" for name, value in changes.items()) or AS_DECLARED
+        label = label_of(changes)
         found = groups.setdefault(label, Group(study, label, changes=changes))
         found.records.setdefault(arm, {})[record.seed] = record
     return [groups[label] for label in sorted(groups, key=lambda label: (label != AS_DECLARED, label))]
+
+
+def label_of(changes: Mapping[str, object]) -> str:
+    """Returns "field=value, ..." of what is not as declared."""
+    return ", ".join(f"{name}={as_text(value)}" for name, value in changes.items()) or AS_DECLARED
 
 
 def overlap_of(record: Record) -> float:

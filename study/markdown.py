@@ -24,9 +24,7 @@ def as_markdown(group: Group, tables: Sequence[Table]) -> str:
 
 def command_of(group: Group) -> str:
     """Returns the command line that makes a group's records, or more where its arms have no field in common."""
-    words = [maker(group.study.name.removesuffix(SMOKE))]
-    if group.study.name.endswith(TUNED):
-        return words[0]
+    words = [_program(group.study.name)]
     small = group.changes.get("network.name") in SMALL_NETWORKS
     for field, value in group.changes.items():
         text = as_text(value)
@@ -39,17 +37,22 @@ def command_of(group: Group) -> str:
         elif not (small and field in BACKBONE_FIELDS):  # `--network cnn` says them
             words.append(f"--set {shlex.quote(f'{field}={text}')}")
     words += [f"--where {shlex.quote(its)}" for its in _chosen(group)]
-    return " ".join(words + (["--smoke"] if group.study.name.endswith(SMOKE) else []))
+    return " ".join([*words, *_suffixes(group.study.name)])
 
 
 def maker(name: str) -> str:
     """Returns the command line that makes the runs of a study by its name; a tuned study's are made by a search."""
-    words = [f"python -m study.{'search' if name.endswith(TUNED) else 'grid'} {origin(name)}"]
-    if name.endswith(TUNED) and origin(name) == OWN:
-        words.append(f"--data {FOLDER}PATH --minority NAME")
-    if name.endswith(f"{PARETO}{TUNED}"):
-        words.append("--objective minority_f1,latency")
-    return " ".join(words + (["--smoke"] if SMOKE in name else []))
+    own = [f"--data {FOLDER}PATH --minority NAME"] if name.endswith(TUNED) and origin(name) == OWN else []
+    return " ".join([_program(name), *own, *_suffixes(name)])
+
+
+def _program(name: str) -> str:
+    return f"python -m study.{'search' if name.endswith(TUNED) else 'grid'} {origin(name)}"
+
+
+def _suffixes(name: str) -> list[str]:
+    front = ["--objective minority_f1,latency"] if name.endswith(f"{PARETO}{TUNED}") else []
+    return front + (["--smoke"] if SMOKE in name else [])
 
 
 def _chosen(group: Group) -> list[str]:

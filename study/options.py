@@ -9,7 +9,7 @@ from study import command
 from study.declaration import PARETO, TUNED, Study
 from study.places import absolute
 from study.studies.images import UNNAMED
-from trainables.configuration import SMALL_NETWORKS, Configuration
+from trainables.configuration import SMALL_NETWORKS, Configuration, resolve_field
 from trainables.errors import ConfigurationError
 
 _FIELDS = {
@@ -72,6 +72,12 @@ def apply(study: Study, options: argparse.Namespace, weights: str | None) -> Stu
     if options.network or options.cut:
         _check_backbones(study)
     return study
+
+
+def fields_of(options: argparse.Namespace) -> set[str]:
+    """Returns every field that options change by name."""
+    named = {path for name, path in _FIELDS.items() if getattr(options, name) is not None}
+    return named | {resolve_field(name) for name, _ in options.set}
 
 
 def check(studies: Sequence[Study]) -> None:

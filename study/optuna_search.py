@@ -16,16 +16,19 @@ from study.optuna_storage import DESIGN, REASON
 from study.search_space import Choice, Dimension, Direction
 
 ARM = "arm"  # an entry of a trial's Tune configuration
+FEWEST = 4  # settings of a generation, to have parents to cross
 
 
 class ArmSearch(OptunaSearch):  # type: ignore[misc]
     """One arm's suggestions; a trial that ended early is told as pruned, one without a score as failed."""
 
     def __init__(self, name: str, storage: BaseStorage, space: Sequence[Dimension], metrics: Sequence[str],
-                 directions: Sequence[Direction], budget: int, seed: int) -> None:  # fmt: skip
+                 directions: Sequence[Direction], budget: int, seed: int, trials: int) -> None:  # fmt: skip
         modes = ["max" if direction == "maximize" else "min" for direction in directions]
         one = len(metrics) == 1
-        sampler: BaseSampler = TPESampler(seed=seed) if one else NSGAIISampler(seed=seed)
+        sampler: BaseSampler = TPESampler(seed=seed)
+        if not one:  # the shared design is the first generation, and two more come of it
+            sampler = NSGAIISampler(seed=seed, population_size=max(FEWEST, math.ceil(trials / 3)))
         super().__init__(
             {d.field: _distribution(d) for d in space}, metric=metrics[0] if one else list(metrics),
             mode=modes[0] if one else modes, sampler=sampler, study_name=name, storage=storage,

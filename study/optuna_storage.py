@@ -1,21 +1,25 @@
 """What Optuna keeps of a search, one Optuna study per arm: begun, gone on with, read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from study import places
+from study.found import Setting, State
 from study.search_space import Dimension, Direction, Values, as_text, differences
-from study.tuned import Setting, State
 from trainables.errors import ConfigurationError
 from trainables.health import Finding
 
 # attributes that Optuna keeps
 DESIGN, LOST, SPACE, REASON, DATA = "design", "lost with its driver", "space", "reason", "data"
+RUN_FOLDER = "run folder"  # an entry of SPACE, where the storage is not the run folder's own
 PREFIX = "final-bn/"  # of the names of this project's studies in a storage that others use too
 ENOUGH = 5  # different scores, for importances to mean anything
 Storage = BaseStorage
@@ -40,6 +44,21 @@ def open_storage(url: str | None, runs: str) -> Storage:
         raise ConfigurationError(f"--storage: {type(error).__name__}, no database that can be reached there") from None
 
 
+@contextmanager
+def reached(url: str | None) -> Iterator[None]:
+    """Turns what a database raises that is read-only, or away in the middle, into a ConfigurationError."""
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        cause = str(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or type(error).__name__)
+        raise ConfigurationError(f"{'--storage' if url else 'search storage'}: {cause.splitlines()[0]}") from None
+
+
+def is_shared(storage: Storage) -> bool:
+    """Whether a storage is a database, that searches of several run folders may use."""
+    return not isinstance(storage, JournalStorage)
+
+
 def check(url: str | None, runs: str, fix: bool) -> Finding:
     """Returns whether the storage of searches can be reached and no trial was left RUNNING; `fix` asks those again."""
     if url is None and not Path(runs, "search", "journal.log").exists():
@@ -49,10 +68,12 @@ def check(url: str | None, runs: str, fix: bool) -> Finding:
     except ConfigurationError as error:
         return Finding("searches", "failed", str(error))
     names = [name for name in optuna.get_all_study_names(storage) if name.startswith(PREFIX)]
-    left = sum(_end_running(optuna.load_study(study_name=name, storage=storage), fix) for name in names)
+    studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
+    its = [study for study in studies if study.user_attrs.get(SPACE, {}).get(RUN_FOLDER, runs) == runs]
+    left = sum(_end_running(study, fix) for study in its)
     if left and not fix:
         return Finding("searches", "failed", f"{left} trials RUNNING; if no search is at work, --fix asks them again")
-    return Finding("searches", "ok", f"{len(names)} arms, {left} RUNNING trials put back")
+    return Finding("searches", "ok", f"{len(its)} arms, {left} RUNNING trials put back")
 
 
 def _end_running(study: optuna.Study, end: bool = True) -> int:
@@ -77,7 +98,10 @@ def begin(
     """
     study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
     asked = as_text(space) | dict(fixed or {})
-    differing = differences(study.user_attrs.get(SPACE, asked), asked)
+    begun = dict(study.user_attrs.get(SPACE, asked))
+    if RUN_FOLDER not in asked:
+        begun.pop(RUN_FOLDER, None)  # a journal goes where its run folder goes
+    differing = differences(begun, asked)
     if len(study.directions) != len(directions):
         differing.append(f"{len(study.directions)} objectives then, {len(directions)} now")
     if differing:

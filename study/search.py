@@ -8,38 +8,43 @@ from typing import TYPE_CHECKING
 
 from study import command, options, places
 from study.chosen import Chosen, choose
-from study.search_space import ARMS, OBJECTIVES, base_of, parse
+from study.declaration import PARETO, TUNED, Study
+from study.search_space import ARMS, OBJECTIVES, Dimension, base_of, parse, space_of
 from study.studies import DEFAULT, find
 from trainables.errors import ConfigurationError, StudyError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.console import Console
 
-    from study.tuning import Asked, Found
-
 TRIALS, SMOKE_TRIALS = 30, 3
+FEWEST_SEEDS = 5  # a handful of rare validation images, of which fewer draws would be noise
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs what the arguments ask for and returns the exit code."""
     args = _parser().parse_args(arguments)
     args.where = []
+    if args.tuning_seeds < FEWEST_SEEDS:
+        raise ConfigurationError(f"--tuning-seeds: got {args.tuning_seeds}; allowed: {FEWEST_SEEDS} or more")
     chosen = choose(args)
-    changed = tuple(parse(name, text, base_of(chosen.studies[0])) for name, text in args.space)
     arms, objectives = _known(args.arm or list(ARMS), ARMS, "arm"), _objectives(args.objective)
+    bases = [base_of(study) for study in chosen.studies]
+    changed = [tuple(parse(name, text, base) for name, text in args.space) for base in bases]
+    for base, dimensions in zip(bases, changed, strict=True):
+        varied = {dimension.field for dimension in space_of(base, "latency" in objectives, dimensions)}
+        for field in sorted(varied & options.fields_of(args)):
+            raise ConfigurationError(f"{field}: a search varies it; --space {field}=A,B says between what")
     return _run(chosen, args, changed, arms, objectives)
 
 
 def _run(
-    chosen: Chosen, args: argparse.Namespace, changed: tuple[object, ...], arms: tuple[str, ...],
+    chosen: Chosen, args: argparse.Namespace, changed: Sequence[tuple[Dimension, ...]], arms: tuple[str, ...],
     objectives: tuple[str, ...],
 ) -> int:  # fmt: skip
     from rich.console import Console
 
     from study.lease import Lease
-    from study.optuna_storage import open_storage
+    from study.optuna_storage import open_storage, reached
     from study.own_images import remember
     from study.resources import Resources
     from study.session import Settings
@@ -54,15 +59,15 @@ def _run(
         Resources(args.cpus_per_trial, args.gpus_per_trial), chosen.weights, chosen.folders,
     )  # fmt: skip
     trials = args.trials or (SMOKE_TRIALS if args.smoke else TRIALS)
-    asked = Asked(trials, args.tuning_seeds, arms, changed, objectives)  # type: ignore[arg-type]
     as_markdown = args.format == "markdown"
     screen, code = (Console(stderr=True, markup=False, emoji=False) if as_markdown else console()), command.DONE
     storage = open_storage(args.storage, runs)
-    for study in chosen.studies:
+    for study, dimensions in zip(chosen.studies, changed, strict=True):
+        asked = Asked(trials, args.tuning_seeds, arms, dimensions, objectives)
         try:
-            with Lease(RunFolder(runs), print):
+            with Lease(RunFolder(runs), print), reached(args.storage):
                 remember(RunFolder(runs), chosen.folders)
-                found = tune(study, asked, storage, settings, screen)
+                tuned, outcome = tune(study, asked, storage, settings, screen)
         except StudyError as error:
             if len(chosen.studies) == 1:
                 raise
@@ -70,10 +75,10 @@ def _run(
             code = command.INCOMPLETE
             continue
         if as_markdown:
-            _print_markdown(found, runs)
+            _print_markdown(tuned, runs)
         else:
-            _show(found, asked, runs, screen, tracking if found.outcome.tracked else None)
-        for problem in found.outcome.problems:
+            _show(tuned, runs, screen, tracking if outcome.tracked else None)
+        for problem in outcome.problems:
             print(f"failed: {problem}", file=sys.stderr)
             code = command.INCOMPLETE
     if as_markdown:
@@ -83,43 +88,24 @@ def _run(
     return code
 
 
-def _show(found: "Found", asked: "Asked", runs: str, screen: "Console", tracking_uri: str | None) -> None:
-    from study.search_tables import tables_of
-    from study.summary import groups_of, print_study, publish_figures
+def _show(study: Study, runs: str, screen: "Console", tracking_uri: str | None) -> None:
+    from study.summary import print_study, publish_figures
     from trainables.records import RunFolder
 
-    folder = RunFolder(runs)
-    declared = find([found.study.name])[0]
+    declared, folder = find([study.name])[0], RunFolder(runs)
     print_study(declared, folder, screen)
-    for table in tables_of(found, groups_of(declared, folder), folder):
-        screen.print(table)
-    for file in _save_figures(found, folder):
-        screen.print(f"figure: {file}", highlight=False, soft_wrap=True)
     publish_figures(declared, folder, tracking_uri, screen)
-    keys = "--key KEY " if len(asked.objectives) > 1 else ""
-    print(f"next, verified ONNX files: {sys.executable} -m export {found.study.name} {keys}--runs {shlex.quote(runs)}")
+    keys = "--key KEY " if study.name.endswith(f"{PARETO}{TUNED}") else ""
+    print(f"next, verified ONNX files: {sys.executable} -m export {study.name} {keys}--runs {shlex.quote(runs)}")
 
 
-def _print_markdown(found: "Found", runs: str) -> None:
+def _print_markdown(study: Study, runs: str) -> None:
     from study.markdown import as_markdown
-    from study.search_tables import tables_of
-    from study.summary import groups_of
-    from study.summary import tables_of as tables_of_group
+    from study.summary import groups_of, tables_of
     from trainables.records import RunFolder
 
     folder = RunFolder(runs)
-    groups = groups_of(find([found.study.name])[0], folder)
-    for group in groups:
-        print(as_markdown(group, [*tables_of_group(group, folder), *tables_of(found, [group], folder)]))
-
-
-def _save_figures(found: "Found", folder: object) -> "list[Path]":
-    from study.figures import figure_folder, save
-    from study.search_plots import PLOTS
-
-    place = figure_folder(folder, found.study.name, "search")  # type: ignore[arg-type]
-    drawn = {name: draw(found) for name, draw in PLOTS.items()}
-    return [save(figure, place, name) for name, figure in drawn.items() if figure is not None]
+    print("\n".join(as_markdown(group, tables_of(group, folder)) for group in groups_of(study, folder)))
 
 
 def _objectives(text: str) -> tuple[str, ...]:
@@ -144,7 +130,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("studies", nargs="*", metavar="STUDY", help=f"default {DEFAULT}; arms change the control of its first pair")
     add("--trials", type=command.positive, metavar="N", help=f"of each arm; default {TRIALS}")
-    add("--tuning-seeds", type=command.positive, default=5, metavar="N", help="a score is their mean; default 5")
+    add("--tuning-seeds", type=command.positive, default=FEWEST_SEEDS, metavar="N",
+        help=f"a score is their mean; default and least {FEWEST_SEEDS}")  # fmt: skip
     add("--seeds", type=command.positive, metavar="N", help="fresh seeds of each winner; default 10")
     add("--arm", action="append", metavar="NAME", help=f"only these: {', '.join(ARMS)}")
     add("--space", type=command.assignment, action="append", default=[], metavar="FIELD=LOW..HIGH|A,B",

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from study.found import Found
 from study.plots import FINAL_COLOUR, NONE_COLOUR
 from study.search_space import Range
 from study.studies.tuned import FINAL, NONE
 from study.tuned import front
-from study.tuning import Found
 
 RIVALS = {NONE: NONE_COLOUR, "weighted loss": "#6a51a3"}
 
@@ -21,7 +21,7 @@ def gain_per_setting(found: Found) -> Figure | None:
         arm: {s.design: s.scores[0] for s in found.settings.get(arm, []) if s.design is not None and s.scores}
         for arm in (FINAL, *RIVALS)
     }
-    if not scores[FINAL] or not any(scores[rival] for rival in RIVALS):
+    if not numbers or not scores[FINAL] or not any(scores[rival] for rival in RIVALS):
         return None
     figure = Figure(figsize=(3.4 * len(numbers), 3.6), layout="constrained")
     panels = figure.subplots(1, len(numbers), sharey=True, squeeze=False)[0]
@@ -55,7 +55,7 @@ def front_of_two(found: Found) -> Figure | None:
     axes.step(
         *_columns(sorted((s.scores[1], s.scores[0]) for s in best)), where="post", color=FINAL_COLOUR, label="front"
     )
-    axes.set(xlabel="ms for one image (PyTorch, one thread)", ylabel="validation score", xscale="log")
+    axes.set(xlabel="ms for one image (PyTorch, one thread, others beside it)", ylabel="validation score", xscale="log")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     return figure
@@ -66,3 +66,9 @@ def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[f
 
 
 PLOTS = {"gain-per-setting": gain_per_setting, "front": front_of_two}
+
+
+def plots_of(found: Found) -> dict[str, Figure]:
+    """Returns name -> figure of what a search has the settings for."""
+    drawn = {name: draw(found) for name, draw in PLOTS.items()}
+    return {name: figure for name, figure in drawn.items() if figure is not None}

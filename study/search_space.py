@@ -106,6 +106,8 @@ def parse(name: str, text: str, base: Configuration) -> Dimension:
     field = resolve_field(name)
     if field == "schedule.epochs" or (field.startswith("data.") and field != "data.image_size"):
         raise ConfigurationError(f"--space {field}: what is learnt and for how long is the study's; use --set")
+    if any(field in changes for changes in ARMS.values()):
+        raise ConfigurationError(f"--space {field}: it tells arms apart and is not searched; --arm chooses among them")
     usual = next((d for d in NUISANCES if d.field == field), None)
     if ".." not in text:
         options = tuple(base.replace({field: value}).flat()[field] for value in text.split(","))

@@ -1,31 +1,27 @@
 """What a search found -> tables. Pure but for the predictions that thresholds are chosen on."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 from rich.table import Table
 
 from study import tuned
-from study.declaration import MINORITY_F1
+from study.found import Found
 from study.groups import Group
 from study.search_space import Values
 from study.statistics import interval, paired_difference, widened
 from study.studies.tuned import FINAL
 from study.tables import show
-from study.tuning import Found
 from trainables.records import RunFolder
-from trainables.thresholds import f1_at_chosen
+from trainables.thresholds import f1_at_thresholds
 
 RANKING = {"average precision": "test/average_precision/minority", "AUROC": "test/auroc/minority"}
 
 
-def tables_of(found: Found, groups: Sequence[Group], folder: RunFolder) -> list[Table]:
-    """Returns all tables of a search that have rows."""
-    several = [_settings_table(found), _robustness_table(found), _importances_table(found)]
-    winners = {arm.configuration.key for arm in found.study.arms}
-    its = [group for group in groups if {arm.configuration.key for arm in group.study.arms} == winners]
-    thresholds = [_thresholds_table(group, folder) for group in its]
-    return [table for table in (*several, *thresholds) if table.row_count]
+def tables_of(group: Group, found: Found, folder: RunFolder) -> list[Table]:
+    """Returns all tables of what a search found for a group that have rows."""
+    tables = (_settings_table(group, found), _robustness_table(found), _importances_table(found),
+              _thresholds_table(group, folder))  # fmt: skip
+    return [table for table in tables if table.row_count]
 
 
 def robustness_of(found: Found) -> list[tuned.Robustness]:
@@ -34,27 +30,25 @@ def robustness_of(found: Found) -> list[tuned.Robustness]:
         arm: {s.design: s.scores[0] for s in its if s.design is not None and s.state == "complete"}
         for arm, its in found.settings.items()
     }
-    one = all(len(s.scores) < 2 for its in found.settings.values() for s in its)  # objectives
-    rivals = [arm for arm in scores if arm != FINAL] if FINAL in scores and one else []
+    rivals = [arm for arm in scores if arm != FINAL] if FINAL in scores and len(found.objectives) == 1 else []
     return [tuned.robustness(arm, scores[FINAL], scores[arm], found.design, found.space) for arm in rivals]
 
 
-def _settings_table(found: Found) -> Table:
+def _settings_table(group: Group, found: Found) -> Table:
     table = Table(
         title="best settings by validation (F1 of the minority, mean over tuning seeds)", title_justify="left"
     )
     fields = [dimension.field for dimension in found.space]
     for name in ("arm", "key", "complete", "pruned", "failed", "score", *(field.split(".")[1] for field in fields)):
         table.add_column(name, justify="left" if name in ("arm", "key") else "right", no_wrap=True)
-    for arm in found.study.arms:
+    for arm in group.study.arms:
         its = found.settings[arm.name.split(", ")[0]]
         states = Counter(setting.state for setting in its)
-        chosen = next(s for s in its if s.state == "complete" and _is(s.values, arm.configuration.flat()))
+        chosen = next((s for s in its if s.state == "complete" and _is(s.values, arm.configuration.flat())), None)
         numbers = (str(states[state]) for state in ("complete", "pruned", "failed"))
-        scores = ", ".join(f"{score:.3f}" for score in chosen.scores)
-        table.add_row(
-            arm.name, arm.configuration.key, *numbers, scores, *(_text(chosen.values[field]) for field in fields)
-        )
+        scores = ", ".join(f"{score:.3f}" for score in chosen.scores) if chosen else ""
+        values = (_text(arm.configuration.flat()[field]) for field in fields)
+        table.add_row(arm.name, arm.configuration.key, *numbers, scores, *values)
     return table
 
 
@@ -92,14 +86,13 @@ def _thresholds_table(group: Group, folder: RunFolder) -> Table:
     )
     for name in ("arm", "F1 at 1/2", "F1 at chosen", "gain at 1/2", "gain at chosen", *RANKING):
         table.add_column(name, justify="left" if name == "arm" else "right", no_wrap=True)
-    chosen = {arm: {s: f1_at_chosen(r, folder) for s, r in its.items()} for arm, its in group.records.items()}
+    both = {arm: {s: f1_at_thresholds(r, folder) for s, r in its.items()} for arm, its in group.records.items()}
+    at = [{arm: {s: f1[i] for s, f1 in its.items()} for arm, its in both.items()} for i in range(2)]
     for arm in (arm.name for arm in group.study.arms):
-        half = group.values(arm, MINORITY_F1)
         gains = ["", ""]
-        if arm != FINAL and FINAL in chosen:
-            pairs = ((group.values(FINAL, MINORITY_F1), half), (chosen[FINAL], chosen[arm]))
-            gains = [show(widened(paired_difference(final, its), group.overlap)) for final, its in pairs]
-        several = (half, chosen[arm], *(group.values(arm, metric) for metric in RANKING.values()))
+        if arm != FINAL and FINAL in both:
+            gains = [show(widened(paired_difference(its[FINAL], its[arm]), group.overlap)) for its in at]
+        several = (*(its[arm] for its in at), *(group.values(arm, metric) for metric in RANKING.values()))
         f1, at_chosen, *ranking = (show(widened(interval(list(its.values())), group.overlap)) for its in several)
         table.add_row(arm, f1, at_chosen, *gains, *ranking)
     return table

@@ -5,10 +5,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from study import tuned
+from study import search_tables, tuned
 from study.claims import Verdict, judge
 from study.declaration import TUNED, Study
 from study.figures import log_figures, predictions_of, save_figures
+from study.found import recall
 from study.groups import Group, group
 from study.markdown import maker
 from study.tables import affine_table, arms_table, claims_table, pairs_table, published_table, samples_table
@@ -19,7 +20,9 @@ from trainables.records import RunFolder
 def groups_of(study: Study, folder: RunFolder) -> list[Group]:
     """Returns the groups of a study's finished runs, empty where there are none."""
     found = folder.records(study.name)
-    return tuned.groups(study, found) if study.name.endswith(TUNED) else group(study, found)
+    if study.name.endswith(TUNED):
+        return tuned.groups(study, found, recall(folder, study.name))
+    return group(study, found)
 
 
 def verdicts_of(found: Group) -> list[Verdict]:
@@ -39,7 +42,8 @@ def tables_of(found: Group, folder: RunFolder) -> list[Table]:
         affine_table(found),
         claims_table(verdicts) if verdicts else None,
     )
-    return [table for table in tables if table is not None]
+    of_search = search_tables.tables_of(found, found.search, folder) if found.search else []
+    return [*(table for table in tables if table is not None), *of_search]
 
 
 def print_study(study: Study, folder: RunFolder, screen: Console) -> bool:

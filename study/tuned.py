@@ -3,34 +3,16 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from study.declaration import PARETO, TUNED, Study
-from study.groups import Group
+from study.declaration import Study
+from study.found import Found, Setting
+from study.groups import AS_DECLARED, Group, label_of
 from study.search_space import Range, Values
 from study.studies.tuned import tuned_study
-from trainables.configuration import Configuration
 from trainables.records import Record
 
 ROBUST, FRAGILE, REVERSED = "robust", "fragile", "reversed"
-State = Literal["complete", "pruned", "failed"]
-OF_THE_STUDY = (  # what neither arms nor nuisances vary, and a label does not say otherwise; told where it is not usual
-    "data.split", "data.validation_majority", "data.validation_minority", "data.test_majority", "data.test_minority",
-    "augmentation.transform", "augmentation.mixup_alpha", "network.output", "loss.name", "optimiser.name",
-    "schedule.steps_per_epoch",
-)  # fmt: skip
 Scores = Mapping[int, float]  # place in the shared design -> score
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A finished trial of an arm: its values, its place in the shared design, and the objectives."""
-
-    values: Values
-    design: int | None
-    state: State
-    scores: tuple[float, ...]
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,23 +35,20 @@ class Robustness:
     depends_on: str
 
 
-def groups(study: Study, records: Iterable[Record]) -> list[Group]:
-    """Returns a group for each data set and network that was tuned, with the latest winner of every arm."""
-    name = study.name.removesuffix(TUNED)
-    latest: dict[str, dict[str, Record]] = {}
+def groups(study: Study, records: Iterable[Record], searches: Mapping[str, Found]) -> list[Group]:
+    """Returns a group for each base that was tuned around, with the winner of every arm; the declared base first."""
     by_key: dict[str, dict[int, Record]] = {}
     for record in records:
         if record.status == "complete":
-            arms = latest.setdefault(_label(record.typed_configuration(), with_size=not name.endswith(PARETO)), {})
-            if record.arm not in arms or arms[record.arm].finished_at < record.finished_at:
-                arms[record.arm] = record
             by_key.setdefault(record.key, {})[record.seed] = record
     found = []
-    for label, arms in sorted(latest.items()):
-        winners = {arm: record.typed_configuration() for arm, record in arms.items()}
-        its = tuned_study(study.name, winners)
-        found.append(Group(its, label, {arm: by_key[record.key] for arm, record in arms.items()}))
-    return found
+    for search in searches.values():
+        its = {arm: by_key[key] for arm, key in search.winners.items() if key in by_key}
+        if its:
+            winners = {arm: next(iter(runs.values())).typed_configuration() for arm, runs in its.items()}
+            label = label_of(search.changes)
+            found.append(Group(tuned_study(study.name, winners), label, its, search.changes, search))
+    return sorted(found, key=lambda group: (group.label != AS_DECLARED, group.label))
 
 
 def front(settings: Sequence[Setting], directions: Sequence[str]) -> list[Setting]:
@@ -116,16 +95,3 @@ def _depends_on(both: Sequence[int], gains: Sequence[float], design: Sequence[Va
     found = {field: float(stats.spearmanr([design[i][field] for i in both], gains).statistic) for field in fields}
     strongest = max(found, key=lambda field: abs(found[field]), default="")
     return f"{strongest.split('.')[-1]} ({found[strongest]:+.2f})" if strongest else ""
-
-
-def _label(configuration: Configuration, with_size: bool) -> str:
-    data, network, flat = configuration.data, configuration.network, configuration.flat()
-    counts = f"{data.train_majority}/{data.train_minority}"
-    classes = f"{','.join(data.minority)} against {','.join(data.majority)}"
-    size = f" at {data.image_size}" if data.image_size and with_size else ""
-    cut = f" up to {network.cut}" if network.cut and with_size else ""
-    weights = f" with weights {network.weights}, {network.trainable} trains" if network.weights != "none" else ""
-    backbone = f"{network.name}{cut}{weights}"
-    usual = Configuration().flat()
-    more = "".join(f", {field}={flat[field]}" for field in OF_THE_STUDY if flat[field] != usual[field])
-    return f"{data.source}{size}, {classes}, {counts}, {backbone}, {configuration.schedule.epochs} epochs{more}"

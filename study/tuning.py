@@ -8,17 +8,20 @@ from rich.console import Console
 
 from study import launch, optuna_storage
 from study.declaration import PARETO, TUNED, Study
+from study.found import Found, Setting, keep
 from study.optuna_search import Arms, ArmSearch, PerArm
 from study.optuna_storage import Storage
 from study.prepare import prepare
 from study.progress import CountProgress
 from study.search_space import ARMS, OBJECTIVES, Choice, Dimension, Direction, Values, base_of, design, space_of
 from study.session import Outcome, Settings, run_session
+from study.studies import find
 from study.studies.tuned import tuned_study
-from study.tuned import Setting, front
+from study.tuned import front
 from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError, DataError
 from trainables.metrics import VALIDATION_F1, metric_key
+from trainables.records import RunFolder
 from trainables.run import Trial
 from trainables.tune_adapter import Search, Store
 
@@ -41,20 +44,11 @@ class Asked:
     objectives: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Found:
-    """What a search found: finished trials and importances per arm, the shared design, the winners and their runs."""
+def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, console: Console) -> tuple[Study, Outcome]:
+    """Tunes the arms of a study, keeps what was found in the run folder, and trains every winner.
 
-    study: Study
-    space: tuple[Dimension, ...]
-    design: list[Values]
-    settings: dict[str, list[Setting]]
-    importances: dict[str, dict[str, float]]
-    outcome: Outcome
-
-
-def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, console: Console) -> Found:
-    """Tunes the arms of a study and trains every winner.
+    Returns:
+        The study of the winners, and what came of their runs.
 
     Raises:
         StudyError: a base that cannot be tuned, data that are missing, a search begun with another space.
@@ -67,9 +61,10 @@ def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, conso
     shared = design(space, math.ceil(asked.trials / 3))
     arms = {arm: base.replace(ARMS[arm]) for arm in asked.arms}
     names = {arm: f"{optuna_storage.PREFIX}{study.name}/{base.key}/{'+'.join(asked.objectives)}/{arm}" for arm in arms}
-    # the lease guards a run folder, not a storage: two searches from two folders would end each other's trials
-    seeds = {"tuning seeds": str(asked.tuning_seeds), "run folder": settings.runs}
-    counted = {arm: optuna_storage.begin(names[arm], storage, space, directions, shared, seeds) for arm in arms}
+    fixed = {"tuning seeds": str(asked.tuning_seeds)}
+    if optuna_storage.is_shared(storage):  # the lease guards a run folder: two folders would end each other's trials
+        fixed[optuna_storage.RUN_FOLDER] = settings.runs
+    counted = {arm: optuna_storage.begin(names[arm], storage, space, directions, shared, fixed) for arm in arms}
     left = {arm: max(0, asked.trials - number) for arm, number in counted.items()}
     console.print(f"{study.name}: {sum(counted.values())} trials done, {sum(left.values())} to do, {len(arms)} arms")
     launch.connect()
@@ -83,7 +78,7 @@ def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, conso
         metrics = [OBJECTIVES[name][0] for name in asked.objectives]
         epochs, seed = base.schedule.epochs, sum(counted.values())
         searches = {
-            arm: ArmSearch(names[arm], storage, space, metrics, directions, epochs, seed + i)
+            arm: ArmSearch(names[arm], storage, space, metrics, directions, epochs, seed + i, asked.trials)
             for i, arm in enumerate(arms)
         }
         _search(asked, arms, Arms(searches, left), store, settings, console)
@@ -94,13 +89,24 @@ def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, conso
     if not winners:
         raise DataError(f"{study.name}: no trial of any arm came to an end with a score")
     tuned = tuned_study(f"{study.name}{'' if _one(asked) else PARETO}{TUNED}", winners)
-    console.print(f"{tuned.name}: the best setting of every arm, {settings.num_seeds or tuned.seeds} fresh seeds each")
+    importances = {arm: optuna_storage.importances(name, storage) for arm, name in names.items()} if _one(asked) else {}
+    changes = _changes(study, base)
+    keys = {arm: winner.key for arm, winner in winners.items()}
+    its = Found(changes, asked.objectives, keys, space, shared, found, importances)
+    keep(RunFolder(settings.runs), tuned.name, base.key, its)
+    seeds = settings.num_seeds or tuned.seeds
+    console.print(f"{tuned.name}: the best setting of every arm, {seeds} fresh seed{'s' if seeds > 1 else ''} each")
     outcome = run_session([tuned], settings, console)
     for arm in (arm for arm, its in found.items() if all(setting.state != "complete" for setting in its)):
         reasons = [setting.reason for setting in found[arm] if setting.reason]
         outcome.problems.append(f"{study.name}, {arm}: no trial came to an end ({reasons[-1] if reasons else 'none'})")
-    importances = {arm: optuna_storage.importances(name, storage) for arm, name in names.items()} if _one(asked) else {}
-    return Found(tuned, space, shared, found, importances, outcome)
+    return tuned, outcome
+
+
+def _changes(study: Study, base: Configuration) -> dict[str, object]:
+    """Returns what options changed in the base that a study declares."""
+    declared = base_of(find([study.name])[0]).flat()
+    return {field: value for field, value in base.flat().items() if declared[field] != value}
 
 
 def _one(asked: Asked) -> bool:

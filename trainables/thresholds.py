@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.special import expit, softmax
 from sklearn.metrics import f1_score, roc_curve
 
-from trainables.configuration import Configuration
+from trainables.configuration import Configuration, Data
 from trainables.records import PREDICTIONS, Record, RunFolder
 
 Scores = npt.NDArray[np.float64]
@@ -48,18 +48,32 @@ def score_shift(scores: Scores, labels: npt.NDArray[np.int64], num_majority: int
     return shift
 
 
-def f1_at_chosen(record: Record, folder: RunFolder) -> float:
-    """Returns the test F1 of the minority role at the threshold that validation chose for this run."""
+def f1_at_thresholds(record: Record, folder: RunFolder) -> tuple[float, float]:
+    """Returns the test F1 of the minority role, its classes taken as one, where P(minority) decides.
+
+    Returns:
+        At one half, and at the threshold that validation chose for this run; NaN without validation images.
+    """
     tensors, configuration = folder.tensors(record, PREDICTIONS), record.typed_configuration()
-    if "validation/scores" not in tensors:
-        return float("nan")
     probability, is_minority = _of("test", tensors, configuration)
-    threshold = choose(*_of("validation", tensors, configuration), odds=odds_of(is_minority))
-    return float(f1_score(is_minority, probability >= threshold, zero_division=0))
+    half = float(f1_score(is_minority, probability > 0.5, zero_division=0))
+    if "validation/scores" not in tensors:
+        return half, float("nan")
+    validated = _of("validation", tensors, configuration)
+    threshold = choose(*validated, odds=odds_of(configuration.data, validated[1]))
+    return half, float(f1_score(is_minority, probability >= threshold, zero_division=0))
 
 
-def odds_of(is_minority: npt.NDArray[np.bool_]) -> float:
-    """Returns majority images to a minority image; 1 without either."""
+def odds_of(data: Data, is_minority: npt.NDArray[np.bool_]) -> float:
+    """Returns majority images to a minority image where a network is to decide: no test label is looked at.
+
+    Args:
+        data: declares how many images of a class are tested, as the papers' studies do; where they are shares of what
+            there is, the roles are as frequent as among validation images.
+        is_minority: of validation images (n,); 1 is returned where one of the roles is missing.
+    """
+    if isinstance(data.test_majority, int) and isinstance(data.test_minority, int) and data.test_minority:
+        return data.test_majority * len(data.majority) / (data.test_minority * len(data.minority))
     rare = int(is_minority.sum())
     return (len(is_minority) - rare) / rare if 0 < rare < len(is_minority) else 1.0
 

@@ -76,7 +76,7 @@ def test_runs_and_trials_left_running_are_found_and_ended(tmp_path: Path) -> Non
 
     storage = optuna_storage.open_storage(None, str(tmp_path))
     optuna_storage.begin("final-bn/s", storage, SPACE, ["maximize"], [])
-    optuna_search.ArmSearch("final-bn/s", storage, SPACE, ["score"], ["maximize"], 1, 0).suggest("0")
+    optuna_search.ArmSearch("final-bn/s", storage, SPACE, ["score"], ["maximize"], 1, 0, 1).suggest("0")
     assert optuna_storage.check(None, str(tmp_path), fix=False).state == "failed"
     assert "1 RUNNING trials put back" in optuna_storage.check(None, str(tmp_path), fix=True).detail
     assert optuna_storage.check(None, str(tmp_path), fix=False).state == "ok"

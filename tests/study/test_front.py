@@ -1,7 +1,7 @@
 """The Pareto front of a search with several objectives: what is on it, and how its points are named."""
 
 from study import tuned
-from study.tuned import Setting
+from study.found import Setting
 from study.tuning import _winners
 from trainables.configuration import Configuration
 

@@ -1,7 +1,6 @@
 """The search: its space, how outcomes are told to Optuna, and that test images cannot reach it."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +9,14 @@ import pytest
 from optuna.trial import TrialState
 from sklearn.metrics import f1_score
 
-from study import launch, optuna_storage, search_space, tuned
-from study.optuna_search import Arms, ArmSearch, PerArm
-from study.resources import Resources
+from study import optuna_storage, search_space, tuned
+from study.optuna_search import ArmSearch
 from study.search_space import Choice, Range
 from study.studies import find
 from study.studies.tuned import tuned_study
 from trainables import thresholds
 from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError
-from trainables.images import Images
-from trainables.imbalance import draw
-from trainables.records import Record
-from trainables.tune_adapter import Search, Store, data_key
 
 SPACE = (Range("optimiser.learning_rate", 1e-4, 1e-1, log=True), Choice("schedule.batch_size", (16, 32)))
 SCORE = "validation/balanced_f1/minority"
@@ -51,6 +45,8 @@ def test_a_wrong_range_is_one_line(text: str, says: str) -> None:
         search_space.parse("learning_rate", text, Configuration())
     with pytest.raises(ConfigurationError, match="unknown field"):
         search_space.parse("learning_speed", "1..2", Configuration())
+    with pytest.raises(ConfigurationError, match="focal_gamma: it tells arms apart"):
+        search_space.parse("focal_gamma", "1,2", Configuration())
     assert search_space.parse("batch_size", "16,64", Configuration()) == Choice("schedule.batch_size", (16, 64))
 
 
@@ -69,7 +65,7 @@ def test_outcomes_are_told_as_they_are(tmp_path: Path) -> None:
     storage = _storage(tmp_path)
     design = search_space.design(SPACE, 2)
     assert optuna_storage.begin("s", storage, SPACE, ["maximize"], design) == 0
-    search = ArmSearch("s", storage, SPACE, ["score"], ["maximize"], budget=9, seed=0)
+    search = ArmSearch("s", storage, SPACE, ["score"], ["maximize"], budget=9, seed=0, trials=9)
     for i in range(5):
         assert search.suggest(str(i)).keys() == {"optimiser.learning_rate", "schedule.batch_size"}
     assert [search.is_of_design(str(i)) for i in range(5)] == [True, True, False, False, False]
@@ -89,14 +85,14 @@ def test_outcomes_are_told_as_they_are(tmp_path: Path) -> None:
 def test_a_dead_drivers_trials_are_asked_again_and_counted_once(tmp_path: Path) -> None:
     storage, design = _storage(tmp_path), search_space.design(SPACE, 3)
     optuna_storage.begin("s", storage, SPACE, ["maximize"], design)
-    search = ArmSearch("s", storage, SPACE, ["score"], ["maximize"], budget=9, seed=0)
+    search = ArmSearch("s", storage, SPACE, ["score"], ["maximize"], budget=9, seed=0, trials=9)
     asked = [search.suggest(str(i)) for i in range(2)]
     search.on_trial_complete("0", {"score": 0.7, "epoch": 9})  # and then the driver dies
     again = _storage(tmp_path)
     assert optuna_storage.begin("s", again, SPACE, ["maximize"], design) == 1
     study = optuna.load_study(study_name="s", storage=again)
     assert not study.get_trials(states=(TrialState.RUNNING,))
-    search = ArmSearch("s", again, SPACE, ["score"], ["maximize"], budget=9, seed=1)
+    search = ArmSearch("s", again, SPACE, ["score"], ["maximize"], budget=9, seed=1, trials=9)
     following = [search.suggest(str(i)) for i in range(2)]
     assert asked[1] in following
     assert [search.is_of_design(str(i)) for i in range(2)] == [True, True]
@@ -168,61 +164,6 @@ def test_a_tuned_study_compares_the_final_bn_with_every_arm_without_one() -> Non
     assert not tuned_study("x-tuned", {"none": base}).claims
 
 
-def test_winners_on_other_splits_or_networks_are_not_compared() -> None:
-    base = Configuration()
-    changes: list[dict[str, object]] = [{}, {"data.split": "blocked"}, {"schedule.steps_per_epoch": 3}]
-    records = [
-        Record(
-            study="x-tuned", arm=arm, key=its.key, seed=0, status="complete", seconds=1, configuration=its.flat(),
-            data_fingerprint="", finished_at="2026-11-24", device="cpu",
-        )
-        for arm in ("none", "final BN")
-        for its in (base.replace({**search_space.ARMS[arm], **more}) for more in changes)
-    ]  # fmt: skip
-    found = tuned.groups(tuned_study("x-tuned", {}), records)
-    assert sorted(group.label.rpartition(", ")[2] for group in found) == [
-        "30 epochs", "data.split=blocked", "schedule.steps_per_epoch=3",
-    ]  # fmt: skip
-    assert all(len(group.records) == 2 for group in found)
-
-
-@pytest.mark.usefixtures("ray_local")
-@pytest.mark.timeout(180)
-def test_test_images_never_reach_the_search(tmp_path: Path, tiny: Configuration, digits: Images) -> None:
-    """Two searches whose test images differ in every pixel give the same trials with the same scores."""
-    import ray
-
-    data = tiny.replace({"data.test_majority": 100, "data.test_minority": 60, "data.validation_minority": 20}).data
-    base = tiny.model_copy(update={"data": data})
-    seeds, pixels = (1000, 1001), np.array(digits.pixels)
-    in_test = np.unique(np.concatenate([draw(data, digits, seed).test for seed in seeds]))
-    used = np.concatenate(
-        [np.concatenate([s.train, s.validation]) for s in (draw(data, digits, seed) for seed in seeds)]
-    )
-    only_test = np.setdiff1d(in_test, used)
-    assert len(only_test) > 50
-    pixels[only_test] = 255 - pixels[only_test]
-    outcomes = []
-    for name, images in (("clean", digits), ("poisoned", replace(digits, pixels=pixels))):
-        storage, arms = (
-            _storage(tmp_path / name),
-            {"none": base, "final BN": base.replace({"network.final_norm": "batch"})},
-        )
-        for arm in arms:
-            optuna_storage.begin(arm, storage, SPACE, ["maximize"], search_space.design(SPACE, 2))
-        searches = {arm: ArmSearch(arm, storage, SPACE, ["score"], ["maximize"], 3, 0) for arm in arms}
-        searcher = Arms(searches, dict.fromkeys(arms, 2))
-        search = Search(arms, seeds, Store({data_key(base): ray.put(images)}), (1, 3), SCORE, latency=False)
-        heard: list[int] = []
-        launch.run_search(search, searcher, PerArm(searcher, "score", 3, 1, 3), 4, Resources(),
-                          lambda heard=heard: heard.append(1))  # type: ignore[misc]  # fmt: skip
-        assert len(heard) == 4
-        found = {arm: optuna_storage.read(arm, storage) for arm in arms}
-        outcomes.append({arm: [(s.values, s.state, s.scores) for s in its] for arm, its in found.items()})
-    assert outcomes[0] == outcomes[1]
-    assert all(state == "complete" for its in outcomes[0].values() for _, state, _ in its)
-
-
 def test_a_search_is_not_gone_on_with_on_other_data(tmp_path: Path) -> None:
     storage = _storage(tmp_path)
     optuna_storage.begin("s", storage, SPACE, ["maximize"], [])
@@ -230,3 +171,28 @@ def test_a_search_is_not_gone_on_with_on_other_data(tmp_path: Path) -> None:
     optuna_storage.keep_data(["s"], storage, "aaaa")
     with pytest.raises(ConfigurationError, match="was begun on data with fingerprint aaaa, now it is bbbb"):
         optuna_storage.keep_data(["s"], storage, "bbbb")
+
+
+def test_a_journal_moves_with_its_run_folder_and_a_database_belongs_to_one(tmp_path: Path) -> None:
+    journal, database = _storage(tmp_path), optuna_storage.open_storage(f"sqlite:///{tmp_path}/trials.db", "")
+    assert [optuna_storage.is_shared(storage) for storage in (journal, database)] == [False, True]
+    here, there = {optuna_storage.RUN_FOLDER: "/here"}, {optuna_storage.RUN_FOLDER: "/there"}
+    name = f"{optuna_storage.PREFIX}s"
+    optuna_storage.begin(name, journal, SPACE, ["maximize"], [], here)  # as earlier versions noted it
+    optuna_storage.begin(name, journal, SPACE, ["maximize"], [])
+    optuna_storage.begin(name, database, SPACE, ["maximize"], search_space.design(SPACE, 1), here)
+    with pytest.raises(ConfigurationError, match="run folder: /here then, /there now"):
+        optuna_storage.begin(name, database, SPACE, ["maximize"], [], there)
+    optuna.load_study(study_name=name, storage=database).ask()  # a trial at work
+    url = f"sqlite:///{tmp_path}/trials.db"
+    assert optuna_storage.check(url, "/there", fix=True).state == "ok"
+    assert optuna_storage.check(url, "/here", fix=False).state == "failed"
+    assert optuna_storage.check(url, "/here", fix=True).state == "ok"
+
+
+def test_a_database_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/trials.db"
+    optuna_storage.open_storage(url, "")
+    storage = optuna_storage.open_storage(f"sqlite:///file:{tmp_path}/trials.db?mode=ro&uri=true", "")
+    with pytest.raises(ConfigurationError, match=r"--storage: .*readonly"), optuna_storage.reached(url):
+        optuna_storage.begin("s", storage, SPACE, ["maximize"], [])

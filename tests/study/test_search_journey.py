@@ -43,7 +43,7 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
     fewer = python(*command, "--trials", "4", "--seeds", "1", runs=tmp_path)
     assert fewer.returncode == 0, fewer.stderr
     assert "12 trials done, 0 to do" in fewer.stdout
-    assert "the best setting of every arm, 1 fresh seeds each" in fewer.stdout
+    assert "the best setting of every arm, 1 fresh seed each" in fewer.stdout
     exported = python("export", "digits-smoke-tuned", runs=tmp_path)
     assert exported.returncode == 0, exported.stderr
     refused = python(*command, "--space", "learning_rate=0.001..0.01", runs=tmp_path)
