@@ -1,6 +1,6 @@
 """Small changes to an ONNX graph: constants read and added, nodes taken out, what is left over dropped."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 from trainables.errors import StudyError
 
 Array = npt.NDArray[np.float64]
+FREE_CONSTANTS = 4  # IR version since which an initializer need not be listed as a graph input
 
 
 class SurgeryError(StudyError):
@@ -23,37 +24,58 @@ def copy(model: ModelProto) -> ModelProto:
     return new
 
 
-def take_out(model: ModelProto, norm: NodeProto) -> None:
-    """Takes the norm out; what used its output uses its input; the name of a graph output stays."""
-    graph, before, after = model.graph, norm.input[0], norm.output[0]
+def take_out(model: ModelProto, nodes: Sequence[NodeProto], before: str) -> None:
+    """Takes a chain of nodes out; what used its output uses its input `before`; the name of a graph output stays."""
+    graph, after = model.graph, nodes[-1].output[0]
     is_output = graph.output[0].name == after
-    graph.node.remove(norm)
+    for node in nodes:
+        graph.node.remove(node)
     for node in graph.node:
         node.input[:] = [before if name == after else name for name in node.input]
         if is_output:
             node.output[:] = [after if name == before else name for name in node.output]
 
 
-def cleaned(model: ModelProto) -> ModelProto:
-    """Drops constants and shapes of what is no longer there, and checks the model."""
+def values(model: ModelProto) -> set[str]:
+    """Returns the names of all values that something in the graph uses."""
+    return {*_inputs(model.graph), *(value.name for value in model.graph.output)}
+
+
+def cleaned(model: ModelProto, before: set[str]) -> ModelProto:
+    """Drops constants and shapes that were used `before` a change and are no more, and checks the model."""
     graph = model.graph
-    used = set(_inputs(graph)) | {value.name for value in graph.output}
-    for unused in [c for c in graph.initializer if c.name not in used]:
-        graph.initializer.remove(unused)
-    for node in [n for n in graph.node if n.op_type in ("Constant", "Identity") and not used & set(n.output)]:
-        graph.node.remove(node)
-    known = {name for node in graph.node for name in node.output}
-    for info in [v for v in graph.value_info if v.name not in known]:
+    while True:
+        orphaned = before - values(model)
+        constants = [n for n in graph.node if n.op_type in ("Constant", "Identity") and orphaned >= set(n.output)]
+        if not constants:
+            break
+        for node in constants:
+            graph.node.remove(node)
+    dropped = orphaned & {constant.name for constant in graph.initializer}
+    for listed in (graph.initializer, graph.input):  # old files list every constant as an input too
+        for unused in [its for its in listed if its.name in dropped]:
+            listed.remove(unused)
+    made = {name for node in graph.node for name in node.output}
+    for info in [v for v in graph.value_info if v.name in orphaned - made]:
         graph.value_info.remove(info)
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
 def constant(model: ModelProto, name: str) -> Array:
-    """Returns an initializer in float64; a graph input or a computed value cannot be worked on."""
-    if name in {value.name for value in model.graph.input}:
+    """Returns an initializer in float64; a graph input without one or a computed value cannot be worked on."""
+    if name in {value.name for value in model.graph.input} - {its.name for its in model.graph.initializer}:
         raise SurgeryError(f"{name!r} is a graph input, not a constant")
     return numpy_helper.to_array(tensor(model, name)).astype(np.float64)
+
+
+def is_constant(model: ModelProto, name: str) -> bool:
+    """Whether `constant` finds a value."""
+    try:
+        constant(model, name)
+    except SurgeryError:
+        return False
+    return True
 
 
 def tensor(model: ModelProto, name: str) -> TensorProto:
@@ -77,7 +99,10 @@ def add_constant(model: ModelProto, name: str, value: Array, like: str) -> str:
     while name in taken:
         name += "_"
     dtype = numpy_helper.to_array(tensor(model, like)).dtype
-    model.graph.initializer.append(numpy_helper.from_array(value.astype(dtype), name))
+    new = numpy_helper.from_array(value.astype(dtype), name)
+    model.graph.initializer.append(new)
+    if model.ir_version < FREE_CONSTANTS:
+        model.graph.input.append(onnx.helper.make_tensor_value_info(name, new.data_type, new.dims))
     return name
 
 

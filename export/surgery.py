@@ -1,6 +1,7 @@
 """The final batch norm of any ONNX classifier: found, folded into the layer before it, or removed.
 
 Pattern:  [Gemm | MatMul + Add | Conv] -> BatchNormalization -> [Softmax | Sigmoid | nothing] -> graph output
+The norm may also be a Mul and an Add of one constant per class, as Keras' converter writes it behind a Dense layer.
 
 With a = scale / sqrt(var + eps) and b = B - a mean (per class, see trainables/final_norm.py), in float64:
     Gemm y = alpha x W + beta c     W' = a W,  c' = a c + b / beta     (W scaled along its output axis)
@@ -23,9 +24,11 @@ from export.graph_edit import (
     cleaned,
     constant,
     copy,
+    is_constant,
     set_attribute,
     take_out,
     uses,
+    values,
 )
 
 OLDEST_OPSET = 9
@@ -35,9 +38,10 @@ LAYERS = ("Gemm", "Add", "Conv")  # Add: after a MatMul
 
 @dataclass(frozen=True)
 class FinalNorm:
-    """The norm and the layer before it; a and b (classes,) of its evaluation form y = a s + b."""
+    """The norm's nodes and the layer before it; a and b (classes,) of its evaluation form y = a s + b."""
 
-    norm: NodeProto
+    norm: tuple[NodeProto, ...]
+    scores: str  # the norm's input
     dense: NodeProto  # Gemm, Conv, or the Add after a MatMul
     scale: Array
     shift: Array
@@ -50,37 +54,45 @@ def find(model: ModelProto) -> FinalNorm:
         raise SurgeryError(f"got opset {opset}; {OLDEST_OPSET} or newer is needed: BatchNormalization was another then")
     if len(model.graph.output) != 1:
         raise SurgeryError(f"got {len(model.graph.output)} graph outputs; a classifier with one is needed")
-    last = _makes_scores(model, ("BatchNormalization",), "a BatchNormalization before the output")
-    if attribute(last, "training_mode", 0) or len([name for name in last.output if name]) > 1:
-        raise SurgeryError("the final BatchNormalization is in training mode: its output depends on the batch")
-    dense = _producers(model).get(last.input[0])
+    last = _makes_scores(model, ("BatchNormalization", "Add"), "a BatchNormalization before the output")
+    if last.op_type == "Add":
+        norm, scores, (scale, shift) = _as_mul_and_add(model, last)
+    else:
+        if attribute(last, "training_mode", 0) or len([name for name in last.output if name]) > 1:
+            raise SurgeryError("the final BatchNormalization is in training mode: its output depends on the batch")
+        norm, scores = (last,), last.input[0]
+        scale, shift = _scale_and_shift(model, last)
+    dense = _producers(model).get(scores)
     if dense is None or dense.op_type not in LAYERS:
         there = "a graph input" if dense is None else dense.op_type
         raise SurgeryError(f"before the final BatchNormalization stands {there}; Gemm, MatMul + Add or Conv is needed")
-    if uses(model, last.input[0]) != 1:
+    if uses(model, scores) != 1:
         raise SurgeryError("the scores before the final BatchNormalization are used elsewhere too")
-    return FinalNorm(last, dense, *_scale_and_shift(model, last))
+    return FinalNorm(norm, scores, dense, scale, shift)
 
 
 def fold(model: ModelProto) -> ModelProto:
     """Returns a copy with the final batch norm inside the layer before it: the same outputs up to rounding."""
-    model = copy(model)
+    model, before = copy(model), values(model)
     found = find(model)
     _absorb(model, found.dense, found.scale, found.shift)
-    return _without(model, found.norm)
+    take_out(model, found.norm, found.scores)
+    return cleaned(model, before)
 
 
 def remove(model: ModelProto) -> ModelProto:
     """Returns a copy without the final batch norm (K21 H1): other outputs, an empirical claim that must be measured."""
-    model = copy(model)
-    return _without(model, find(model).norm)
+    model, before = copy(model), values(model)
+    found = find(model)
+    take_out(model, found.norm, found.scores)
+    return cleaned(model, before)
 
 
 def shift_scores(model: ModelProto, shift: Array) -> ModelProto:
     """Returns a copy whose class scores are higher by `shift` (classes,), in the bias of the layer that makes them."""
-    model = copy(model)
+    model, before = copy(model), values(model)
     _absorb(model, _makes_scores(model, LAYERS, " or ".join(LAYERS)), np.ones_like(shift), shift)
-    return cleaned(model)
+    return cleaned(model, before)
 
 
 def fuse_inner_norms(model: ModelProto) -> ModelProto:
@@ -88,7 +100,7 @@ def fuse_inner_norms(model: ModelProto) -> ModelProto:
 
     What runtimes do when they load a file is in the file then: fewer nodes, and int8 scales that fit the fused layer.
     """
-    model = copy(model)
+    model, before = copy(model), values(model)
     producers = _producers(model)
     last = producers.get(model.graph.output[0].name)
     ends = {name for node in (last,) if node is not None for name in (*node.input, *node.output)}
@@ -99,8 +111,8 @@ def fuse_inner_norms(model: ModelProto) -> ModelProto:
                 _absorb(model, layer, *_scale_and_shift(model, norm))
             except SurgeryError:
                 continue  # not made of constants: it stays
-            take_out(model, norm)
-    return cleaned(model)
+            take_out(model, (norm,), norm.input[0])
+    return cleaned(model, before)
 
 
 def _producers(model: ModelProto) -> dict[str, NodeProto]:
@@ -125,6 +137,21 @@ def _scale_and_shift(model: ModelProto, norm: NodeProto) -> tuple[Array, Array]:
     return scale, beta - scale * mean
 
 
+def _as_mul_and_add(model: ModelProto, add: NodeProto) -> tuple[tuple[NodeProto, ...], str, tuple[Array, Array]]:
+    """Returns the two nodes, their input, and what they multiply by and add; SurgeryError where they are no norm."""
+    producers = _producers(model)
+    for product, shift in (tuple(add.input), tuple(reversed(add.input))):
+        multiply = producers.get(product)
+        if multiply is None or multiply.op_type != "Mul" or uses(model, product) != 1:
+            continue
+        for scores, scale in (tuple(multiply.input), tuple(reversed(multiply.input))):
+            if scores in producers and is_constant(model, scale) and is_constant(model, shift):
+                a, b = constant(model, scale), constant(model, shift)
+                if a.size == b.size == max(a.shape, default=0) == max(b.shape, default=0):
+                    return (multiply, add), scores, (a.ravel(), b.ravel())
+    raise SurgeryError("the scores come from Add; a BatchNormalization before the output is needed")
+
+
 def _absorb(model: ModelProto, layer: NodeProto, scale: Array, shift: Array) -> None:
     """Gives a layer the outputs scale * y + shift, in place; the constants it had stay for whoever else uses them."""
     if layer.op_type == "Add":
@@ -137,6 +164,11 @@ def _absorb(model: ModelProto, layer: NodeProto, scale: Array, shift: Array) -> 
         bias = factor * constant(model, layer.input[2]) if has_bias else np.zeros_like(scale)
         axis = 0 if layer.op_type == "Conv" or attribute(layer, "transB", 0) else 1
     weight = constant(model, weight_name)
+    if weight.ndim <= axis or weight.shape[axis] != scale.size or bias.size not in (1, scale.size):
+        raise SurgeryError(
+            f"the final BatchNormalization has {scale.size} channels, the layer before it weights of "
+            f"{'x'.join(map(str, weight.shape))}: they do not stand for the same classes"
+        )
     shape = [-1 if i == axis else 1 for i in range(weight.ndim)]
     new_weight = add_constant(model, f"{weight_name}.folded", weight * scale.reshape(shape), weight_name)
     new_bias = add_constant(model, f"{layer.output[0]}.folded_bias", bias * scale + shift, weight_name)
@@ -147,11 +179,6 @@ def _absorb(model: ModelProto, layer: NodeProto, scale: Array, shift: Array) -> 
     if layer.op_type == "Gemm":
         set_attribute(layer, "beta", 1.0)
     layer.input[:] = [layer.input[0], new_weight, new_bias]
-
-
-def _without(model: ModelProto, norm: NodeProto) -> ModelProto:
-    take_out(model, norm)
-    return cleaned(model)
 
 
 def _matmul_and_bias(model: ModelProto, add: NodeProto) -> tuple[NodeProto, str]:

@@ -14,6 +14,10 @@ import torch
 from onnx import helper, numpy_helper
 from torch import nn
 
+from export import surgery
+from export.graph_edit import SurgeryError
+from export.rewrite import rewrite
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -143,3 +147,75 @@ def test_a_target_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "cannot be written" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_as_target_is_one_line(tmp_path: Path) -> None:
+    _by_keras(tmp_path / "source.onnx")
+    for target in (".", str(tmp_path)):
+        done = _command("fold", str(tmp_path / "source.onnx"), target)
+        assert done.returncode == 2
+        assert "is a folder; a file is to be written" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("what", "bias"), [("fold", ".folded_bias"), ("remove", "bias")])
+@pytest.mark.parametrize(("factor", "accepted"), [(1.0, True), (1.01, False)])
+def test_the_proof_refuses_a_change_that_is_off_by_a_hundredth(
+    what: str, bias: str, factor: float, accepted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _by_keras(tmp_path / "source.onnx")
+    right = getattr(surgery, what)
+
+    def wrong(model: onnx.ModelProto) -> onnx.ModelProto:
+        changed = right(model)
+        (constant,) = [c for c in changed.graph.initializer if c.name.endswith(bias)]
+        value = numpy_helper.to_array(constant) * np.float32(factor)
+        constant.CopyFrom(numpy_helper.from_array(value, constant.name))
+        return changed  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(surgery, what, wrong)
+    if accepted:
+        assert "off by" in rewrite(wrong, tmp_path / "source.onnx", tmp_path / "out.onnx")
+    else:
+        with pytest.raises(SurgeryError, match=r"the changed graph is off by .* \(allowed 0\.0001\)"):
+            rewrite(wrong, tmp_path / "source.onnx", tmp_path / "out.onnx")
+        assert not (tmp_path / "out.onnx").exists()
+
+
+def _convolutional(path: Path, opset: int, kind: int = onnx.TensorProto.FLOAT) -> None:
+    """Images of any size and number of channels in, one convolution, mean over places, dense, norm, softmax."""
+    rng = np.random.default_rng(0)
+    dtype = helper.tensor_dtype_to_np_dtype(kind)
+    constants = {"k": rng.normal(size=(4, 3, 3, 3)), "w": rng.normal(size=(4, 2)), "c": rng.normal(size=2),
+                 **{name: rng.random(2) + 0.5 for name in ("gamma", "beta", "mean", "variance")}}  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["x", "k"], ["conv"], strides=[2, 2]),
+        helper.make_node("GlobalAveragePool", ["conv"], ["pool"]),
+        helper.make_node("Flatten", ["pool"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "w", "c"], ["s"]),
+        helper.make_node("BatchNormalization", ["s", "gamma", "beta", "mean", "variance"], ["n"]),
+        helper.make_node("Softmax", ["n"], ["y"]),
+    ]
+    tensors = [numpy_helper.from_array(value.astype(dtype), name) for name, value in constants.items()]
+    x = helper.make_tensor_value_info("x", kind, ["batch", "channels", "height", "width"])
+    graph = helper.make_graph(nodes, "g", [x], [helper.make_tensor_value_info("y", kind, ["batch", 2])], tensors)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8), path)
+
+
+@pytest.mark.parametrize(
+    ("opset", "kind"), [(11, onnx.TensorProto.FLOAT), (17, onnx.TensorProto.FLOAT), (17, onnx.TensorProto.FLOAT16)]
+)
+def test_images_of_any_size_an_old_softmax_and_half_precision(opset: int, kind: int, tmp_path: Path) -> None:
+    _convolutional(tmp_path / "source.onnx", opset, kind)
+    for change in (surgery.fold, surgery.remove):
+        assert "7x3x16x16" in rewrite(change, tmp_path / "source.onnx", tmp_path / "out.onnx")
+
+
+def test_an_input_that_is_no_tensor_is_one_line(tmp_path: Path) -> None:
+    _by_keras(tmp_path / "source.onnx")
+    model = onnx.load(tmp_path / "source.onnx")
+    kind = helper.make_sequence_type_proto(helper.make_tensor_type_proto(onnx.TensorProto.FLOAT, [2]))
+    model.graph.input.append(helper.make_value_info("more", kind))
+    onnx.save(model, tmp_path / "source.onnx")
+    with pytest.raises(SurgeryError, match="graph input 'more' is no tensor"):
+        rewrite(surgery.fold, tmp_path / "source.onnx", tmp_path / "out.onnx")

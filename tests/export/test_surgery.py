@@ -114,6 +114,82 @@ def test_a_norm_that_is_the_graph_output_keeps_the_output_name() -> None:
     np.testing.assert_allclose(_run(surgery.fold(model)), _run(model), atol=1e-5)
 
 
+MUL_ADD = ", float[2] a = {0.7, -0.9}, float[2] b = {0.3, 0.25}, float[1,2] rows = {0.7, -0.9}, float[1] one = {2.0}"
+
+
+@pytest.mark.parametrize("norm", ["p = Mul (s, a) n = Add (p, b)", "p = Mul (rows, s) n = Add (b, p)"])
+@pytest.mark.parametrize(("weight", "layer"), LAYERS.values(), ids=LAYERS.keys())
+def test_a_norm_that_keras_converter_writes_as_mul_and_add_is_found(weight: str, layer: str, norm: str) -> None:
+    model = _model(f"{layer} {norm} {ENDS['softmax']}", weight, extra=MUL_ADD)
+    folded, removed = surgery.fold(model), surgery.remove(model)
+    np.testing.assert_allclose(_run(folded), _run(model), atol=2e-6)
+    np.testing.assert_allclose(_run(removed), _run(_model(f"{layer} y = Softmax (s)", weight)), atol=1e-7)
+    assert not {"Mul", "BatchNormalization"} & set(_operators(folded) + _operators(removed))
+
+
+@pytest.mark.parametrize("norm", ["p = Mul (s, one) n = Add (p, b)", "p = Mul (s, s) n = Add (p, b)"])
+def test_another_mul_and_add_is_no_norm(norm: str) -> None:
+    model = _model(f"s = Gemm (x, w, c) {norm} {ENDS['softmax']}", extra=MUL_ADD)
+    with pytest.raises(SurgeryError, match="the scores come from Add"):
+        surgery.fold(model)
+
+
+def test_what_the_change_does_not_touch_stays_byte_for_byte() -> None:
+    body = f"""
+        unused = Constant <value = float[1] {{7.0}}> ()
+        same = Identity (x)
+        h = Gemm <alpha = 0.5> (same, w0, c0)
+        r = Relu (h)
+        s = Gemm (r, w, c) {NORM} y = Softmax (n)
+    """
+    more = ", float[3,3] w0 = {1.0, 0.0, 2.0, 0.5, 1.0, 0.0, 0.0, 1.0, 1.0}, float[3] c0 = {0.1, 0.2, 0.3}"
+    model = _model(body, extra=f"{more}, float[2] spare = {{1.0, 2.0}}")
+    model.graph.value_info.append(onnx.helper.make_tensor_value_info("spare", onnx.TensorProto.FLOAT, [2]))
+    model.metadata_props.add(key="owner", value="somebody")
+    for changed in (surgery.fold(model), surgery.remove(model)):
+        for kept in ("unused", "same", "h", "r"):
+            before, after = (next(n for n in its.graph.node if kept in n.output) for its in (model, changed))
+            assert after.SerializeToString() == before.SerializeToString()
+        constants = {c.name: c.SerializeToString() for c in changed.graph.initializer}
+        untouched = {c.name: c.SerializeToString() for c in model.graph.initializer if c.name in ("w0", "c0", "spare")}
+        assert untouched.items() <= constants.items()
+        assert [v.name for v in changed.graph.value_info if v.name == "spare"] == ["spare"]
+        assert (changed.metadata_props, changed.opset_import) == (model.metadata_props, model.opset_import)
+        assert (changed.graph.input, changed.graph.output) == (model.graph.input, model.graph.output)
+
+
+def test_tied_weights_are_scaled_in_the_last_layer_only() -> None:
+    tied = ", float[3,3] t = {1.0, -2.0, 0.5, 3.0, 0.25, -1.0, 0.5, 0.5, 0.5}, float[3] three = {1.5, -0.5, 2.0}"
+    body = "h = Gemm (x, t) r = Relu (h) s = Gemm (r, t) n = BatchNormalization (s, three, three, three, three)"
+    text = f"{HEADER} g (float[batch,3] x) => (float[batch,3] y) <{CONSTANTS.format(weight='3,2')}{tied}>"
+    model = parser.parse_model(
+        f"{text.replace('three = {1.5, -0.5, 2.0}', 'three = {1.5, 0.5, 2.0}')} {{ {body} y = Softmax (n) }}"
+    )
+    folded = surgery.fold(model)
+    np.testing.assert_allclose(_run(folded), _run(model), atol=2e-6)
+    assert [node.input[1] for node in folded.graph.node if node.op_type == "Gemm"] == ["t", "t.folded"]
+
+
+def test_an_old_file_that_lists_its_constants_as_inputs_is_folded() -> None:
+    model = _model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
+    model.ir_version = 3
+    del model.opset_import[:]
+    model.opset_import.append(onnx.helper.make_opsetid("", 9))
+    for c in model.graph.initializer:
+        model.graph.input.append(onnx.helper.make_tensor_value_info(c.name, c.data_type, c.dims))
+    folded = surgery.fold(model)
+    np.testing.assert_allclose(_run(folded), _run(model), atol=2e-6)
+    assert {v.name for v in folded.graph.input} == {"x"} | {c.name for c in folded.graph.initializer}
+
+
+def test_a_norm_over_another_axis_is_refused() -> None:
+    more = ", float[4] four = {1.0, 2.0, 3.0, 4.0}"
+    text = f"{HEADER} g (float[b,4,3] x) => (float[b,4,2] y) <{CONSTANTS.format(weight='3,2')}{more}>"
+    body = "m = MatMul (x, w) s = Add (m, c) n = BatchNormalization (s, four, four, four, four) y = Softmax (n)"
+    with pytest.raises(SurgeryError, match="has 4 channels, the layer before it weights of 3x2"):
+        surgery.fold(parser.parse_model(f"{text} {{ {body} }}"))
+
+
 def test_a_weight_that_another_layer_uses_too_is_left_to_it() -> None:
     body = f"z = MatMul (x, w)\n s = Gemm (x, w, c) {NORM} p = Softmax (n) q = Mul (z, zero) y = Add (p, q)"
     model = _model(body, extra=", float[1] zero = {0.0}")
@@ -154,6 +230,15 @@ def test_scores_that_are_used_elsewhere_are_refused() -> None:
     model = _model(f"s = Gemm (x, w, c) t = Tanh (s) {NORM} y = Softmax (n)")
     with pytest.raises(SurgeryError, match="used elsewhere too"):
         surgery.remove(model)
+
+
+def test_a_classifier_as_sklearns_converter_writes_it_is_refused() -> None:
+    """Label and probabilities are two outputs there, and the scores are shifted, not normed."""
+    body = "s = Gemm (x, w, c) p = Softmax (s) label = ArgMax <axis = 1, keepdims = 0> (p) y = Identity (p)"
+    model = _model(body)
+    model.graph.output.insert(0, onnx.helper.make_tensor_value_info("label", onnx.TensorProto.INT64, ["batch"]))
+    with pytest.raises(SurgeryError, match="got 2 graph outputs; a classifier with one is needed"):
+        surgery.fold(model)
 
 
 def test_two_outputs_are_refused() -> None:
