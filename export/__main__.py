@@ -1,20 +1,17 @@
 """The command `python -m export STUDY`: the study declares the pairs, export works, tracking logs."""
 
 import argparse
-import json
-import math
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from study import command, places
 
 if TYPE_CHECKING:
     from export.variants import Exported
     from study.groups import Group
-    from trainables.records import RunFolder
+    from trainables.records import Record, RunFolder
 
 SAMPLE = 32  # images of a large network that --best runs at every optimisation level and batch size
 
@@ -26,11 +23,13 @@ def main(arguments: Sequence[str]) -> int:
     from study import markdown
     from study.studies import find
     from study.summary import groups_of
-    from trainables.errors import ConfigurationError, StudyError
+    from trainables.errors import ConfigurationError
     from trainables.records import RunFolder
 
-    if args.best and args.require_h1:
-        raise ConfigurationError("--require-h1 judges all seeds; --best exports one of each arm")
+    if args.require_h1 and (args.best or args.all):
+        raise ConfigurationError("--require-h1 judges all seeds of the declared pair; not with --best or --all")
+    if args.key and args.all:
+        raise ConfigurationError("--key exports one configuration; not with --all")
     runs = command.runs_folder(args)
     folder, study = RunFolder(runs), find([args.study])[0]
     output = Path(args.output) if args.output else _default_output(runs, study.name)
@@ -41,60 +40,79 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigurationError(
             f"{study.name}: no finished runs of {wanted} in {runs}; {markdown.maker(study.name)} makes them"
         )
-    code = command.DONE
-    for found, arms in selections:
-        try:
-            code = max(code, _export_arms(found, arms, folder, output, args))
-        except (StudyError, OSError) as error:  # a wrong file, a full disk, images that are gone
-            print(f"error: {error}", file=sys.stderr)
-            code = command.INCOMPLETE
+    codes = [_export_arms(found, arms, folder, output, args) for found, arms in selections]
     print(f"files: {output}")
-    return code
+    return max(codes)
 
 
 def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: Path, args: argparse.Namespace) -> int:
     """Exports every seed of the arms, prints the table and the H1 verdict, and logs to MLflow."""
     from rich.progress import track
 
-    from export.champion import best_run, champion
+    from export.champion import best_run
     from export.variants import export_run
     from study import markdown
     from study.export_tables import variants_table
     from study.own_images import remembered
     from study.tables import console
     from trainables import datasets
+    from trainables.errors import StudyError
 
     best = {arm: best_run(found.records[arm].values()) for arm in arms}
     every = [found.records[arm][seed] for arm in arms for seed in sorted(found.records[arm])]
     records = list(best.values()) if args.best else every
-    data = records[0].typed_configuration().data
-    images = datasets.load(data.source, places.data_root(args.data_root), data.image_size, remembered(folder))
     screen = console()
-    exported = []
+    exported: list[Exported] = []
+    code = command.DONE
+    try:
+        data = records[0].typed_configuration().data
+        images = datasets.load(data.source, places.data_root(args.data_root), data.image_size, remembered(folder))
+    except StudyError as error:  # images that are gone
+        print(f"error: {error}", file=sys.stderr)
+        return command.INCOMPLETE
     for record in track(records, "exporting", console=screen, disable=not screen.is_terminal):
         place = output / record.key / f"seed-{record.seed}"
         thorough = SAMPLE if args.best else None
-        (place / "verification.json").unlink(missing_ok=True)  # of an earlier export
-        done = export_run(record, folder, images, place, reduced=record is best[record.arm], thorough=thorough)
-        (place / "verification.json").write_text(json.dumps(_as_data(done), indent=1, allow_nan=False))
-        exported.append(done)
+        try:
+            done = export_run(record, folder, images, place, reduced=record is best[record.arm], thorough=thorough)
+        except (StudyError, OSError) as error:  # a wrong file, a damaged run, a full disk: the others go on
+            print(f"error: {record.arm}, seed {record.seed}: {error}", file=sys.stderr)
+            code = command.INCOMPLETE
+        else:
+            exported.append(done)
+    if not exported:
+        return code
     title = f"{found.study.name} ({found.label}), {data.source}: whole test sets through onnxruntime"
     table = variants_table(title, found.overlap, exported)
     if args.format == "markdown":
         print(markdown.as_markdown(found, [table]))
     else:
         screen.print(table)
-    chosen = [done for done in exported if done.record is best[done.record.arm]]
-    done, variant = champion(chosen, every)
-    _log(found, exported, chosen, None if args.key else (done, variant), folder, args)
+    _deploy(found, exported, [done for done in exported if done.record is best[done.record.arm]], every, folder, args)
+    return max(code, command.DONE if args.best or args.all else _judge_h1(found.overlap, exported, args.require_h1))
+
+
+def _deploy(
+    found: "Group", exported: "list[Exported]", best: "list[Exported]", every: "list[Record]", folder: "RunFolder",
+    args: argparse.Namespace,
+) -> None:  # fmt: skip
+    """Says which file to deploy, if one is good enough, and puts all into MLflow."""
+    from export.champion import champion
+
+    to_deploy = champion(best, every) if best else None
+    _log(found, exported, best, None if args.key else to_deploy, folder, args)
+    if to_deploy is None:
+        print("nothing to deploy: no exact file of the best arm finds the rare class", file=sys.stderr)
+        return
+    done, variant = to_deploy
     print(f"to deploy (numpy and onnxruntime run it): python -m export.edge {done.files[variant]} IMAGE")
-    return command.DONE if args.best else _judge_h1(found.overlap, exported, args.require_h1)
 
 
 def _arms(found: "Group", args: argparse.Namespace) -> list[list[str]]:
     """The arms to export together: of the one key, else the first declared pair with records of every data set.
 
-    With --best also the arm that validation likes best among those on the same images and classes.
+    With --all every arm, those on the same images and classes together; with --best also the arm that validation likes
+    best among those.
     """
     from export.champion import best_arm
 
@@ -102,6 +120,11 @@ def _arms(found: "Group", args: argparse.Namespace) -> list[list[str]]:
     data = {arm: its for arm, its in data.items() if args.data in (None, its.source)}
     if args.key:
         return [[arm] for arm in data if found.first_record(arm).key == args.key]
+    if args.all:
+        alike: dict[object, list[str]] = {}
+        for arm, its in data.items():
+            alike.setdefault((its.source, its.image_size, its.classes), []).append(arm)
+        return list(alike.values())
     first: dict[str, list[str]] = {}
     for pair in found.study.pairs:
         if pair.treated in data and pair.control in data:
@@ -110,9 +133,9 @@ def _arms(found: "Group", args: argparse.Namespace) -> list[list[str]]:
         return list(first.values())
     selections = []
     for treated, control in first.values():
-        alike = [arm for arm in data if (data[arm].source, data[arm].classes)
-                 == (data[treated].source, data[treated].classes)]  # fmt: skip
-        liked = best_arm(record for arm in alike for record in found.records[arm].values())
+        same = [arm for arm in data if (data[arm].source, data[arm].classes)
+                == (data[treated].source, data[treated].classes)]  # fmt: skip
+        liked = best_arm(record for arm in same for record in found.records[arm].values())
         selections.append(list(dict.fromkeys((liked, treated, control))))
     return selections
 
@@ -152,19 +175,11 @@ def _log(
             first = next(iter(done.files.values()))
             files = [*done.files.values(), first.parent / "verification.json"]
             tracker.log_files(study, done.record.key, done.record.seed, files, "onnx")
-        print(f"registered in MLflow: models:/{register(tracker, found, best, to_deploy)}@{CHAMPION}")
+        if best:
+            name = register(tracker, found, best, to_deploy)
+            print(f"registered in MLflow: models:/{name}" + (f"@{CHAMPION}" if to_deploy else ""))
     except TrackingError as error:
         print(f"{error}; the files are not in MLflow", file=sys.stderr)
-
-
-def _as_data(done: "Exported") -> dict[str, Any]:
-    variants = {
-        name: {**asdict(measured), "deployable": measured.deployable} for name, measured in done.verifications.items()
-    }
-    for measured in variants.values():
-        measured["metrics"] = {k: None if math.isnan(v) else v for k, v in measured["metrics"].items()}
-    record = done.record
-    return {"study": record.study, "arm": record.arm, "key": record.key, "seed": record.seed, "variants": variants}
 
 
 def _default_output(runs: str, study: str) -> Path:
@@ -181,6 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--key", metavar="KEY", help="one configuration instead of the study's declared pair")
     add("--output", metavar="DIR", help="default: onnx/STUDY in the run folder, here if that is a URL")
     add("--data", metavar="SOURCE", help="only these data: plantvillage:Apple, or folder:... as study.grid prints")
+    add("--all", action="store_true", help="every arm instead of the study's first declared pair")
     add("--best", action="store_true", help="only the run of each arm with the best validation F1, and the best arm")
     add("--format", choices=("table", "markdown"), default="table")
     add("--require-h1", action="store_true", help="fail (exit 1) unless H1 is reproduced")

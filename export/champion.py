@@ -22,8 +22,8 @@ def best_arm(records: Iterable[Record]) -> str:
     return max(scores, key=lambda arm: sum(scores[arm]) / len(scores[arm]))
 
 
-def champion(exported: Sequence[Exported], records: Iterable[Record]) -> tuple[Exported, str]:
-    """Returns the run to deploy and the variant of it that decides exactly as it was trained to.
+def champion(exported: Sequence[Exported], records: Iterable[Record]) -> tuple[Exported, str] | None:
+    """Returns the run to deploy and the variant of it that decides exactly as it was trained to; None for no good one.
 
     Args:
         exported: one run or more of each arm.
@@ -33,7 +33,8 @@ def champion(exported: Sequence[Exported], records: Iterable[Record]) -> tuple[E
     arm = best_arm(record for record in records if record.arm in there)
     best = best_run(done.record for done in exported if done.record.arm == arm)
     done = next(done for done in exported if done.record is best)
-    return done, next(variant for variant in _BEST_FIRST if variant in done.files)
+    variant = next((v for v in _BEST_FIRST if v in done.verifications and done.verifications[v].deployable), None)
+    return None if variant is None else (done, variant)
 
 
 def _score(record: Record) -> float:

@@ -16,6 +16,7 @@ from onnxscript import optimizer
 from torch import Tensor, nn
 
 from export import surgery
+from export.verify import ExportError
 from trainables.losses import probabilities
 from trainables.networks import Classifier
 
@@ -54,17 +55,24 @@ def to_onnx(network: Deployed, image_shape: tuple[int, int, int], metadata: Mapp
         network: what to export.
         image_shape: (channels, height, width).
         metadata: written into the file's metadata_props.
+
+    Raises:
+        ExportError: torch's exporter cannot take the network.
     """
     channels, height, width = image_shape
     example = torch.zeros((2, height, width, channels), dtype=torch.uint8)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch's exporter
-        program = torch.onnx.export(
-            network.eval(), (example,), dynamo=True, optimize=False, external_data=False, verbose=False,
-            input_names=[INPUT], output_names=[OUTPUT], opset_version=OPSET,
-            dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
-        )  # fmt: skip
+        try:
+            program = torch.onnx.export(
+                network.eval(), (example,), dynamo=True, optimize=False, external_data=False, verbose=False,
+                input_names=[INPUT], output_names=[OUTPUT], opset_version=OPSET,
+                dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
+            )  # fmt: skip
+        except Exception as error:  # it raises what its many parts raise
+            line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise ExportError(f"torch cannot write this network as ONNX: {line[:200]}") from error
     assert program is not None  # dynamo=True always returns a program
     model = program.model_proto
     optimizer.fold_constants(model)

@@ -19,6 +19,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from export.graph_edit import copy
 from export.surgery import OUTPUT_ACTIVATIONS
+from export.verify import ExportError
 
 FP16, INT8 = REDUCED = ("fp16", "int8")
 CALIBRATION_IMAGES = 200
@@ -51,6 +52,9 @@ def to_int8(model: ModelProto, images: npt.NDArray[np.uint8], exclude_last: bool
                 prepared, after, _Images(model.graph.input[0].name, images), quant_format=QuantFormat.QDQ,
                 per_channel=True, nodes_to_exclude=in_float,
             )  # fmt: skip
+        except Exception as error:  # onnxruntime's quantizer raises what it likes
+            line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise ExportError(f"onnxruntime cannot quantize this graph: {line[:200]}") from error
         finally:
             logging.getLogger().disabled = was
         quantized = onnx.load(after)

@@ -3,16 +3,19 @@
 keep    the norm is a node of the graph
 fold    the norm is inside the dense layer: exact, free
 remove  the norm is gone: H1 of K21, an empirical claim with its own measured F1
-remove-recalibrated  also gone, and the scores shifted so that argmax decides at the threshold that validation chooses
 none    the control, trained without it
 
-Of fold and none there are also fp16 and int8 (export/quantize.py), which are approximate.
+Of fold, remove and none there is a recalibrated one each: the scores are shifted so that argmax decides at the
+threshold that validation chooses. Of fold and none there are also fp16 and int8 (export/quantize.py), which are
+approximate.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +23,7 @@ import onnx
 import torch
 
 from export import quantize, surgery
+from export.files import as_data, replacing
 from export.graph_edit import copy
 from export.onnx_graph import OPSET, Deployed, to_onnx
 from export.verify import (
@@ -30,18 +34,21 @@ from export.verify import (
     Pixels,
     Verification,
     infer,
+    largest_loss,
     open_session,
     verify,
 )
 from trainables import backbones, final_norm, imbalance, networks
-from trainables.configuration import SMALL_NETWORKS, Configuration
+from trainables.configuration import SMALL_NETWORKS, Configuration, Data
 from trainables.errors import RecordError
 from trainables.images import Images
 from trainables.metrics import measure
 from trainables.records import PREDICTIONS, WEIGHTS, Record, RunFolder
 from trainables.thresholds import odds_of, score_shift
 
-EXACT = KEEP, FOLD, REMOVE, RECALIBRATED, NONE = ("keep", "fold", "remove", "remove-recalibrated", "none")
+KEEP, FOLD, REMOVE, NONE = ("keep", "fold", "remove", "none")
+RECALIBRATED = "recalibrated"
+EXACT = (KEEP, FOLD, f"{FOLD}-{RECALIBRATED}", REMOVE, f"{REMOVE}-{RECALIBRATED}", NONE, f"{NONE}-{RECALIBRATED}")
 VARIANTS = (*EXACT, *(f"{exact}-{reduced}" for exact in (FOLD, NONE) for reduced in quantize.REDUCED))
 MakeVariant = Callable[[onnx.ModelProto], onnx.ModelProto]
 SURGERY: Mapping[str, MakeVariant] = {KEEP: copy, FOLD: surgery.fold, REMOVE: surgery.remove}
@@ -55,12 +62,18 @@ class Exported:
     files: dict[str, Path]
     verifications: dict[str, Verification]
 
+    def as_data(self) -> dict[str, Any]:
+        """Returns what was measured as plain data for JSON."""
+        variants = {name: {**asdict(its), "deployable": its.deployable} for name, its in self.verifications.items()}
+        names = ("study", "arm", "key", "seed")
+        return {name: getattr(self.record, name) for name in names} | {"variants": as_data(variants)}
+
 
 def export_run(
     record: Record, folder: RunFolder, images: Images, output: Path,
     reduced: bool = True, thorough: int | None = None,
 ) -> Exported:  # fmt: skip
-    """Writes `<output>/<variant>.onnx` of a run and measures each.
+    """Writes `<output>/<variant>.onnx` of a run, measures each, and writes `verification.json`: all of it or nothing.
 
     Args:
         record: a complete run.
@@ -72,7 +85,9 @@ def export_run(
 
     Raises:
         ExportMismatchError: a file differs from its PyTorch network, or the network from what was recorded.
+        ExportError: a converter cannot take the network.
         RecordError: weights or predictions are damaged.
+        OSError: the files cannot be written.
     """
     configuration = record.typed_configuration()
     network = _trained_network(record, folder, images)
@@ -80,34 +95,37 @@ def export_run(
     kept = Deployed(network, configuration.network.output)
     test = _held_out(images, split.test, split.classes, configuration, kept)
     _check_record(record, folder, split.test, test.trained)
-    graph = to_onnx(kept, images.shape, _metadata(record))
+    graph = to_onnx(kept, images.shape, _metadata(record, folder))
     if configuration.network.name in SMALL_NETWORKS:
         thorough = None
     elif not reduced:
         thorough = 0
-    output.mkdir(parents=True, exist_ok=True)
-    files: dict[str, Path] = {}
     verifications: dict[str, Verification] = {}
 
     def add(variant: str, model: onnx.ModelProto, reference: npt.NDArray[np.float32]) -> None:
         """Measures a model, and only then writes it; an exact one that is not what it should be is refused."""
-        model.metadata_props.add(key="variant", value=variant)
-        file, measured = output / f"{variant}.onnx", verify(variant, model, test, reference, thorough)
+        measured = verify(variant, model, test, reference, thorough)
         if variant in EXACT and not measured.matches:
-            raise ExportMismatchError(f"{file} ({record.arm}, seed {record.seed})", measured.difference)
-        part = file.with_suffix(".part")
-        part.write_bytes(model.SerializeToString())
-        part.replace(file)
-        files[variant], verifications[variant] = file, measured
+            raise ExportMismatchError(
+                f"{output / variant}.onnx ({record.arm}, seed {record.seed})", measured.difference
+            )
+        model.metadata_props.add(key="variant", value=variant)
+        model.metadata_props.add(key="test_f1", value=json.dumps(as_data(_f1(measured))))
+        content = model.SerializeToString()
+        (part / f"{variant}.onnx").write_bytes(content)
+        verifications[variant] = replace(measured, num_bytes=len(content))
 
-    for variant, model, reference in _exact(record, folder, network, graph, test):
-        add(variant, model, reference)
-    if reduced:
-        exact = FOLD if FOLD in files else NONE
-        model = surgery.fold(graph) if exact == FOLD else graph
-        add(f"{exact}-{quantize.FP16}", quantize.to_fp16(model), test.trained)
-        add(f"{exact}-{quantize.INT8}", _int8(model, images, split, configuration), test.trained)
-    return Exported(record, files, verifications)
+    with replacing(output) as part:
+        for variant, model, reference in _exact(record, folder, network, graph, test):
+            add(variant, model, reference)
+        if reduced:
+            exact = FOLD if FOLD in verifications else NONE
+            model = surgery.fold(graph) if exact == FOLD else graph
+            add(f"{exact}-{quantize.FP16}", quantize.to_fp16(model), test.trained)
+            add(f"{exact}-{quantize.INT8}", _int8(model, images, split, configuration), test.trained)
+        done = Exported(record, {variant: output / f"{variant}.onnx" for variant in verifications}, verifications)
+        (part / "verification.json").write_text(json.dumps(done.as_data(), indent=1, allow_nan=False))
+    return done
 
 
 def _exact(
@@ -117,19 +135,29 @@ def _exact(
     configuration = record.typed_configuration()
     output = configuration.network.output
     if configuration.network.final_norm == "none":
-        yield NONE, copy(graph), test.trained
-        return
-    yield KEEP, SURGERY[KEEP](graph), test.trained
-    yield FOLD, SURGERY[FOLD](graph), test.trained
-    removed = SURGERY[REMOVE](graph)
-    yield REMOVE, copy(removed), _probabilities(Deployed(network, output, final_norm=False), test.scores)
+        variants = [(NONE, copy(graph), "validation", True)]
+    else:
+        yield KEEP, SURGERY[KEEP](graph), test.trained
+        variants = [(FOLD, SURGERY[FOLD](graph), "validation", True),
+                    (REMOVE, SURGERY[REMOVE](graph), "validation-removed", False)]  # fmt: skip
     known = folder.tensors(record, PREDICTIONS)
-    if configuration.data.minority and "validation-removed/scores" in known:
-        scores, labels = known["validation-removed/scores"], known["validation/labels"]
-        first = len(configuration.data.majority)
-        shift = score_shift(scores, labels, first, odds_of(configuration.data, labels >= first))
-        shifted = Deployed(network, output, final_norm=False, shift=torch.from_numpy(shift).float())
-        yield RECALIBRATED, surgery.shift_scores(removed, shift), _probabilities(shifted, test.scores)
+    for variant, model, split, with_norm in variants:
+        yield variant, copy(model), _probabilities(Deployed(network, output, with_norm), test.scores)
+        shift = _shift(configuration.data, known.get(f"{split}/scores"), known.get("validation/labels"))
+        if shift is not None:
+            shifted = Deployed(network, output, with_norm, torch.from_numpy(shift).float())
+            recalibrated = surgery.shift_scores(model, shift)
+            yield f"{variant}-{RECALIBRATED}", recalibrated, _probabilities(shifted, test.scores)
+
+
+def _shift(
+    data: Data, scores: npt.NDArray[Any] | None, labels: npt.NDArray[np.int64] | None
+) -> npt.NDArray[np.float64] | None:
+    """Returns what recalibrates scores, (classes,); None where validation lacks images of a role."""
+    first = len(data.majority)
+    if scores is None or labels is None or not data.minority or len({bool(label >= first) for label in labels}) < 2:
+        return None
+    return score_shift(scores, labels, first, odds_of(data, labels >= first))
 
 
 def _int8(
@@ -140,15 +168,16 @@ def _int8(
     some = rng.permutation(split.train)[: quantize.CALIBRATION_IMAGES]
     calibration = as_photos(images, some)
     whole = quantize.to_int8(model, calibration)
-    judges = split.validation if len(split.validation) else split.train
+    roles = np.array(configuration.data.roles)
+    complete = set(roles[split.classes[split.validation]]) == set(roles)
+    judges = split.validation if complete else split.train  # a role without images cannot be judged
     photos, labels = as_photos(images, judges), split.classes[judges]
 
-    def f1(its: onnx.ModelProto) -> float:
+    def f1(its: onnx.ModelProto) -> dict[str, float]:
         found = infer(open_session(its.SerializeToString()), photos)
-        measured = measure(found, labels, configuration.data.classes, configuration.data.roles)
-        return min(measured[f"f1/{role}"] for role in dict.fromkeys(configuration.data.roles))
+        return measure(np.nan_to_num(found), labels, configuration.data.classes, configuration.data.roles)
 
-    excluded = f1(model) - f1(whole) > F1_TOLERANCE
+    excluded = largest_loss(f1(model), f1(whole), configuration.data.roles) > F1_TOLERANCE
     chosen = quantize.to_int8(model, calibration, exclude_last=True) if excluded else whole
     chosen.metadata_props.add(key="quantized", value="all layers but the last" if excluded else "all layers")
     return chosen
@@ -206,13 +235,21 @@ def _check_record(
         raise ExportMismatchError(what, float(margins.max()))
 
 
-def _metadata(record: Record) -> dict[str, str]:
+def _f1(measured: Verification) -> dict[str, float]:
+    return {name: value for name, value in measured.metrics.items() if name.startswith("f1/")}
+
+
+def _metadata(record: Record, folder: RunFolder) -> dict[str, str]:
     configuration = record.typed_configuration()
+    network, backbone = configuration.network, {}
+    if network.weights != "none":
+        content = folder.get(f"{backbones.shared_name(network.name, network.weights)}.safetensors") or b""
+        backbone = {"backbone": f"{network.name}, {network.weights}",
+                    "backbone_sha256": hashlib.sha256(content).hexdigest()}  # fmt: skip
     return {
         "classes": json.dumps(configuration.data.classes), "roles": json.dumps(configuration.data.roles),
         "input": "uint8 (batch, height, width, channels), upright, resized bilinearly; scaling is inside the graph",
-        "metrics": json.dumps({n: v for n, v in record.metrics().items() if n.startswith("test/f1/")}),
         "versions": json.dumps({**record.versions, "onnx": onnx.__version__, "opset": str(OPSET)}),
         "study": record.study, "key": record.key, "seed": str(record.seed),
-        "data_fingerprint": record.data_fingerprint, "weights_sha256": record.files[WEIGHTS],
+        "data_fingerprint": record.data_fingerprint, "weights_sha256": record.files[WEIGHTS], **backbone,
     }  # fmt: skip

@@ -1,7 +1,8 @@
 """Run an ONNX file through onnxruntime on a whole test set and compare it with the network it came from."""
 
+import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,11 @@ Pixels = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
 
 
-class ExportMismatchError(StudyError):
+class ExportError(StudyError):
+    """A network or a graph that a converter cannot take."""
+
+
+class ExportMismatchError(ExportError):
     """An exported file does not compute what its network computes."""
 
     def __init__(self, what: str, difference: float) -> None:
@@ -78,7 +83,8 @@ class Verification:
         num_images: images of the test set.
         metrics: {"f1/8": ...}, see trainables/metrics.py.
         confusion: images (label, decided).
-        f1_loss: by how much the F1 of the minority or of the majority, whichever more, is below the trained network's.
+        f1_loss: by how much the F1 of the minority or of the majority, whichever more, is below the trained network's;
+            1 where the file's probabilities are not finite.
         nodes: operators in the graph.
         num_bytes: size of the file.
         p50_ms, p95_ms: latency of one image, one thread.
@@ -104,8 +110,8 @@ class Verification:
 
     @property
     def deployable(self) -> bool:
-        """Whether the file decides about as well as the trained network does."""
-        return self.f1_loss <= F1_TOLERANCE
+        """Whether the file decides about as well as the trained network does, and finds the rare class at all."""
+        return self.f1_loss <= F1_TOLERANCE and self.metrics.get("f1/minority", 1.0) != 0.0
 
 
 def verify(
@@ -144,14 +150,18 @@ def verify(
         num_images=len(test.images),
         metrics=metrics,
         confusion=confusion_matrix(test.labels, found.argmax(axis=1), labels=range(len(test.classes))).tolist(),
-        f1_loss=float(np.max([before[f"f1/{role}"] - metrics[f"f1/{role}"] for role in dict.fromkeys(test.roles)]))
-        if finite
-        else 1.0,
+        f1_loss=largest_loss(before, metrics, test.roles) if finite else 1.0,
         nodes=len(model.graph.node),
         num_bytes=len(content),
         p50_ms=float(np.percentile(times, 50)),
         p95_ms=float(np.percentile(times, 95)),
     )
+
+
+def largest_loss(before: Mapping[str, float], now: Mapping[str, float], roles: Iterable[str]) -> float:
+    """Returns by how much the F1 of the role that lost most is lower; a role without images has no F1."""
+    losses = [before[f"f1/{role}"] - now[f"f1/{role}"] for role in dict.fromkeys(roles)]
+    return max((float(loss) for loss in losses if not math.isnan(loss)), default=0.0)
 
 
 def open_session(

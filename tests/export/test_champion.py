@@ -10,7 +10,7 @@ from export.champion import best_arm, champion
 from export.graph_edit import copy
 from export.onnx_graph import Deployed, to_onnx
 from export.variants import Exported
-from export.verify import HeldOut, verify
+from export.verify import HeldOut, Verification, verify
 from trainables import networks
 from trainables.configuration import Configuration, Network
 from trainables.records import Record
@@ -23,13 +23,19 @@ def _record(arm: str, seed: int, value: float) -> Record:
                   history={"validation/f1/minority": [value]})  # fmt: skip
 
 
+def _measured(f1: float) -> Verification:
+    return Verification("any", 0.0, 1, (), 2, {"f1/minority": f1}, [], 0.0, 1, 1, 1.0, 1.0)
+
+
 def test_one_lucky_seed_makes_no_arm() -> None:
     records = [_record("final BN", seed, 0.9) for seed in range(10)]
     records += [_record("none", seed, 1.0 if seed == 4 else 0.5) for seed in range(10)]
     assert best_arm(records) == "final BN"
-    lucky = Exported(records[14], {"none": Path("none.onnx")}, {})
-    steady = Exported(records[3], {"keep": Path("keep.onnx"), "fold": Path("fold.onnx")}, {})
+    lucky = Exported(records[14], {"none": Path("none.onnx")}, {"none": _measured(0.9)})
+    both = {"keep": Path("keep.onnx"), "fold": Path("fold.onnx")}
+    steady = Exported(records[3], both, dict.fromkeys(both, _measured(0.9)))
     assert champion([lucky, steady], records) == (steady, "fold")
+    assert champion([lucky, Exported(records[3], both, dict.fromkeys(both, _measured(0.0)))], records) is None
     undefined = [_record("x", 0, float("nan")), _record("y", 0, 0.1)]
     assert best_arm(undefined) == "y"
 

@@ -26,6 +26,7 @@ NETWORKS: dict[str, dict[str, object]] = {
     "weighted batch norm": {"network.first_norm": "weighted", "network.final_norm": "weighted",
                             "loss.class_weights": "inverse"},
     "sigmoid": {"network.output": "sigmoid", "loss.name": "bce"},
+    "standard norm": {"network.final_norm": "standard"},
     "three classes": {"data.minority": "3,5", "data.majority": "8", "data.train_majority": 20,
                       "data.train_minority": 20, "data.validation_majority": 0, "data.validation_minority": 0,
                       "data.test_majority": 50, "data.test_minority": 50},
@@ -46,9 +47,9 @@ def test_every_variant_computes_what_pytorch_computes(
 ) -> None:
     runs, record = _trained(tiny.replace(changes), digits, tmp_path / "runs")
     done = export_run(record, runs, digits, tmp_path / "onnx")
-    exact = {"keep", "fold", "remove"} | (
-        {"remove-recalibrated"} if tiny.replace(changes).data.validation_minority else set()
-    )
+    exact = {"keep", "fold", "remove"}
+    if tiny.replace(changes).data.validation_minority:
+        exact |= {"fold-recalibrated", "remove-recalibrated"}
     assert set(done.files) == exact | {"fold-fp16", "fold-int8"}
     keep, fold, remove = (done.verifications[variant] for variant in ("keep", "fold", "remove"))
     assert max(done.verifications[variant].difference for variant in exact) <= ATOL
@@ -56,8 +57,8 @@ def test_every_variant_computes_what_pytorch_computes(
     assert keep.changed == fold.changed == ()
     assert fold.nodes == remove.nodes == keep.nodes - 1
     assert np.sum(keep.confusion) == keep.num_images
-    assert keep.deployable
     assert keep.f1_loss == 0
+    assert keep.deployable == (keep.metrics["f1/minority"] > 0)  # a network that never finds the rare class is not
     assert keep.metrics["f1/minority"] == pytest.approx(record.metric("test/f1/minority"), abs=1e-6)
     assert remove.metrics["f1/minority"] == pytest.approx(record.metric("test-removed/f1/minority"), abs=1e-6)
     assert keep.num_images == len(runs.tensors(record, PREDICTIONS)["test/labels"])
@@ -66,7 +67,7 @@ def test_every_variant_computes_what_pytorch_computes(
 def test_the_control_is_the_variant_none(tiny: Configuration, digits: Images, tmp_path: Path) -> None:
     runs, record = _trained(tiny.replace({"network.final_norm": "none"}), digits, tmp_path / "runs")
     done = export_run(record, runs, digits, tmp_path / "onnx")
-    assert set(done.files) == {"none", "none-fp16", "none-int8"}
+    assert set(done.files) == {"none", "none-recalibrated", "none-fp16", "none-int8"}
     assert set(done.files) < set(VARIANTS)
 
 
@@ -82,6 +83,11 @@ def test_a_file_takes_raw_images_of_any_batch_and_says_what_it_is(
         one = np.concatenate([infer(session, pixels[i : i + 1]) for i in range(7)])
         np.testing.assert_allclose(seven, one, atol=1e-6)
         np.testing.assert_allclose(seven.sum(axis=1), 1, atol=1e-3 if variant.endswith("fp16") else 1e-6)
+        assert (
+            json.loads({p.key: p.value for p in onnx.load(path).metadata_props}["test_f1"])["f1/minority"]
+            == (done.verifications[variant].metrics["f1/minority"])
+        )
+        assert path.stat().st_size == done.verifications[variant].num_bytes
         model = onnx.load(path)
         assert [its.version for its in model.opset_import if its.domain == ""] == [OPSET]
         metadata = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
@@ -224,3 +230,9 @@ def test_the_last_layer_stays_in_float_where_validation_needs_it(
     metadata = {entry.key: entry.value for entry in onnx.load(done.files["fold-int8"]).metadata_props}
     assert metadata["quantized"] == "all layers but the last"
     assert done.verifications["fold-int8"].f1_loss < 0.1
+    graph = onnx.load(done.files["fold-int8"]).graph
+    types = {c.name: c.data_type for c in graph.initializer}
+    made = {name: node.op_type for node in graph.node for name in node.output}
+    layers = [node.input[1] for node in graph.node if node.op_type in ("Gemm", "MatMul")]
+    assert [made.get(name) for name in layers] == ["DequantizeLinear", None]
+    assert types[layers[-1]] == onnx.TensorProto.FLOAT

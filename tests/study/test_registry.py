@@ -48,8 +48,8 @@ def test_every_variant_is_a_version_once_and_the_champion_is_the_fold(
     client = MlflowClient(registered[0])
     versions = client.search_model_versions(f"name = '{MODEL}'")
     variants = sorted(version.tags["onnx.variant"] for version in versions)
-    assert variants == sorted(("keep", "fold", "remove", "remove-recalibrated", "fold-fp16", "fold-int8",
-                               "none", "none-fp16", "none-int8"))  # fmt: skip
+    assert variants == sorted(("keep", "fold", "fold-recalibrated", "remove", "remove-recalibrated", "fold-fp16",
+                               "fold-int8", "none", "none-recalibrated", "none-fp16", "none-int8"))  # fmt: skip
     best = client.get_model_version_by_alias(MODEL, CHAMPION)
     assert (best.tags["onnx.variant"], best.tags["onnx.deployable"]) == ("fold", "true")
     assert best.tags["study.key"] == registered[2].key

@@ -1,0 +1,38 @@
+"""What an export leaves on disk: a folder that is whole or not there, and plain data for JSON."""
+
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replacing(place: Path) -> Iterator[Path]:
+    """Yields a new folder that takes the place of another at the end; where anything fails the other stays as it was.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    part, old = (place.with_name(f".{place.name}.{os.getpid()}.{what}") for what in ("part", "old"))
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if place.exists():
+            place.rename(old)
+        part.rename(place)
+    finally:
+        for left in (part, old):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def as_data(value: Any) -> Any:
+    """Returns nested dicts and lists in which what JSON has no number for, NaN and infinity, is None."""
+    if isinstance(value, dict):
+        return {key: as_data(its) for key, its in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_data(its) for its in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

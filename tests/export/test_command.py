@@ -1,0 +1,76 @@
+"""`python -m export STUDY` where some of it goes wrong: the rest goes on, and nothing is half written."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from export import __main__ as export_command
+from export.files import as_data, replacing
+from study.studies import find
+from trainables.images import Images, Inputs
+from trainables.records import RunFolder
+from trainables.run import Trial, run
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, digits: Images) -> Path:
+    place, (study,) = tmp_path_factory.mktemp("runs"), find(["digits-smoke"])
+    for name in ("plain", "final BN", "final BN + weighted loss"):
+        list(run(Trial(study.name, name, study.arm(name).configuration, (0, 1)), Inputs(digits), RunFolder(str(place))))
+    return place
+
+
+def _export(runs: Path, *arguments: str) -> int:
+    nowhere = f"sqlite:///{runs}/none/x.db"
+    return export_command.main(["digits-smoke", "--runs", str(runs), "--tracking-uri", nowhere, *arguments])
+
+
+def test_every_arm_is_exported_where_asked(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _export(runs, "--all", "--best", "--output", str(tmp_path)) == 0
+    assert len(list(tmp_path.glob("*/seed-*/verification.json"))) == 3
+    assert "final BN + weighted loss" in capsys.readouterr().out
+    with pytest.raises(Exception, match="not with --best or --all"):
+        _export(runs, "--all", "--require-h1")
+
+
+def test_a_damaged_run_is_named_and_the_others_are_exported(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(runs, tmp_path / "runs")
+    key = find(["digits-smoke"])[0].arm("final BN").configuration.key
+    weights = tmp_path / "runs" / "digits-smoke" / key / "seed-1" / "weights.safetensors"
+    before = tmp_path / "runs" / "onnx" / "digits-smoke" / key / "seed-1"
+    before.mkdir(parents=True)
+    (before / "fold.onnx").write_text("of an earlier export")
+    weights.write_bytes(weights.read_bytes()[:-10])
+    assert _export(tmp_path / "runs") == 1
+    said = capsys.readouterr()
+    assert "error: final BN, seed 1: " in said.err
+    assert "missing or damaged" in said.err
+    assert "H1 (removed - none)" in said.out
+    found = sorted(
+        p.parent.parent.name + p.parent.name for p in (tmp_path / "runs").glob("onnx/*/*/*/verification.json")
+    )
+    assert len(found) == 3
+    assert (before / "fold.onnx").read_text() == "of an earlier export"
+    assert not list((tmp_path / "runs" / "onnx").rglob("*.part"))
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    place = tmp_path / "models"
+    with replacing(place) as part:
+        (part / "a").write_text("1")
+    with pytest.raises(OSError, match="full"), replacing(place) as part:
+        (part / "b").write_text("2")
+        raise OSError("the disk is full")
+    assert [(p.name, p.read_text()) for p in place.iterdir()] == [("a", "1")]
+    with replacing(place) as part:
+        (part / "b").write_text("2")
+    assert [p.name for p in tmp_path.rglob("*")] == ["models", "b"]
+
+
+def test_what_json_has_no_number_for_is_none() -> None:
+    data = as_data({"a": float("inf"), "b": [float("nan"), 1.0, ("x", {"c": -float("inf")})], "d": True})
+    assert json.dumps(data, allow_nan=False) == '{"a": null, "b": [null, 1.0, ["x", {"c": null}]], "d": true}'
