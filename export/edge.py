@@ -9,6 +9,7 @@ files are no images (named; the others are done), 2 nothing could be done.
 import argparse
 import json
 import os
+import struct
 import sys
 import time
 from pathlib import Path
@@ -37,13 +38,18 @@ class Classifier:
         except Exception as error:  # onnxruntime raises its own kinds for missing, damaged and foreign files
             raise EdgeError(f"{path}: not a model onnxruntime can load ({str(error).splitlines()[0][:160]})") from error
         value = self._session.get_inputs()[0]
-        if value.type != "tensor(uint8)" or len(value.shape) != 4:
+        sizes = value.shape[1:] if len(value.shape) == 4 else []
+        fixed = len(sizes) == 3 and all(isinstance(size, int) for size in sizes) and sizes[2] in (1, 3)
+        any_batch = not isinstance(value.shape[0], int) or value.shape[0] == 1
+        if value.type != "tensor(uint8)" or not fixed or not any_batch:
             shape = ", ".join(map(str, value.shape))
-            raise EdgeError(f"{path}: takes {value.type} ({shape}); uint8 (batch, height, width, channels) is needed")
-        self._name = value.name
-        self.height, self.width, self.channels = value.shape[1:]
-        known = self._session.get_modelmeta().custom_metadata_map.get("classes", "[]")
-        self.classes = json.loads(known) or [str(i) for i in range(self._session.get_outputs()[0].shape[1])]
+            raise EdgeError(
+                f"{path}: takes {value.type} ({shape}); needed is uint8 (batch, height, width, channels): any batch "
+                "or 1, height and width given, 1 or 3 channels"
+            )
+        self._name, self.one_by_one = value.name, value.shape[0] == 1
+        self.height, self.width, self.channels = sizes
+        self.classes = self._class_names()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Returns float32 probabilities (batch, classes) of uint8 images (batch, height, width, channels)."""
@@ -52,11 +58,25 @@ class Classifier:
             raise EdgeError(
                 f"got {images.dtype} {images.shape}; uint8 (batch, {', '.join(map(str, expected))}) is needed"
             )
-        return np.asarray(self._session.run(None, {self._name: images})[0])
+        parts = np.split(images, len(images)) if self.one_by_one else [images]
+        return np.concatenate([np.asarray(self._session.run(None, {self._name: part})[0]) for part in parts])
+
+    def _class_names(self) -> list[str]:
+        """Returns the names in the file's metadata, numbers where it has none for its outputs."""
+        outputs = self(np.zeros((1, self.height, self.width, self.channels), np.uint8)).shape[-1]
+        try:
+            known = json.loads(self._session.get_modelmeta().custom_metadata_map.get("classes", "[]"))
+        except ValueError:
+            known = []
+        named = isinstance(known, list) and len(known) == outputs
+        return [str(name) for name in known] if named else [str(i) for i in range(outputs)]
 
     def read(self, path: Path) -> np.ndarray:
         """Returns an image file as uint8 (height, width, channels): upright, grey or RGB, resized as in training."""
-        from PIL import Image, ImageOps
+        try:
+            from PIL import Image, ImageOps
+        except ImportError:
+            raise EdgeError("image files are read by Pillow, which is not installed: pip install pillow") from None
 
         try:
             with Image.open(path) as image:
@@ -69,7 +89,7 @@ class Classifier:
                 if upright.size != (self.width, self.height):
                     upright = upright.resize((self.width, self.height), Image.Resampling.BILINEAR)
                 return np.asarray(upright, dtype=np.uint8).reshape(self.height, self.width, self.channels)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
             raise EdgeError(f"{path}: not an image ({' '.join(str(error).split())[:160]})") from error
 
 
@@ -88,7 +108,10 @@ def find(places: list[Path]) -> list[Path]:
 
 
 def benchmark(path: Path) -> dict[str, float]:
-    """Returns latency of one image (p50, p95, ms) and images per second, at 1 and at all threads, and memory in MiB."""
+    """Returns latency of one image (p50, p95, ms), images per second and peak memory (MiB), at 1 and at all threads.
+
+    Memory is the whole process's so far: what all threads take includes what one took.
+    """
     result: dict[str, float] = {}
     for threads in dict.fromkeys((1, os.cpu_count() or 1)):
         model = Classifier(path, threads)
@@ -108,13 +131,14 @@ def benchmark(path: Path) -> dict[str, float]:
         p50, p95 = np.percentile(times, [50, 95])
         result |= {f"p50_ms_{threads}_threads": float(p50), f"p95_ms_{threads}_threads": float(p95),
                    f"images_per_second_{threads}_threads": rate}  # fmt: skip
-    try:
-        import resource
+        try:
+            import resource
 
-        unit = 2**20 if sys.platform == "darwin" else 2**10
-        result["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    except ImportError:  # Windows
-        pass
+            unit = 2**20 if sys.platform == "darwin" else 2**10
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+            result[f"peak_memory_mib_{threads}_threads"] = peak
+        except ImportError:  # Windows
+            pass
     return result
 
 
@@ -135,6 +159,8 @@ def main(arguments: list[str]) -> int:
         if args.benchmark:
             found = benchmark(args.model)
             print(json.dumps(found) if args.json else "\n".join(f"{k:<32} {v:10.3f}" for k, v in found.items()))
+            if not args.images:
+                return 0
         return _classify(Classifier(args.model), find(args.images), args.json)
     except EdgeError as error:
         print(f"error: {error}", file=sys.stderr)

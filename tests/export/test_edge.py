@@ -96,7 +96,7 @@ def test_what_is_wrong_is_one_line(
         (str(model), str(tmp_path / "nowhere.png")): "not an image",
         (str(tmp_path / "cut.onnx"), str(photos)): "not a model onnxruntime can load",
         (str(tmp_path / "nowhere.onnx"), str(photos)): "not a model onnxruntime can load",
-        (str(tmp_path / "floats.onnx"), str(photos)): "takes tensor(float) (n, 3, 8, 8); uint8",
+        (str(tmp_path / "floats.onnx"), str(photos)): "takes tensor(float) (n, 3, 8, 8); needed is uint8",
     }
     for arguments, says in wrong.items():
         assert edge.main(list(arguments)) == 2
@@ -112,6 +112,51 @@ def test_the_benchmark_measures_one_and_all_threads(model: Path, capsys: pytest.
     found = json.loads(capsys.readouterr().out)
     assert 0 < found["p50_ms_1_threads"] <= found["p95_ms_1_threads"]
     assert found["images_per_second_1_threads"] > 0
+
+
+def _takes(shape: list[str | int], path: Path, classes: str = "[]") -> Path:
+    """A model of another make: uint8 images of a shape -> their mean over places and channels, and 1 less it."""
+    nodes = [
+        onnx.helper.make_node("Cast", ["x"], ["f"], to=onnx.TensorProto.FLOAT),
+        onnx.helper.make_node("ReduceMean", ["f"], ["m"], axes=[1, 2, 3], keepdims=0),
+        onnx.helper.make_node("Unsqueeze", ["m", "one"], ["p"]),
+        onnx.helper.make_node("Concat", ["p", "p"], ["y"], axis=1),
+    ]
+    graph = onnx.helper.make_graph(
+        nodes, "g", [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.UINT8, shape)],
+        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(np.array([1]), "one")],
+    )  # fmt: skip
+    model = onnx.helper.make_model(graph, ir_version=8, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.metadata_props.add(key="classes", value=classes)
+    onnx.save(model, path)
+    return path
+
+
+@pytest.mark.parametrize("shape", [["n", "h", "w", 3], ["n", 3, 8, 8], [4, 8, 8, 3], ["n", 8, 8, 4]])
+def test_sizes_that_images_cannot_be_given_are_one_line(shape: list[str | int], tmp_path: Path) -> None:
+    with pytest.raises(edge.EdgeError, match=r"needed is uint8 \(batch, height, width, channels\): any batch or 1"):
+        edge.Classifier(_takes(shape, tmp_path / "model.onnx"))
+
+
+@pytest.mark.parametrize("classes", ["[]", "not json", '{"a": 1}', '["one alone"]'])
+def test_a_file_of_another_make_takes_images_one_by_one_and_numbers_its_classes(
+    classes: str, tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = _takes([1, 8, 8, 3], tmp_path / "model.onnx", classes)
+    classifier = edge.Classifier(path)
+    assert classifier.classes == ["0", "1"]
+    assert classifier(np.zeros((5, 8, 8, 3), np.uint8)).shape == (5, 2)
+    assert edge.main([str(path), str(photos), "--benchmark"]) == 0
+    assert "images_per_second_1_threads" in capsys.readouterr().out
+
+
+def test_without_pillow_one_line_says_what_to_install(
+    model: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert edge.main([str(model), str(photos / "rgb.jpg")]) == 2
+    assert "pip install pillow" in capsys.readouterr().err
 
 
 @pytest.mark.timeout(300)
