@@ -80,7 +80,10 @@ class Classifier:
 
         try:
             with Image.open(path) as image:
-                upright = ImageOps.exif_transpose(image)
+                try:
+                    upright = ImageOps.exif_transpose(image)
+                except (OSError, ValueError, SyntaxError, EOFError, struct.error):  # a broken header
+                    upright = image
                 if upright.mode.startswith("I;16"):
                     upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
                 elif upright.mode in ("I", "F"):

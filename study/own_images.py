@@ -25,6 +25,7 @@ NOTE = "folders.json"
 FEWEST = 3  # images of a class: one to train, one to validate, one to test
 PAPER_IMAGES, PAPER_STEPS = 1000, 15  # K21: 1010 images in batches of 64
 FEW, FEW_TESTED = 10, 10  # below these a result says little
+LISTED = 10  # files that are left out
 
 
 def read_folder(args: argparse.Namespace, natural: bool, console: Console) -> tuple[Survey | None, Folders]:
@@ -50,7 +51,6 @@ def read_folder(args: argparse.Namespace, natural: bool, console: Console) -> tu
     for role in ("minority", "majority"):
         if getattr(args, role):
             setattr(args, role, as_nfc(getattr(args, role)))
-    _check_counts(found, args)
     if not args.minority:
         listed = ", ".join(
             f"{name} ({number})" for name, number in sorted(found.counts.items(), key=lambda its: its[1])
@@ -65,6 +65,7 @@ def read_folder(args: argparse.Namespace, natural: bool, console: Console) -> tu
     for role in ("minority", "majority"):  # a class folder may have a comma in its name
         if getattr(args, role) in found.class_names:
             setattr(args, role, (getattr(args, role),))
+    _check_counts(found, args)
     if natural:
         _fix_majority(found, args)
     if found.groups is not None and not any(name.endswith("split") for name, _ in args.set):
@@ -73,19 +74,26 @@ def read_folder(args: argparse.Namespace, natural: bool, console: Console) -> tu
 
 
 def _check_counts(found: Survey, args: argparse.Namespace) -> None:
-    """Raises DataError for a class with too few images, of those that take part."""
-    named = _names(args.minority or "") + _names(args.majority or OTHERS)
-    for name, number in found.counts.items():
-        if number < FEWEST and (name in named or OTHERS in named):
+    """Raises DataError for a class with too few images; classes that are taken together count together."""
+    data = _data_of(args)
+    classes = imbalance.assign_classes(data, without_pixels(found))
+    for index, name in enumerate(data.classes):
+        number = int((classes == index).sum())
+        if number < FEWEST:
             raise DataError(f"class {name!r}: {number} images; {FEWEST} are the least: to train, to validate, to test")
+
+
+def _data_of(args: argparse.Namespace) -> Data:
+    """Returns data with the roles that the options name."""
+    roles = {role: getattr(args, role) for role in ("minority", "majority") if getattr(args, role)}
+    return Configuration().replace({f"data.{role}": names for role, names in roles.items()}).data
 
 
 def _fix_majority(found: Survey, args: argparse.Namespace) -> None:
     """With `--ratio`, fixes the number of majority training images at what is left beside validation and test."""
     if args.ratio is None or any("train_majority" in name for name, _ in args.set):
         return
-    roles = {role: getattr(args, role) for role in ("minority", "majority") if getattr(args, role)}
-    data = Configuration().replace({f"data.{role}": names for role, names in roles.items()}).data
+    data = _data_of(args)
     images, frequent = without_pixels(found), len(data.majority)
     if images.blocks is None:
         classes = imbalance.assign_classes(data, images)
@@ -153,6 +161,8 @@ def warnings(found: Survey, data: Data) -> Iterator[str]:
         number, tested = int((everything == index).sum()), int((split.classes[split.test] == index).sum())
         if number < FEW:
             yield f"{name}: {number} images; whatever comes out rests on very few, and more images are the best remedy"
+        elif not tested:
+            yield f"{name}: no test images; no F1 can be said of it"
         elif tested < FEW_TESTED:
             yield f"{name}: {tested} test images a seed; its F1 moves in steps of about {1 / tested:.2f}"
     conflicts = [line for line in found.left_out if OF_ANOTHER_CLASS in line]
@@ -192,6 +202,14 @@ def _facts(found: Survey, data: Data) -> Iterator[str]:
     sizes = ", ".join(f"{w}x{h} ({n})" for (w, h), n in found.sizes.most_common(3))
     more = f" and {len(found.sizes) - 3} more sizes" if len(found.sizes) > 3 else ""
     size = data.image_size or IMAGE_SIZE
+    split = imbalance.draw(data, without_pixels(found), seed=0)
+    minority = np.isin(split.classes[split.train], [i for i, role in enumerate(data.roles) if role == "minority"])
+    rare, frequent = int(minority.sum()), int((~minority).sum())
+    yield f"imbalance: {frequent} frequent to {rare} rare training images, {frequent / max(1, rare):.1f} to 1"
+    if OTHERS in data.classes and OTHERS not in found.class_names:
+        named = {part for name in data.classes for part in (name, *name.split("+"))}
+        its = [f"{name} ({number})" for name, number in found.counts.items() if name not in named]
+        yield f"{OTHERS}: {', '.join(its)}"
     yield f"sizes: {sizes}{more}; all become {size} x {size}"
     if found.groups is not None and data.split == "grouped":
         yield f"groups: {len(np.unique(found.groups))}; a group is in one split only"
@@ -199,7 +217,8 @@ def _facts(found: Survey, data: Data) -> Iterator[str]:
     others = [line for line in found.left_out if line not in duplicates]
     for what, lines in (("duplicates", duplicates), ("other files", others)):
         if lines:
-            yield f"{len(lines)} {what} left out: {'; '.join(lines[:3])}{'; ...' if len(lines) > 3 else ''}"
+            shown = f"{'; '.join(lines[:LISTED])}{'; ...' if len(lines) > LISTED else ''}"
+            yield f"{len(lines)} {what} left out: {shown}"
 
 
 def fitted(

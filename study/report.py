@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -39,6 +40,10 @@ def main(arguments: Sequence[str]) -> int:
     if args.format == "html":
         return max(code, _write_pages(studies, args, folder))
     found = [print_study(study, folder, console()) for study in studies]
+    if any(found):
+        there = " ".join(study.name for study, its in zip(studies, found, strict=True) if its)
+        where = shlex.quote(folder.url)
+        print(f"with every figure, to read in a browser: python -m study.report {there} --format html --runs {where}")
     return code if all(found) else command.INCOMPLETE
 
 

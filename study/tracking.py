@@ -4,6 +4,7 @@ Every run is looked up by its tags before it is created, so logging again change
 leaves nothing twice. Nothing here is fatal: the first error is said once and logging stops until the next sync.
 """
 
+import hashlib
 import logging
 import os
 import time
@@ -31,6 +32,7 @@ class TrackingError(StudyError):
 
 KEY, LEVEL, SEED, STATE = "study.key", "study.level", "study.seed", "study.state"
 BATCH = 1000
+LONGEST_STATE = 4000  # characters; MLflow takes tags of 8000
 
 
 @dataclass
@@ -106,6 +108,8 @@ class Tracker:
             runs.update(self._search(experiment, f"tags.`{KEY}` = '{key}'"))
         stale = [r for r in records if not _is_current(runs.get((key, str(r.seed))), states[key, str(r.seed)])]
         parent_state = " ".join(f"{record.seed}:{states[key, str(record.seed)]}" for record in records)
+        if len(parent_state) > LONGEST_STATE:
+            parent_state = hashlib.sha256(parent_state.encode()).hexdigest()
         if not stale and _is_current(runs.get((key, "")), parent_state):
             return 0
         first = records[0]

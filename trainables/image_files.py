@@ -1,6 +1,7 @@
 """Image files -> uint8 pixels, at once or, where a data set is larger than memory, when they are asked for."""
 
 import hashlib
+import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -13,7 +14,7 @@ from PIL import Image, ImageOps
 from trainables.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-DAMAGED = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+DAMAGED = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
 _OTHER_SUFFIX = f"not one of {', '.join(SUFFIXES)}"
 
 
@@ -50,9 +51,13 @@ def inspect(path: Path) -> tuple[str, tuple[int, int] | None]:
 def upright_rgb(image: Image.Image) -> Image.Image:
     """Returns an image turned as its EXIF says, in 8-bit RGB; 16-bit grey is scaled, transparency dropped.
 
+    A broken EXIF header turns nothing.
     `export/edge.py` does the same on a device; tests/export/test_edge.py holds them together.
     """
-    turned = ImageOps.exif_transpose(image)
+    try:
+        turned = ImageOps.exif_transpose(image)
+    except DAMAGED:  # a broken header; broken pixels show below
+        turned = image
     if turned.mode.startswith("I;16"):
         turned = Image.fromarray((np.asarray(turned) >> 8).astype(np.uint8))
     elif turned.mode in ("I", "F"):

@@ -160,12 +160,13 @@ def _walk(root: Path) -> Iterator[tuple[str, Path]]:
     top = sorted(_folders(root))
     if top and {path.name.lower() for path in top} <= SPLITS:
         top = sorted((path for part in top for path in _folders(part)), key=lambda path: (path.name, str(path)))
-    roots = {os.path.realpath(path) for path in (root, *root.resolve().parents, *top)}
+    above = {os.path.realpath(path) for path in (root, *root.resolve().parents)}
+    roots = {os.path.realpath(path) for path in top}
     visited: set[str] = set()
     for folder in top:
         for place, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
             real = os.path.realpath(place)
-            if real in visited or (real in roots and place != str(folder)):
+            if real in visited or real in above or (real in roots and place != str(folder)):
                 folders.clear()
                 continue
             visited.add(real)

@@ -100,8 +100,14 @@ def test_two_images_are_refused_and_few_are_warned_about(
     for path in sorted((photos / "other kind").iterdir())[:1]:
         path.unlink()
     arguments = ("--data", f"folder:{photos}", "--minority", "krank, sehr", "--dry-run", "--runs", str(tmp_path))
-    assert _grid(*arguments) == 2
+    assert _grid(*arguments, "--majority", "healthy,other kind") == 2
     assert "class 'other kind': 2 images; 3 are the least" in capsys.readouterr().err
+    assert _grid(*arguments) == 0  # taken together they are many
+    said = capsys.readouterr().out
+    assert "others: healthy (60), other kind (2)" in said
+    assert "imbalance: 38 frequent to 8 rare training images, 4.8 to 1" in said
+    assert _grid(*arguments, "--set", "data.test_minority=0") == 0
+    assert "warning: krank, sehr: no test images; no F1 can be said of it" in capsys.readouterr().out
     assert _grid(*arguments, "--majority", "healthy") == 0  # one that takes no part may be small
     assert "2 images are of classes that no role names" in capsys.readouterr().out
     for path in (photos / "other kind").iterdir():

@@ -92,6 +92,11 @@ def test_in_a_real_browser(page: Path, browser: webdriver.Chrome, width: int) ->
     assert head.get_attribute("aria-sort") == "descending"
     assert down == up[::-1] == sorted(up, reverse=True)
     assert len(set(up)) > 1
+    numbers = {"[+0.1, +0.2]": True, "0.889 ± 0.012": True, "12 of 300": True, "1,234": True, "-0.5": True,
+               "1e-05": True, "3 against 8": False, "8 / 3": False, "final BN": False, "2 classes": False}  # fmt: skip
+    assert browser.execute_script("return arguments[0].map((text) => NUMBER.test(text))", list(numbers)) == list(
+        numbers.values()
+    )
     assert browser.execute("getLog", {"type": "browser"})["value"] == []  # what its console shows
 
 

@@ -13,7 +13,7 @@ from trainables import datasets
 from trainables.configuration import Data
 from trainables.errors import ConfigurationError, DataError
 from trainables.image_files import read
-from trainables.image_folder import Folder, survey
+from trainables.image_folder import Folder, load, survey
 from trainables.images import Images
 from trainables.imbalance import draw
 
@@ -191,7 +191,21 @@ def test_a_link_to_a_folder_above_pulls_nothing_in(root: Path, tmp_path: Path) -
     photo(tmp_path / "a stranger's.png", 998)
     photo(tmp_path / "other" / "a stranger's too.png", 997)
     (root / "gesund" / "up").symlink_to("../..")
+    (root / "up").symlink_to("..")  # nor is it a class
+    (root / "self").symlink_to(".")
     assert survey(Folder(str(root))).counts == {"gesund": 30, "kränklich, sehr": 9}
+
+
+def test_a_broken_exif_header_turns_nothing_and_refuses_nothing(root: Path) -> None:
+    path = root / "gesund" / "broken header.jpg"
+    noise = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path, exif=b"Exif\x00\x00no TIFF header at all")
+    found = survey(Folder(str(root)))
+    assert path in found.files
+    images = load(found.source, Folder(str(root)), 16)
+    with Image.open(path) as image:
+        expected = np.asarray(image.convert("RGB").resize((16, 16), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
+    np.testing.assert_array_equal(images.pixels[np.array([found.files.index(path)])][0], expected)
 
 
 def test_an_umlaut_in_two_code_points_is_the_same_name(root: Path) -> None:
