@@ -67,7 +67,7 @@ def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: P
     try:
         data = records[0].typed_configuration().data
         images = datasets.load(data.source, places.data_root(args.data_root), data.image_size, remembered(folder))
-    except StudyError as error:  # images that are gone
+    except (StudyError, OSError) as error:  # images that are gone
         print(f"error: {error}", file=sys.stderr)
         return command.INCOMPLETE
     for record in track(records, "exporting", console=screen, disable=not screen.is_terminal):
@@ -97,12 +97,15 @@ def _deploy(
     args: argparse.Namespace,
 ) -> None:  # fmt: skip
     """Says which file to deploy, if one is good enough, and puts all into MLflow."""
-    from export.champion import champion
+    from export.champion import best_arm, champion
 
-    to_deploy = champion(best, every) if best else None
+    arm = best_arm(every)
+    there = arm in {done.record.arm for done in best}
+    to_deploy = champion(best, every) if there else None
     _log(found, exported, best, None if args.key else to_deploy, folder, args)
     if to_deploy is None:
-        print("nothing to deploy: no exact file of the best arm finds the rare class", file=sys.stderr)
+        why = "finds the rare class as the trained network does" if there else "was exported"
+        print(f"nothing to deploy: of the best arm by validation, {arm}, no exact file {why}", file=sys.stderr)
         return
     done, variant = to_deploy
     print(f"to deploy (numpy and onnxruntime run it): python -m export.edge {done.files[variant]} IMAGE")

@@ -37,17 +37,20 @@ class Classifier:
             self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own kinds for missing, damaged and foreign files
             raise EdgeError(f"{path}: not a model onnxruntime can load ({str(error).splitlines()[0][:160]})") from error
-        value = self._session.get_inputs()[0]
-        sizes = value.shape[1:] if len(value.shape) == 4 else []
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1:
+            raise EdgeError(f"{path}: takes {len(inputs)} inputs; one, of images, is needed")
+        value = inputs[0]
+        batch, sizes = (value.shape[0], value.shape[1:]) if len(value.shape) == 4 else (0, [])
         fixed = len(sizes) == 3 and all(isinstance(size, int) for size in sizes) and sizes[2] in (1, 3)
-        any_batch = not isinstance(value.shape[0], int) or value.shape[0] == 1
+        any_batch = not isinstance(batch, int) or batch == 1
         if value.type != "tensor(uint8)" or not fixed or not any_batch:
             shape = ", ".join(map(str, value.shape))
             raise EdgeError(
                 f"{path}: takes {value.type} ({shape}); needed is uint8 (batch, height, width, channels): any batch "
                 "or 1, height and width given, 1 or 3 channels"
             )
-        self._name, self.one_by_one = value.name, value.shape[0] == 1
+        self._name, self.one_by_one = value.name, batch == 1
         self.height, self.width, self.channels = sizes
         self.classes = self._class_names()
 
@@ -59,11 +62,19 @@ class Classifier:
                 f"got {images.dtype} {images.shape}; uint8 (batch, {', '.join(map(str, expected))}) is needed"
             )
         parts = np.split(images, len(images)) if self.one_by_one else [images]
-        return np.concatenate([np.asarray(self._session.run(None, {self._name: part})[0]) for part in parts])
+        try:
+            return np.concatenate([np.asarray(self._session.run(None, {self._name: part})[0]) for part in parts])
+        except Exception as error:  # onnxruntime raises its own kinds
+            raise EdgeError(f"the model cannot be run ({str(error).splitlines()[0][:160]})") from error
 
     def _class_names(self) -> list[str]:
         """Returns the names in the file's metadata, numbers where it has none for its outputs."""
-        outputs = self(np.zeros((1, self.height, self.width, self.channels), np.uint8)).shape[-1]
+        found = self(np.zeros((1, self.height, self.width, self.channels), np.uint8))
+        if found.ndim != 2 or len(found) != 1 or not np.issubdtype(found.dtype, np.floating):
+            raise EdgeError(
+                f"its first output is {found.dtype} {found.shape}; probabilities (batch, classes) are needed"
+            )
+        outputs = found.shape[1]
         try:
             known = json.loads(self._session.get_modelmeta().custom_metadata_map.get("classes", "[]"))
         except ValueError:
@@ -80,9 +91,10 @@ class Classifier:
 
         try:
             with Image.open(path) as image:
+                image.load()  # broken pixels are an error, a broken header is not
                 try:
                     upright = ImageOps.exif_transpose(image)
-                except (OSError, ValueError, SyntaxError, EOFError, struct.error):  # a broken header
+                except (OSError, ValueError, SyntaxError, EOFError, struct.error):
                     upright = image
                 if upright.mode.startswith("I;16"):
                     upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))

@@ -25,6 +25,8 @@ def replacing(place: Path) -> Iterator[Path]:
             place.rename(old)
         part.rename(place)
     finally:
+        if old.exists() and not place.exists():
+            old.rename(place)
         for left in (part, old):
             shutil.rmtree(left, ignore_errors=True)
 

@@ -19,7 +19,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from export.graph_edit import copy
 from export.surgery import OUTPUT_ACTIVATIONS
-from export.verify import ExportError
+from export.verify import ExportError, one_line
 
 FP16, INT8 = REDUCED = ("fp16", "int8")
 CALIBRATION_IMAGES = 200
@@ -28,7 +28,10 @@ _HAVE_WEIGHTS = ("Gemm", "MatMul", "Conv")
 
 def to_fp16(model: ModelProto) -> ModelProto:
     """Returns a copy in half precision whose input and output keep their types."""
-    return convert_float_to_float16(copy(model), keep_io_types=True)  # type: ignore[no-any-return]
+    try:
+        return convert_float_to_float16(copy(model), keep_io_types=True)  # type: ignore[no-any-return]
+    except Exception as error:  # onnxruntime's converter raises what it likes
+        raise ExportError(f"onnxruntime cannot write this graph in half precision: {one_line(error)}") from error
 
 
 def to_int8(model: ModelProto, images: npt.NDArray[np.uint8], exclude_last: bool = False) -> ModelProto:
@@ -53,8 +56,7 @@ def to_int8(model: ModelProto, images: npt.NDArray[np.uint8], exclude_last: bool
                 per_channel=True, nodes_to_exclude=in_float,
             )  # fmt: skip
         except Exception as error:  # onnxruntime's quantizer raises what it likes
-            line = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise ExportError(f"onnxruntime cannot quantize this graph: {line[:200]}") from error
+            raise ExportError(f"onnxruntime cannot quantize this graph: {one_line(error)}") from error
         finally:
             logging.getLogger().disabled = was
         quantized = onnx.load(after)

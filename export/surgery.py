@@ -68,6 +68,7 @@ def find(model: ModelProto) -> FinalNorm:
         raise SurgeryError(f"before the final BatchNormalization stands {there}; Gemm, MatMul + Add or Conv is needed")
     if uses(model, scores) != 1:
         raise SurgeryError("the scores before the final BatchNormalization are used elsewhere too")
+    _check_channels(model, dense, scale)
     return FinalNorm(norm, scores, dense, scale, shift)
 
 
@@ -147,9 +148,28 @@ def _as_mul_and_add(model: ModelProto, add: NodeProto) -> tuple[tuple[NodeProto,
         for scores, scale in (tuple(multiply.input), tuple(reversed(multiply.input))):
             if scores in producers and is_constant(model, scale) and is_constant(model, shift):
                 a, b = constant(model, scale), constant(model, shift)
-                if a.size == b.size == max(a.shape, default=0) == max(b.shape, default=0):
+                if _is_per_class(a, producers[scores]) and _is_per_class(b, producers[scores]):
                     return (multiply, add), scores, (a.ravel(), b.ravel())
     raise SurgeryError("the scores come from Add; a BatchNormalization before the output is needed")
+
+
+def _is_per_class(value: Array, layer: NodeProto) -> bool:
+    """Whether a constant broadcasts along the classes: the last axis of scores, the second of a convolution's."""
+    if layer.op_type == "Conv":
+        return value.ndim > 2 and value.size == value.shape[-3]
+    return value.ndim > 0 and value.size == value.shape[-1]
+
+
+def _check_channels(model: ModelProto, layer: NodeProto, scale: Array) -> None:
+    """Raises SurgeryError where a norm does not stand for the outputs of the layer before it."""
+    weight_name = _matmul_and_bias(model, layer)[0].input[1] if layer.op_type == "Add" else layer.input[1]
+    weight = constant(model, weight_name)
+    axis = 0 if layer.op_type == "Conv" or attribute(layer, "transB", 0) else 1
+    if weight.ndim <= axis or weight.shape[axis] != scale.size:
+        raise SurgeryError(
+            f"the final BatchNormalization has {scale.size} channels, the layer before it weights of "
+            f"{'x'.join(map(str, weight.shape))}: they do not stand for the same classes"
+        )
 
 
 def _absorb(model: ModelProto, layer: NodeProto, scale: Array, shift: Array) -> None:
@@ -164,11 +184,7 @@ def _absorb(model: ModelProto, layer: NodeProto, scale: Array, shift: Array) -> 
         bias = factor * constant(model, layer.input[2]) if has_bias else np.zeros_like(scale)
         axis = 0 if layer.op_type == "Conv" or attribute(layer, "transB", 0) else 1
     weight = constant(model, weight_name)
-    if weight.ndim <= axis or weight.shape[axis] != scale.size or bias.size not in (1, scale.size):
-        raise SurgeryError(
-            f"the final BatchNormalization has {scale.size} channels, the layer before it weights of "
-            f"{'x'.join(map(str, weight.shape))}: they do not stand for the same classes"
-        )
+    _check_channels(model, layer, scale)
     shape = [-1 if i == axis else 1 for i in range(weight.ndim)]
     new_weight = add_constant(model, f"{weight_name}.folded", weight * scale.reshape(shape), weight_name)
     new_bias = add_constant(model, f"{layer.output[0]}.folded_bias", bias * scale + shift, weight_name)

@@ -31,6 +31,11 @@ class ExportError(StudyError):
     """A network or a graph that a converter cannot take."""
 
 
+def one_line(error: Exception) -> str:
+    """Returns the first line of what a library says."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
+
+
 class ExportMismatchError(ExportError):
     """An exported file does not compute what its network computes."""
 
@@ -111,7 +116,7 @@ class Verification:
     @property
     def deployable(self) -> bool:
         """Whether the file decides about as well as the trained network does, and finds the rare class at all."""
-        return self.f1_loss <= F1_TOLERANCE and self.metrics.get("f1/minority", 1.0) != 0.0
+        return self.f1_loss <= F1_TOLERANCE and self.metrics.get("f1/minority", 1.0) > 0
 
 
 def verify(
@@ -167,12 +172,15 @@ def largest_loss(before: Mapping[str, float], now: Mapping[str, float], roles: I
 def open_session(
     content: bytes, level: onnxruntime.GraphOptimizationLevel = DEPLOYED, threads: int = 1
 ) -> onnxruntime.InferenceSession:
-    """Returns a CPU session, 0 threads is one per core; the default is what users deploy."""
+    """Returns a CPU session, 0 threads is one per core; the default is what users deploy; or raises ExportError."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     options.graph_optimization_level = level
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises its own kinds
+        raise ExportError(f"onnxruntime cannot load this graph: {one_line(error)}") from error
 
 
 def infer(session: onnxruntime.InferenceSession, images: Pixels, batch: int = BATCH) -> Probabilities:

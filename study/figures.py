@@ -40,7 +40,7 @@ def figure_folder(folder: RunFolder, study: str, label: str) -> Path:
     """Returns where figures of a study lie: in the run folder, here where that is remote."""
     place = Path("figures") if places.is_remote(folder.url) else Path(folder.url, "figures")
     name = re.sub(r"[^A-Za-z0-9.=-]+", "-", label)
-    if len(name) > LONGEST:  # two long labels may begin alike
+    if name != label.replace(" ", "-") or len(name) > LONGEST:  # two labels may look alike so
         name = f"{name[:LONGEST]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
     return place / study / name
 

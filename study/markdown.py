@@ -26,7 +26,10 @@ def command_of(group: Group) -> str:
     """Returns the command line that makes a group's records, or more where its arms have no field in common."""
     words = [_program(group.study.name)]
     small = group.changes.get("network.name") in SMALL_NETWORKS
+    varied = {dimension.field for dimension in group.search.space} if group.search else set()
     for field, value in group.changes.items():
+        if field in varied:  # of the base, for its size; the search chooses it
+            continue
         text = as_text(value)
         if text.startswith("sha256:"):
             words.append("--weights PATH")

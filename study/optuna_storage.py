@@ -50,8 +50,9 @@ def reached(url: str | None) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
-        cause = str(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or type(error).__name__)
-        raise ConfigurationError(f"{'--storage' if url else 'search storage'}: {cause.splitlines()[0]}") from None
+        cause = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None)
+        line = next(iter(str(cause or "").splitlines()), type(error).__name__)
+        raise ConfigurationError(f"{'--storage' if url else 'search storage'}: {line}") from None
 
 
 def is_shared(storage: Storage) -> bool:
@@ -67,10 +68,15 @@ def check(url: str | None, runs: str, fix: bool) -> Finding:
         storage = open_storage(url, runs)
     except ConfigurationError as error:
         return Finding("searches", "failed", str(error))
-    names = [name for name in optuna.get_all_study_names(storage) if name.startswith(PREFIX)]
-    studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
-    its = [study for study in studies if study.user_attrs.get(SPACE, {}).get(RUN_FOLDER, runs) == runs]
-    left = sum(_end_running(study, fix) for study in its)
+    try:
+        with reached(url):
+            names = [name for name in optuna.get_all_study_names(storage) if name.startswith(PREFIX)]
+            its = [optuna.load_study(study_name=name, storage=storage) for name in names]
+            if is_shared(storage):
+                its = [study for study in its if study.user_attrs.get(SPACE, {}).get(RUN_FOLDER, runs) == runs]
+            left = sum(_end_running(study, fix) for study in its)
+    except ConfigurationError as error:
+        return Finding("searches", "failed", str(error))
     if left and not fix:
         return Finding("searches", "failed", f"{left} trials RUNNING; if no search is at work, --fix asks them again")
     return Finding("searches", "ok", f"{len(its)} arms, {left} RUNNING trials put back")

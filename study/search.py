@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from study import command, options, places
 from study.chosen import Chosen, choose
 from study.declaration import PARETO, TUNED, Study
-from study.search_space import ARMS, OBJECTIVES, Dimension, base_of, parse, space_of
+from study.search_space import ARMS, OBJECTIVES, TELLS_ARMS_APART, Dimension, base_of, parse, space_of
 from study.studies import DEFAULT, find
 from trainables.errors import ConfigurationError, StudyError
 
@@ -31,6 +31,8 @@ def main(arguments: Sequence[str]) -> int:
     bases = [base_of(study) for study in chosen.studies]
     changed = [tuple(parse(name, text, base) for name, text in args.space) for base in bases]
     for base, dimensions in zip(bases, changed, strict=True):
+        for field in sorted(TELLS_ARMS_APART & options.fields_of(args)):
+            raise ConfigurationError(f"{field}: it tells the arms of a search apart; --arm chooses among them")
         varied = {dimension.field for dimension in space_of(base, "latency" in objectives, dimensions)}
         for field in sorted(varied & options.fields_of(args)):
             raise ConfigurationError(f"{field}: a search varies it; --space {field}=A,B says between what")

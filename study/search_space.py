@@ -74,6 +74,7 @@ ARMS: dict[str, Values] = {
     "final BN + weighted loss": _FINAL | _WEIGHTED,
     "weighted BN + weighted loss": {"network.final_norm": "weighted"} | _WEIGHTED,
 }
+TELLS_ARMS_APART = {field for changes in ARMS.values() for field in changes}
 
 
 def base_of(study: Study) -> Configuration:
@@ -106,7 +107,7 @@ def parse(name: str, text: str, base: Configuration) -> Dimension:
     field = resolve_field(name)
     if field == "schedule.epochs" or (field.startswith("data.") and field != "data.image_size"):
         raise ConfigurationError(f"--space {field}: what is learnt and for how long is the study's; use --set")
-    if any(field in changes for changes in ARMS.values()):
+    if field in TELLS_ARMS_APART:
         raise ConfigurationError(f"--space {field}: it tells arms apart and is not searched; --arm chooses among them")
     usual = next((d for d in NUISANCES if d.field == field), None)
     if ".." not in text:

@@ -1,5 +1,6 @@
 """What a search found -> tables. Pure but for the predictions that thresholds are chosen on."""
 
+import math
 from collections import Counter
 
 from rich.table import Table
@@ -11,7 +12,8 @@ from study.search_space import Values
 from study.statistics import interval, paired_difference, widened
 from study.studies.tuned import FINAL
 from study.tables import show
-from trainables.records import RunFolder
+from trainables.errors import RecordError
+from trainables.records import Record, RunFolder
 from trainables.thresholds import f1_at_thresholds
 
 RANKING = {"average precision": "test/average_precision/minority", "AUROC": "test/auroc/minority"}
@@ -86,7 +88,7 @@ def _thresholds_table(group: Group, folder: RunFolder) -> Table:
     )
     for name in ("arm", "F1 at 1/2", "F1 at chosen", "gain at 1/2", "gain at chosen", *RANKING):
         table.add_column(name, justify="left" if name == "arm" else "right", no_wrap=True)
-    both = {arm: {s: f1_at_thresholds(r, folder) for s, r in its.items()} for arm, its in group.records.items()}
+    both = {arm: {s: _f1(r, folder) for s, r in its.items()} for arm, its in group.records.items()}
     at = [{arm: {s: f1[i] for s, f1 in its.items()} for arm, its in both.items()} for i in range(2)]
     for arm in (arm.name for arm in group.study.arms):
         gains = ["", ""]
@@ -96,6 +98,13 @@ def _thresholds_table(group: Group, folder: RunFolder) -> Table:
         f1, at_chosen, *ranking = (show(widened(interval(list(its.values())), group.overlap)) for its in several)
         table.add_row(arm, f1, at_chosen, *gains, *ranking)
     return table
+
+
+def _f1(record: Record, folder: RunFolder) -> tuple[float, float]:
+    try:
+        return f1_at_thresholds(record, folder)
+    except RecordError:  # a damaged file of one run: its command does it again
+        return math.nan, math.nan
 
 
 def _is(values: Values, flat: Values) -> bool:

@@ -53,7 +53,9 @@ def print_study(study: Study, folder: RunFolder, screen: Console) -> bool:
         for table in tables_of(found, folder):
             screen.print(table)
     if not groups:
-        screen.print(f"{study.name}: no finished run in {folder.url}; {maker(study.name)} makes them")
+        screen.print(f"{study.name}: no finished run in {folder.url}, or none that a search there has found; "
+                     f"{maker(study.name)} makes them" if study.name.endswith(TUNED) else
+                     f"{study.name}: no finished run in {folder.url}; {maker(study.name)} makes them")  # fmt: skip
     return bool(groups)
 
 

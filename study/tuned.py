@@ -43,7 +43,10 @@ def groups(study: Study, records: Iterable[Record], searches: Mapping[str, Found
             by_key.setdefault(record.key, {})[record.seed] = record
     found = []
     for search in searches.values():
-        its = {arm: by_key[key] for arm, key in search.winners.items() if key in by_key}
+        its = {
+            arm: {seed: record.model_copy(update={"arm": arm}) for seed, record in by_key[key].items()}
+            for arm, key in search.winners.items() if key in by_key
+        }  # fmt: skip
         if its:
             winners = {arm: next(iter(runs.values())).typed_configuration() for arm, runs in its.items()}
             label = label_of(search.changes)

@@ -92,8 +92,9 @@ def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, conso
     importances = {arm: optuna_storage.importances(name, storage) for arm, name in names.items()} if _one(asked) else {}
     changes = _changes(study, base)
     keys = {arm: winner.key for arm, winner in winners.items()}
-    its = Found(changes, asked.objectives, keys, space, shared, found, importances)
-    keep(RunFolder(settings.runs), tuned.name, base.key, its)
+    its = Found(changes, asked.objectives, asked.tuning_seeds, keys, space, shared, found, importances)
+    if hidden := keep(RunFolder(settings.runs), tuned.name, base.key, its):
+        console.print(f"tuned in another way before, so not in the tables any more: {', '.join(hidden)}")
     seeds = settings.num_seeds or tuned.seeds
     console.print(f"{tuned.name}: the best setting of every arm, {seeds} fresh seed{'s' if seeds > 1 else ''} each")
     outcome = run_session([tuned], settings, console)

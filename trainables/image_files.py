@@ -54,9 +54,10 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     A broken EXIF header turns nothing.
     `export/edge.py` does the same on a device; tests/export/test_edge.py holds them together.
     """
+    image.load()  # broken pixels are an error, a broken header is not
     try:
         turned = ImageOps.exif_transpose(image)
-    except DAMAGED:  # a broken header; broken pixels show below
+    except DAMAGED:
         turned = image
     if turned.mode.startswith("I;16"):
         turned = Image.fromarray((np.asarray(turned) >> 8).astype(np.uint8))

@@ -56,6 +56,8 @@ def f1_at_thresholds(record: Record, folder: RunFolder) -> tuple[float, float]:
     """
     tensors, configuration = folder.tensors(record, PREDICTIONS), record.typed_configuration()
     probability, is_minority = _of("test", tensors, configuration)
+    if not is_minority.any():
+        return float("nan"), float("nan")
     half = float(f1_score(is_minority, probability > 0.5, zero_division=0))
     if "validation/scores" not in tensors:
         return half, float("nan")
@@ -68,8 +70,8 @@ def odds_of(data: Data, is_minority: npt.NDArray[np.bool_]) -> float:
     """Returns majority images to a minority image where a network is to decide: no test label is looked at.
 
     Args:
-        data: declares how many images of a class are tested, as the papers' studies do; where they are shares of what
-            there is, the roles are as frequent as among validation images.
+        data: declares how many images of a class are tested, as the papers' studies do; where it says a share or "all",
+            the roles are taken to be as frequent as among validation images.
         is_minority: of validation images (n,); 1 is returned where one of the roles is missing.
     """
     if isinstance(data.test_majority, int) and isinstance(data.test_minority, int) and data.test_minority:

@@ -58,13 +58,36 @@ def test_a_damaged_run_is_named_and_the_others_are_exported(
     assert not list((tmp_path / "runs" / "onnx").rglob("*.part"))
 
 
-def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_damaged_best_run_leaves_nothing_to_deploy(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(runs, tmp_path / "runs")
+    for path in (tmp_path / "runs" / "digits-smoke").glob("*/*/weights.safetensors"):
+        if "final BN" in (path.parent / "record.json").read_text():
+            path.write_bytes(b"")
+    assert _export(tmp_path / "runs") == 1
+    assert "nothing to deploy: of the best arm by validation, final BN, no exact file was exported" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "models"
     with replacing(place) as part:
         (part / "a").write_text("1")
     with pytest.raises(OSError, match="full"), replacing(place) as part:
         (part / "b").write_text("2")
         raise OSError("the disk is full")
+    assert [(p.name, p.read_text()) for p in place.iterdir()] == [("a", "1")]
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="away"), replacing(place) as part:
+        rename = Path.rename
+
+        def broken(path: Path, target: Path) -> Path:
+            if path.suffix == ".part":
+                raise OSError("the disk is away")
+            return rename(path, target)
+
+        patched.setattr(Path, "rename", broken)
     assert [(p.name, p.read_text()) for p in place.iterdir()] == [("a", "1")]
     with replacing(place) as part:
         (part / "b").write_text("2")

@@ -15,7 +15,7 @@ from PIL import Image
 
 from export import edge
 from export.onnx_graph import Deployed, to_onnx
-from trainables import networks
+from trainables import image_files, networks
 from trainables.configuration import Network
 
 CLASSES = ("healthy", "a rare, odd class")
@@ -79,10 +79,15 @@ def test_what_is_wrong_is_one_line(
     (photos / "text.png").write_text("not an image")
     whole = (photos / "rgb.jpg").read_bytes()
     (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    assert edge.main([str(model), str(photos)]) == 1  # four are done, two named
+    png = bytearray((photos / "grey.png").read_bytes())
+    start = png.index(b"IDAT") + 4
+    png[start + 20 : start + 400] = bytes(380)
+    (photos / "spoilt.png").write_bytes(png)
+    assert image_files.read(photos / "spoilt.png", 16)[1] is None
+    assert edge.main([str(model), str(photos)]) == 1  # four are done, three named
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == 4
-    assert ["not an image" in line for line in said.err.splitlines()] == [True, True]
+    assert ["not an image" in line for line in said.err.splitlines()] == [True, True, True]
     (tmp_path / "empty").mkdir()
     (tmp_path / "cut.onnx").write_bytes(model.read_bytes()[:500])
     floats = onnx.helper.make_model(onnx.helper.make_graph(
@@ -137,6 +142,24 @@ def _takes(shape: list[str | int], path: Path, classes: str = "[]") -> Path:
 def test_sizes_that_images_cannot_be_given_are_one_line(shape: list[str | int], tmp_path: Path) -> None:
     with pytest.raises(edge.EdgeError, match=r"needed is uint8 \(batch, height, width, channels\): any batch or 1"):
         edge.Classifier(_takes(shape, tmp_path / "model.onnx"))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "says"),
+    [(["x", "more"], "y", "takes 2 inputs"), (["x"], "m", r"its first output is float32 \(1,\)"),
+     (["x"], "square", r"its first output is float32 \(1, 2, 1, 1\)")],
+)  # fmt: skip
+def test_other_inputs_and_outputs_are_one_line(inputs: list[str], output: str, says: str, tmp_path: Path) -> None:
+    model = onnx.load(_takes(["n", 8, 8, 3], tmp_path / "model.onnx"))
+    square = onnx.helper.make_node("Reshape", ["y", "shape"], ["square"])
+    model.graph.node.append(square)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([-1, 2, 1, 1]), "shape"))
+    if "more" in inputs:
+        model.graph.input.append(onnx.helper.make_tensor_value_info("more", onnx.TensorProto.FLOAT, [1]))
+    model.graph.output[0].name = output
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(edge.EdgeError, match=says):
+        edge.Classifier(tmp_path / "model.onnx")
 
 
 @pytest.mark.parametrize("classes", ["[]", "not json", '{"a": 1}', '["one alone"]'])

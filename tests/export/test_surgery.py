@@ -127,11 +127,21 @@ def test_a_norm_that_keras_converter_writes_as_mul_and_add_is_found(weight: str,
     assert not {"Mul", "BatchNormalization"} & set(_operators(folded) + _operators(removed))
 
 
-@pytest.mark.parametrize("norm", ["p = Mul (s, one) n = Add (p, b)", "p = Mul (s, s) n = Add (p, b)"])
+@pytest.mark.parametrize(
+    "norm", ["p = Mul (s, one) n = Add (p, b)", "p = Mul (s, one) n = Add (p, one)", "p = Mul (s, s) n = Add (p, b)"]
+)
 def test_another_mul_and_add_is_no_norm(norm: str) -> None:
     model = _model(f"s = Gemm (x, w, c) {norm} {ENDS['softmax']}", extra=MUL_ADD)
+    for change in (surgery.fold, surgery.remove):
+        with pytest.raises(SurgeryError, match=r"the scores come from Add|has 1 channels"):
+            change(model)
+
+
+def test_a_mul_and_add_along_an_image_is_no_norm() -> None:
+    body = "s = Conv (x, k, c) p = Mul (s, gamma) y = Add (p, beta)"
+    model = parser.parse_model(f"{HEADER} g (float[b,3,2,2] x) => (float[b,2,2,2] y) <{CONV}> {{ {body} }}")
     with pytest.raises(SurgeryError, match="the scores come from Add"):
-        surgery.fold(model)
+        surgery.remove(model)
 
 
 def test_what_the_change_does_not_touch_stays_byte_for_byte() -> None:

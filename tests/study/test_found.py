@@ -1,5 +1,6 @@
 """What searches keep in the run folder, and the groups and figures that come of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from study.found import Found, Setting
 from study.search_space import ARMS, Choice, Range, Values, as_text
 from study.studies.tuned import tuned_study
 from trainables.configuration import Configuration
+from trainables.errors import RecordError
 from trainables.records import Record, RunFolder
 
 SPACE = (Range("optimiser.learning_rate", 1e-4, 1e-1, log=True), Choice("schedule.batch_size", (16, 32)))
@@ -19,7 +21,7 @@ def _found(base: Configuration, arms: tuple[str, ...], rate: float, changes: dic
     settings = {arm: [Setting(values, 0, "complete", (0.5,)), Setting(values, None, "failed", (), "NaN")]
                 for arm in arms}  # fmt: skip
     keys = {arm: base.replace(ARMS[arm] | values).key for arm in arms}
-    return Found(changes, ("minority_f1",), keys, SPACE, [values], settings, {arm: {} for arm in arms})
+    return Found(changes, ("minority_f1",), 5, keys, SPACE, [values], settings, {arm: {} for arm in arms})
 
 
 def _records(base: Configuration, search: Found) -> list[Record]:
@@ -49,9 +51,10 @@ def test_arms_of_two_calls_belong_together_unless_the_space_is_another(tmp_path:
     kept = found.recall(folder, "x-tuned")[base.key]
     assert list(kept.winners) == ["none", "final BN"]
     assert kept.settings["final BN"][0].values["optimiser.learning_rate"] == 1e-2  # the latest
-    other = Found({}, ("minority_f1",), {"none": "k"}, SPACE[:1], [], {"none": []}, {})
+    assert found.keep(folder, "x-tuned", base.key, replace(kept, tuning_seeds=6, winners={"none": "k"})) == ["final BN"]
+    other = Found({}, ("minority_f1",), 5, {"none": "k"}, SPACE[:1], [], {"none": []}, {})
     assert other.after(kept).winners == {"none": "k"}
-    two = Found({}, ("minority_f1", "latency"), {"none, k": "k"}, SPACE, [], {"none": []}, {})
+    two = Found({}, ("minority_f1", "latency"), 5, {"none, k": "k"}, SPACE, [], {"none": []}, {})
     assert two.after(two).winners == {"none, k": "k"}
 
 
@@ -70,8 +73,23 @@ def test_winners_of_searches_around_other_bases_are_not_compared(change: dict[st
     assert not tuned.groups(tuned_study("x-tuned", {}), records, {})
 
 
+def test_arms_that_came_to_the_same_configuration_keep_their_names(tmp_path: Path) -> None:
+    base = Configuration()
+    search = _found(base, ("none",), 1e-3, {})
+    records = [record.model_copy(update={"arm": "focal loss"}) for record in _records(base, search)]
+    (group,) = tuned.groups(tuned_study("x-tuned", {}), records, {base.key: search})
+    assert {record.arm for record in group.records["none"].values()} == {"none"}
+
+
+def test_a_damaged_file_of_a_search_is_one_line(tmp_path: Path) -> None:
+    folder = RunFolder(str(tmp_path))
+    folder.put("search/x-tuned.json", b'{"k": {"changes"')
+    with pytest.raises(RecordError, match=r"x-tuned\.json is damaged"):
+        found.recall(folder, "x-tuned")
+
+
 def test_a_space_without_numbers_has_no_figure_of_gains() -> None:
     values: Values = {"schedule.batch_size": 16}
     settings = {arm: [Setting(values, 0, "complete", (0.5,))] for arm in ("none", "final BN")}
-    search = Found({}, ("minority_f1",), {}, SPACE[1:], [values], settings, {})
+    search = Found({}, ("minority_f1",), 5, {}, SPACE[1:], [values], settings, {})
     assert search_plots.plots_of(search) == {}

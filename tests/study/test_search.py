@@ -188,6 +188,9 @@ def test_a_journal_moves_with_its_run_folder_and_a_database_belongs_to_one(tmp_p
     assert optuna_storage.check(url, "/there", fix=True).state == "ok"
     assert optuna_storage.check(url, "/here", fix=False).state == "failed"
     assert optuna_storage.check(url, "/here", fix=True).state == "ok"
+    optuna_storage.begin(name, journal, SPACE, ["maximize"], search_space.design(SPACE, 1))
+    optuna.load_study(study_name=name, storage=journal).ask()
+    assert optuna_storage.check(None, str(tmp_path), fix=False).state == "failed"  # moved here, begun in /here
 
 
 def test_a_database_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:

@@ -59,6 +59,10 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
         (("--trials", "0"), "got '0'; a whole number of at least 1"),
         (("--storage", "nonsense"), "--storage: "),
         (("--space", "dropout=0.5..0.1"), "an empty range"),
+        (("--set", "batch_size=16"), "schedule.batch_size: a search varies it; --space schedule.batch_size=A,B"),
+        (("--set", "focal_gamma=2"), "loss.focal_gamma: it tells the arms of a search apart"),
+        (("--space", "final_norm=batch,none"), "network.final_norm: it tells arms apart"),
+        (("--tuning-seeds", "4"), "--tuning-seeds: got 4; allowed: 5 or more"),
     ],
 )
 def test_a_search_asked_wrongly(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
