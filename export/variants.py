@@ -26,21 +26,19 @@ from export import quantize, surgery
 from export.files import as_data, replacing
 from export.graph_edit import copy
 from export.onnx_graph import OPSET, Deployed, to_onnx
+from export.trained import as_photos, check_record, held_out, probabilities, trained_network
 from export.verify import (
-    BATCH,
     F1_TOLERANCE,
     ExportMismatchError,
     HeldOut,
-    Pixels,
     Verification,
     infer,
     largest_loss,
     open_session,
     verify,
 )
-from trainables import backbones, final_norm, imbalance, networks
+from trainables import backbones, imbalance, networks
 from trainables.configuration import SMALL_NETWORKS, Configuration, Data
-from trainables.errors import RecordError
 from trainables.images import Images
 from trainables.metrics import measure
 from trainables.records import PREDICTIONS, WEIGHTS, Record, RunFolder
@@ -90,11 +88,11 @@ def export_run(
         OSError: the files cannot be written.
     """
     configuration = record.typed_configuration()
-    network = _trained_network(record, folder, images)
+    network = trained_network(record, folder, images)
     split = imbalance.draw(configuration.data, images, record.seed)
     kept = Deployed(network, configuration.network.output)
-    test = _held_out(images, split.test, split.classes, configuration, kept)
-    _check_record(record, folder, split.test, test.trained)
+    test = held_out(images, split.test, split.classes, configuration, kept)
+    check_record(record, folder, split.test, test.trained)
     graph = to_onnx(kept, images.shape, _metadata(record, folder))
     if configuration.network.name in SMALL_NETWORKS:
         thorough = None
@@ -142,12 +140,12 @@ def _exact(
                     (REMOVE, SURGERY[REMOVE](graph), "validation-removed", False)]  # fmt: skip
     known = folder.tensors(record, PREDICTIONS)
     for variant, model, split, with_norm in variants:
-        yield variant, copy(model), _probabilities(Deployed(network, output, with_norm), test.scores)
+        yield variant, copy(model), probabilities(Deployed(network, output, with_norm), test.scores)
         shift = _shift(configuration.data, known.get(f"{split}/scores"), known.get("validation/labels"))
         if shift is not None:
             shifted = Deployed(network, output, with_norm, torch.from_numpy(shift).float())
             recalibrated = surgery.shift_scores(model, shift)
-            yield f"{variant}-{RECALIBRATED}", recalibrated, _probabilities(shifted, test.scores)
+            yield f"{variant}-{RECALIBRATED}", recalibrated, probabilities(shifted, test.scores)
 
 
 def _shift(
@@ -181,58 +179,6 @@ def _int8(
     chosen = quantize.to_int8(model, calibration, exclude_last=True) if excluded else whole
     chosen.metadata_props.add(key="quantized", value="all layers but the last" if excluded else "all layers")
     return chosen
-
-
-def as_photos(images: Images, positions: npt.NDArray[np.int64]) -> Pixels:
-    """Returns images as a device hands them over: uint8 (n, height, width, channels)."""
-    return np.ascontiguousarray(images.pixels[positions].transpose(0, 2, 3, 1))
-
-
-def _held_out(
-    images: Images, positions: npt.NDArray[np.int64], classes: npt.NDArray[np.int64], configuration: Configuration,
-    kept: Deployed,
-) -> HeldOut:  # fmt: skip
-    photos, data = as_photos(images, positions), configuration.data
-    names = [images.sample_names[i] for i in positions]
-    with torch.no_grad():
-        scores = torch.cat([kept.eval().scores(batch) for batch in torch.from_numpy(photos).split(BATCH)])
-    return HeldOut(photos, classes[positions], names, scores, _probabilities(kept, scores), data.classes, data.roles)
-
-
-def _trained_network(record: Record, folder: RunFolder, images: Images) -> networks.Classifier:
-    """The network as it was trained; Y19's norms as torch's of the same evaluation form, for its ONNX operator."""
-    configuration = record.typed_configuration()
-    settings, state = configuration.network, None
-    if settings.weights != "none":
-        name = backbones.shared_name(settings.name, settings.weights)
-        state = folder.read_shared(name)
-        if state is None:
-            raise RecordError(
-                f"{folder.url}/{name}.safetensors is missing or damaged; any new run with these weights writes it again"
-            )
-    network = networks.build(settings, images.shape, len(configuration.data.classes), state)
-    weights = {name: torch.from_numpy(value) for name, value in folder.tensors(record, WEIGHTS).items()}
-    network.load_state_dict(weights, strict=settings.trainable != "head")  # a frozen backbone is not in them
-    return final_norm.with_batch_norms(network)
-
-
-@torch.no_grad()
-def _probabilities(network: Deployed, scores: torch.Tensor) -> npt.NDArray[np.float32]:
-    return network.eval().probabilities(scores).numpy()
-
-
-def _check_record(
-    record: Record, folder: RunFolder, positions: npt.NDArray[np.int64], trained: npt.NDArray[np.float32]
-) -> None:
-    """The network that is exported must be the one that was measured: same test images, same decisions as recorded."""
-    predictions = folder.tensors(record, PREDICTIONS)
-    what = f"{record.arm}, seed {record.seed}: the network of weights.safetensors against the recorded test scores"
-    if not np.array_equal(predictions["test/positions"], positions):
-        raise ExportMismatchError(f"{what} (other test images)", float("inf"))
-    changed = predictions["test/scores"].argmax(axis=1) != trained.argmax(axis=1)
-    margins = np.abs(np.diff(np.sort(trained[changed], axis=1)[:, -2:], axis=1))
-    if changed.any() and margins.max() > 1e-3:  # a GPU or another thread count may move scores that are all but equal
-        raise ExportMismatchError(what, float(margins.max()))
 
 
 def _f1(measured: Verification) -> dict[str, float]:

@@ -16,6 +16,7 @@ from trainables.images import Images, Inputs
 from trainables.records import RunFolder
 from trainables.run import Trial, run
 
+pytestmark = pytest.mark.timeout(240)  # of a VGG onnxruntime optimises nine million weights, at every level
 WEIGHTS = "sha256:0123456789abcdef"
 NETWORKS: dict[str, dict[str, object]] = {
     "resnet, all of it trains": {"network.name": "resnet18", "network.cut": "layer1"},
