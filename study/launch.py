@@ -15,6 +15,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from study.quiet import hush, set_up
 from study.resources import Resources
 from study.resources import check as check_requests
 from trainables.configuration import Configuration
@@ -27,14 +28,6 @@ from trainables.tune_adapter import INDEX, Search, SearchTrainable, Store, Study
 SECONDS_TO_ANSWER = 10.0
 SECONDS_TO_PROBE = 120.0  # a new node may start its first worker process for this
 LOST_PROCESS_RETRIES = 2  # deterministic failures never get here: they end as failed records
-
-_RAY_SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # records and MLflow hold what its CSV, JSON and TensorBoard files would
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the command, not just Tune's loop
-    "RAY_AIR_NEW_OUTPUT": "0",  # with verbose=0: Tune prints nothing, this project's progress does
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
 
 
 class Observer(Protocol):
@@ -62,13 +55,7 @@ def connect(num_cpus: int | None = None) -> None:
         ray.init(**quiet)
     else:
         ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)
-
-
-def set_up() -> None:
-    """Tells Ray by its environment what to leave out; before it starts."""
-    for name, value in _RAY_SETTINGS.items():
-        os.environ.setdefault(name, value)
+    hush()
 
 
 def _knock(address: str) -> None:

@@ -17,7 +17,7 @@ from ray.cluster_utils import Cluster
 from rich.console import Console
 from rich.table import Table
 
-from study import launch
+from study import launch, quiet
 
 STORE = 80 * 2**20  # bytes, the least that Ray takes for a node's object store
 
@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=5.0, help="that a trial waits")
     args = parser.parse_args()
-    launch.set_up()
+    quiet.set_up()
     found = measure(args.nodes, args.runs, args.seconds)
     table = Table(title=f"{args.nodes} simulated nodes, {args.runs} runs of {args.seconds:g} s", title_justify="left")
     for name in ("seconds in all", "slots busy", "driver CPU ms a run", "driver MiB"):
