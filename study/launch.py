@@ -44,17 +44,22 @@ def connect(num_cpus: int | None = None) -> None:
     """Connects to the cluster of RAY_ADDRESS (set inside a Ray job), else starts Ray here; once per process.
 
     Raises:
-        ConfigurationError: nothing answers at RAY_ADDRESS.
+        ConfigurationError: nothing answers at RAY_ADDRESS, or Ray does not start here.
     """
     if ray.is_initialized():
         return
     set_up()
     quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
-    if os.environ.get("RAY_ADDRESS"):
-        _knock(os.environ["RAY_ADDRESS"])
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        _knock(address)
         ray.init(**quiet)
     else:
-        ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
+        try:
+            ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
+        except Exception as error:  # Ray has no kind of its own for it
+            line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise ConfigurationError(f"Ray did not start on this machine, which may be too busy: {line}") from error
     hush()
 
 

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import ray
 
 from study import launch
 from study.prepare import prepare
 from study.resources import Resources
 from trainables.checkpoints import Checkpoint, remove_left
 from trainables.configuration import Configuration
+from trainables.errors import ConfigurationError
 from trainables.images import Images, Inputs
 from trainables.records import RunFolder
 from trainables.run import Trial, run
@@ -90,7 +92,6 @@ def test_a_killed_trial_process_goes_on_from_its_checkpoint(
     import threading
 
     import psutil
-    import ray
     from ray import tune
 
     from trainables.tune_adapter import INDEX, SECONDS_PER_REPORT, Store, StudyTrainable, Work, data_key
@@ -155,7 +156,6 @@ def test_what_trials_with_other_seeds_left_is_removed_of_configurations_that_end
 def test_a_node_that_joins_later_and_does_not_share_the_folder_runs_nothing(
     tmp_path: Path, tiny: Configuration, digits: Images
 ) -> None:
-    import ray
 
     from trainables.tune_adapter import Store, Work, data_key
 
@@ -166,3 +166,15 @@ def test_a_node_that_joins_later_and_does_not_share_the_folder_runs_nothing(
     launch._run_trials(work, Resources(), heard)
     assert f"does not share the run folder {tmp_path}" in heard.done["arm"][0]
     assert not list(tmp_path.glob("s/*"))
+
+
+def test_a_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_busy(**_: object) -> None:
+        raise RuntimeError("The current node timed out during startup.\nmore")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", too_busy)
+    with pytest.raises(
+        ConfigurationError, match=r"which may be too busy: The current node timed out during startup\.$"
+    ):
+        launch.connect()
