@@ -47,6 +47,7 @@ def test_a_record_or_weights_file_cut_short_is_redone(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # fourteen starts of Ray
 def test_ten_kills_at_random_moments(tmp_path: Path) -> None:
     """SIGKILL to the driver and everything it started, ten times within the time of a whole run; then to the end."""
     seed = int(os.environ.get("FAULT_SEED", time.time_ns() % 10_000))
