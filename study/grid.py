@@ -90,6 +90,7 @@ def _export(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
 
 def _say_what_is_next(studies: "list[Study]", args: argparse.Namespace, tracking_uri: str | None) -> None:
     if tracking_uri:
+        print("in MLflow the runs are under 'Model training', at its top left")
         print(f"browse: {places.browse(tracking_uri)}")
     if not args.export:
         words = [studies[0].name, *_best(studies[0], args), *_given(args, "runs", "data_root", "tracking_uri")]
