@@ -16,9 +16,10 @@ RUNS = 30
 def latency(configuration: Configuration, inputs: Inputs) -> float:
     """Returns the median time in ms of one image through the whole network in PyTorch, on one CPU thread.
 
-    The weights do not matter, so an untrained network is timed; a backbone counts even where training is on features.
+    The weights do not matter, so an untrained network is timed; a backbone counts even where training is on features,
+    and the final norm does not: a deployed file has it folded into the layer before it (`python -m export`).
     """
-    network = configuration.network
+    network = configuration.network.model_copy(update={"final_norm": "none"})
     if network.name not in SMALL_NETWORKS:
         network = network.model_copy(update={"weights": "none", "trainable": "all"})
     model = networks.build(network, inputs.images.shape, len(configuration.data.classes)).eval()
