@@ -152,9 +152,10 @@ def _judge_h1(overlap: float, exported: "list[Exported]", required: bool) -> int
         print("H1 not judged: it takes a final-BN arm and its control without one", file=sys.stderr)
         return command.INCOMPLETE if required else command.DONE
     verdict, reason = decide(statistic)
+    bounds = f"[{statistic.low:+.3f}, {statistic.high:+.3f}], " if statistic.n > 1 else ""
     print(
         f"H1 (removed - none) - 0.5 (final - none), minority F1 through onnxruntime: {statistic.mean:+.3f} "
-        f"[{statistic.low:+.3f}, {statistic.high:+.3f}], n = {statistic.n}: {verdict}, {reason}"
+        f"{bounds}n = {statistic.n}: {verdict}, {reason}"
     )
     return command.INCOMPLETE if required and verdict != REPRODUCED else command.DONE
 
