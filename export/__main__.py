@@ -64,9 +64,10 @@ def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: P
     screen = console()
     exported: list[Exported] = []
     code = command.DONE
+    size_of = {record.key: record.typed_configuration().data.image_size for record in records}  # a search may vary it
+    source, root = found.configuration(arms[0]).data.source, places.data_root(args.data_root)
     try:
-        data = records[0].typed_configuration().data
-        images = datasets.load(data.source, places.data_root(args.data_root), data.image_size, remembered(folder))
+        images = {size: datasets.load(source, root, size, remembered(folder)) for size in set(size_of.values())}
     except (StudyError, OSError) as error:  # images that are gone
         print(f"error: {error}", file=sys.stderr)
         return command.INCOMPLETE
@@ -74,7 +75,8 @@ def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: P
         place = output / record.key / f"seed-{record.seed}"
         thorough = SAMPLE if args.best else None
         try:
-            done = export_run(record, folder, images, place, reduced=record is best[record.arm], thorough=thorough)
+            its, reduced = images[size_of[record.key]], record is best[record.arm]
+            done = export_run(record, folder, its, place, reduced=reduced, thorough=thorough)
         except (StudyError, OSError) as error:  # a wrong file, a damaged run, a full disk: the others go on
             print(f"error: {record.arm}, seed {record.seed}: {error}", file=sys.stderr)
             code = command.INCOMPLETE
@@ -82,7 +84,7 @@ def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: P
             exported.append(done)
     if not exported:
         return code
-    title = f"{found.study.name} ({found.label}), {data.source}: whole test sets through onnxruntime"
+    title = f"{found.study.name} ({found.label}), {source}: whole test sets through onnxruntime"
     table = variants_table(title, found.overlap, exported)
     if args.format == "markdown":
         print(markdown.as_markdown(found, [table]))
@@ -124,10 +126,7 @@ def _arms(found: "Group", args: argparse.Namespace) -> list[list[str]]:
     if args.key:
         return [[arm] for arm in data if found.first_record(arm).key == args.key]
     if args.all:
-        alike: dict[object, list[str]] = {}
-        for arm, its in data.items():
-            alike.setdefault((its.source, its.image_size, its.classes), []).append(arm)
-        return list(alike.values())
+        return [list(arms) for arms in dict.fromkeys(tuple(found.alike(arm)) for arm in data)]
     first: dict[str, list[str]] = {}
     for pair in found.study.pairs:
         if pair.treated in data and pair.control in data:
@@ -136,9 +135,7 @@ def _arms(found: "Group", args: argparse.Namespace) -> list[list[str]]:
         return list(first.values())
     selections = []
     for treated, control in first.values():
-        same = [arm for arm in data if (data[arm].source, data[arm].classes)
-                == (data[treated].source, data[treated].classes)]  # fmt: skip
-        liked = best_arm(record for arm in same for record in found.records[arm].values())
+        liked = best_arm(record for arm in found.alike(treated) for record in found.records[arm].values())
         selections.append(list(dict.fromkeys((liked, treated, control))))
     return selections
 

@@ -16,7 +16,8 @@ from onnxscript import optimizer
 from torch import Tensor, nn
 
 from export import surgery
-from export.verify import ExportError, one_line
+from export.verify import ExportError
+from trainables.errors import first_line
 from trainables.losses import probabilities
 from trainables.networks import Classifier
 
@@ -71,7 +72,7 @@ def to_onnx(network: Deployed, image_shape: tuple[int, int, int], metadata: Mapp
                 dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
             )  # fmt: skip
         except Exception as error:  # it raises what its many parts raise
-            raise ExportError(f"torch cannot write this network as ONNX: {one_line(error)}") from error
+            raise ExportError(f"torch cannot write this network as ONNX: {first_line(error)}") from error
     assert program is not None  # dynamo=True always returns a program
     model = program.model_proto
     optimizer.fold_constants(model)

@@ -19,7 +19,8 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from export.graph_edit import copy
 from export.surgery import OUTPUT_ACTIVATIONS
-from export.verify import ExportError, one_line
+from export.verify import ExportError
+from trainables.errors import first_line
 
 FP16, INT8 = REDUCED = ("fp16", "int8")
 CALIBRATION_IMAGES = 200
@@ -31,7 +32,7 @@ def to_fp16(model: ModelProto) -> ModelProto:
     try:
         return convert_float_to_float16(copy(model), keep_io_types=True)  # type: ignore[no-any-return]
     except Exception as error:  # onnxruntime's converter raises what it likes
-        raise ExportError(f"onnxruntime cannot write this graph in half precision: {one_line(error)}") from error
+        raise ExportError(f"onnxruntime cannot write this graph in half precision: {first_line(error)}") from error
 
 
 def to_int8(model: ModelProto, images: npt.NDArray[np.uint8], exclude_last: bool = False) -> ModelProto:
@@ -56,7 +57,7 @@ def to_int8(model: ModelProto, images: npt.NDArray[np.uint8], exclude_last: bool
                 per_channel=True, nodes_to_exclude=in_float,
             )  # fmt: skip
         except Exception as error:  # onnxruntime's quantizer raises what it likes
-            raise ExportError(f"onnxruntime cannot quantize this graph: {one_line(error)}") from error
+            raise ExportError(f"onnxruntime cannot quantize this graph: {first_line(error)}") from error
         finally:
             logging.getLogger().disabled = was
         quantized = onnx.load(after)

@@ -13,6 +13,7 @@ from onnx import ModelProto
 
 from export import surgery
 from export.graph_edit import SurgeryError, copy
+from trainables.errors import first_line
 
 IMAGES = 4  # axes of an input of images: batch, channels, height, width
 # of probabilities or scores, relative to the largest score, by the type of the output
@@ -36,9 +37,7 @@ def rewrite(change: Callable[[ModelProto], ModelProto], source: Path, target: Pa
     try:
         changed = change(model)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise SurgeryError(
-            f"{source}: the changed graph is not valid: {str(error).strip().splitlines()[0][:200]}"
-        ) from error
+        raise SurgeryError(f"{source}: the changed graph is not valid: {first_line(error)}") from error
     difference, inputs = _difference(model, changed, folded=change is surgery.fold)
     allowed = ATOL.get(_type(model), ATOL[int(onnx.TensorProto.FLOAT)])
     if not difference <= allowed:
@@ -66,8 +65,7 @@ def read(path: Path) -> ModelProto:
     except OSError as error:
         raise SurgeryError(f"{path}: {error.strerror or error}") from error
     except Exception as error:  # protobuf and the checker raise what they like
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise SurgeryError(f"{path}: not a whole ONNX model ({line})") from error
+        raise SurgeryError(f"{path}: not a whole ONNX model ({first_line(error)})") from error
     if not model.graph.node:
         raise SurgeryError(f"{path}: not an ONNX model, or one without nodes")
     return model
@@ -118,7 +116,7 @@ def _run(model: ModelProto, feeds: dict[str, Array]) -> Array:
         session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         return np.asarray(session.run(None, feeds)[0])
     except Exception as error:  # onnxruntime raises its own kinds
-        raise SurgeryError(f"onnxruntime cannot run the graph: {str(error).splitlines()[0][:200]}") from error
+        raise SurgeryError(f"onnxruntime cannot run the graph: {first_line(error)}") from error
 
 
 def _random_inputs(model: ModelProto, unknown: int) -> dict[str, Array]:

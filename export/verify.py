@@ -12,7 +12,7 @@ import onnxruntime
 from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
-from trainables.errors import StudyError
+from trainables.errors import StudyError, first_line
 from trainables.metrics import measure
 
 ATOL = 1e-5  # on probabilities: float32 sums in another order differ by about 1e-7 per operation
@@ -29,11 +29,6 @@ Probabilities = npt.NDArray[np.float32]
 
 class ExportError(StudyError):
     """A network or a graph that a converter cannot take."""
-
-
-def one_line(error: Exception) -> str:
-    """Returns the first line of what a library says."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
 
 
 class ExportMismatchError(ExportError):
@@ -180,7 +175,7 @@ def open_session(
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own kinds
-        raise ExportError(f"onnxruntime cannot load this graph: {one_line(error)}") from error
+        raise ExportError(f"onnxruntime cannot load this graph: {first_line(error)}") from error
 
 
 def infer(session: onnxruntime.InferenceSession, images: Pixels, batch: int = BATCH) -> Probabilities:

@@ -41,6 +41,12 @@ class Group:
         """The arm that the group is about: its first treated one with records; "" where there is none."""
         return next((pair.treated for pair in self.study.pairs if pair.treated in self.records), "")
 
+    def alike(self, arm: str) -> list[str]:
+        """Returns the arms with records that tell the same classes of the same images apart: this one and others."""
+        data = {its: self.configuration(its).data for its in (*self.records, arm)}
+        return [its for its in self.records
+                if (data[its].source, data[its].classes) == (data[arm].source, data[arm].classes)]  # fmt: skip
+
     def first_record(self, arm: str) -> Record:
         """Returns a record of an arm that has some; all of an arm have one configuration."""
         return next(iter(self.records[arm].values()))

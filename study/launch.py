@@ -19,7 +19,7 @@ from study.quiet import hush, set_up
 from study.resources import Resources
 from study.resources import check as check_requests
 from trainables.configuration import Configuration
-from trainables.errors import ConfigurationError, RecordError
+from trainables.errors import ConfigurationError, RecordError, first_line
 from trainables.health import Finding
 from trainables.records import RunFolder
 from trainables.run import Trial
@@ -58,8 +58,9 @@ def connect(num_cpus: int | None = None) -> None:
         try:
             ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
         except Exception as error:  # Ray has no kind of its own for it
-            line = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise ConfigurationError(f"Ray did not start on this machine, which may be too busy: {line}") from error
+            raise ConfigurationError(
+                f"Ray did not start on this machine, which may be too busy: {first_line(error)}"
+            ) from error
     hush()
 
 
@@ -91,7 +92,7 @@ def check(runs: str) -> list[Finding]:
     except (ConfigurationError, RecordError) as error:
         return [auth, Finding("Ray cluster", "failed", str(error))]
     except Exception as error:  # Ray raises what it likes where no cluster is to be had
-        return [auth, Finding("Ray cluster", "failed", f"{os.environ['RAY_ADDRESS']}: {str(error).splitlines()[0]}")]
+        return [auth, Finding("Ray cluster", "failed", f"{os.environ['RAY_ADDRESS']}: {first_line(error)}")]
     totals = ray.cluster_resources()
     what = f"{len(nodes)} nodes, {totals.get('CPU', 0):g} CPU, {totals.get('GPU', 0):g} GPU, one run folder"
     return [auth, Finding("Ray cluster", "ok", what)]
@@ -132,7 +133,7 @@ def probe_nodes(runs: str) -> None:
             except ray.exceptions.RayError as error:
                 if node["NodeID"] not in {other["NodeID"] for other in _alive()}:
                     continue  # it has gone meanwhile
-                problem = f"no answer in {SECONDS_TO_PROBE:g} s: {str(error).splitlines()[0]}"
+                problem = f"no answer in {SECONDS_TO_PROBE:g} s: {first_line(error)}"
         if problem:
             raise RecordError(
                 f"node {node['NodeManagerAddress']} does not share the run folder {runs} ({problem}); "

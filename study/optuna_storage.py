@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from study import places
 from study.found import Setting, State
 from study.search_space import Dimension, Direction, Values, as_text, differences
-from trainables.errors import ConfigurationError
+from trainables.errors import ConfigurationError, first_line
 from trainables.health import Finding
 
 # attributes that Optuna keeps
@@ -51,8 +51,7 @@ def reached(url: str | None) -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
         cause = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None)
-        line = next(iter(str(cause or "").splitlines()), type(error).__name__)
-        raise ConfigurationError(f"{'--storage' if url else 'search storage'}: {line}") from None
+        raise ConfigurationError(f"{'--storage' if url else 'search storage'}: {first_line(cause or error)}") from None
 
 
 def is_shared(storage: Storage) -> bool:

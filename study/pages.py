@@ -80,8 +80,7 @@ def _best(group: Group, shown: str) -> str:
     """Says which arm has the best mean validation F1 of the minority, and what it does on test images."""
     if not shown:
         return ""
-    data = {arm: group.configuration(arm).data for arm in group.records}
-    alike = [arm for arm, its in data.items() if (its.source, its.classes) == (data[shown].source, data[shown].classes)]
+    alike = group.alike(shown)
     if len(alike) < 2:
         return ""
     arm = best_arm(record for arm in alike for record in group.records[arm].values())

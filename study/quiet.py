@@ -3,6 +3,8 @@
 import logging
 import os
 
+from trainables.errors import first_line
+
 _RAY_SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # records and MLflow hold what its CSV, JSON and TensorBoard files would
@@ -35,6 +37,6 @@ class OneLine(logging.Filter):
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
         if error is not None:
             cause = getattr(error, "cause", None) or error  # of Ray's wrapper around what a trial raised
-            line = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
-            record.msg, record.args, record.exc_info, record.exc_text = f"{record.getMessage()}: {line}", (), None, None
+            record.msg, record.args = f"{record.getMessage()}: {first_line(cause)}", ()
+            record.exc_info = record.exc_text = None
         return True

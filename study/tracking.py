@@ -19,7 +19,7 @@ from study import sqlite
 from study.declaration import Study
 from study.places import is_remote, without_password
 from study.tracked import finished_at, labels_of, means_of, metric_name, note_of, started_at, values_of
-from trainables.errors import StudyError
+from trainables.errors import StudyError, first_line
 from trainables.health import Finding
 from trainables.records import Record
 
@@ -229,13 +229,13 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        line = (str(error).strip().splitlines() or [""])[0]
+        line = first_line(error)
         if " failed with exception " in line:  # a server that does not answer: the request, then why
             cause = error
             while cause.__context__ is not None:
                 cause = cause.__context__  # type: ignore[assignment]
             line = f"{line.partition(' failed with exception ')[0]} failed: {cause}"
-        raise TrackingError(without_password(f"MLflow: {type(error).__name__}: {line[:300]}")) from error
+        raise TrackingError(without_password(f"MLflow: {type(error).__name__}: {line}")) from error
 
 
 def _is_current(run: _Known | None, state: str) -> bool:

@@ -17,7 +17,7 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
 from trainables.configuration import Network
-from trainables.errors import ConfigurationError, DataError
+from trainables.errors import ConfigurationError, DataError, first_line
 
 State = Mapping[str, npt.NDArray[np.float32]]
 IMAGENET = "imagenet"
@@ -96,7 +96,7 @@ def read_weights(path: Path) -> tuple[str, dict[str, npt.NDArray[np.float32]]]:
             state = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251  tensors only
         arrays = {name: value.numpy() for name, value in state.items()}
     except Exception as error:  # torch and safetensors raise whatever the bytes lead them to
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = first_line(error)
         raise DataError(
             f"weights {path}: not a readable state dict ({reason}); .pt and .safetensors are read"
         ) from error

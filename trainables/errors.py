@@ -17,6 +17,11 @@ class RecordError(StudyError):
     """A run folder that cannot be written, or a file in it whose checksum does not match its record."""
 
 
+def first_line(error: BaseException) -> str:
+    """Returns the first line of what an error says, at most 200 characters, or its kind where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:200]
+
+
 class NonFiniteLossError(StudyError):
     """The training loss became NaN or infinite."""
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from export import __main__ as export_command
 from export.files import as_data, replacing
 from study.studies import find
+from trainables import datasets
 from trainables.images import Images, Inputs
 from trainables.records import RunFolder
 from trainables.run import Trial, run
@@ -33,6 +35,24 @@ def test_every_arm_is_exported_where_asked(runs: Path, tmp_path: Path, capsys: p
     assert "final BN + weighted loss" in capsys.readouterr().out
     with pytest.raises(Exception, match="not with --best or --all"):
         _export(runs, "--all", "--require-h1")
+
+
+def test_arms_with_images_of_different_sizes_are_exported_together(
+    digits: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a search that varies the size of the images."""
+    (study,) = find(["digits-smoke"])
+    plain = study.arm("plain")
+    larger = replace(plain, configuration=plain.configuration.replace({"data.image_size": 12}))
+    study = replace(study, arms=(study.arm("final BN"), larger), pairs=study.pairs[:1], claims=())
+    folder, inputs = RunFolder(str(tmp_path)), Inputs(digits)
+    list(run(Trial(study.name, "final BN", study.arm("final BN").configuration, (0,)), inputs, folder))
+    images = datasets.load("digits", tmp_path, 12)
+    list(run(Trial(study.name, "plain", larger.configuration, (0,)), Inputs(images), folder))
+    monkeypatch.setattr("study.studies.find", lambda names: [study])
+    assert _export(tmp_path) == 0
+    files = [json.loads(path.read_text()) for path in tmp_path.glob("onnx/*/*/*/verification.json")]
+    assert len(files) == 2
 
 
 def test_a_damaged_run_is_named_and_the_others_are_exported(
