@@ -163,7 +163,8 @@ def _log(
 ) -> None:  # fmt: skip
     """Puts the files beside their runs in MLflow and registers the best run of each arm; says so where that fails."""
     from study.registry import CHAMPION, register
-    from study.tracking import TrackingError, open_tracker
+    from study.tracking import open_tracker
+    from trainables.errors import StudyError
 
     uri, study = places.tracking_uri(args.tracking_uri, folder.url), found.study
     if uri is None:
@@ -179,7 +180,7 @@ def _log(
         if best:
             name = register(tracker, found, best, to_deploy)
             print(f"registered in MLflow: models:/{name}" + (f"@{CHAMPION}" if to_deploy else ""))
-    except TrackingError as error:
+    except StudyError as error:  # MLflow that is away, a record that was damaged meanwhile
         print(f"{error}; the files are not in MLflow", file=sys.stderr)
 
 

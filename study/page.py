@@ -16,7 +16,7 @@ from PIL import Image
 from rich.table import Table
 from rich.text import Text
 
-from study.claims import NOT_REPRODUCED, REPRODUCED, Verdict
+from study.claims import MARGIN, NOT_REPRODUCED, REPRODUCED, UNDECIDED, Verdict
 from study.declaration import Study
 from study.groups import Group
 from study.markdown import how_made
@@ -32,7 +32,8 @@ CAPTIONS = {
     "gain": "The gain of the final norm over learning rate and imbalance ratio.",
     "epochs": "Test accuracy over the epochs, mean over seeds.",
 }
-_WORDS = {REPRODUCED: "Yes", NOT_REPRODUCED: "No"}
+_WORDS = {REPRODUCED: "Yes", NOT_REPRODUCED: "No", UNDECIDED: "Not decided"}
+_HARDLY = f"No difference of {MARGIN:g} or more, either way"
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Section:
     @property
     def answers(self) -> list[dict[str, str]]:
         """Each claim in plain words."""
-        return [_answer(verdict) for verdict in self.verdicts]
+        return [answer(verdict) for verdict in self.verdicts]
 
     @property
     def data_tables(self) -> list[dict[str, Any]]:
@@ -115,14 +116,21 @@ def most_wrong(
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:number]
 
 
-def _answer(verdict: Verdict) -> dict[str, str]:
+def answer(verdict: Verdict) -> dict[str, str]:
+    """Returns a verdict in plain words: claim, answer, number with its interval, reason."""
     d = verdict.difference
     number = "" if d.mean != d.mean else f"{d.mean:+.3f}"
     if d.low == d.low:
         number += f" (95 % interval {d.low:+.3f} to {d.high:+.3f}, {d.n} seeds)"
-    word = _WORDS.get(verdict.verdict, "Not decided")
+    word = _HARDLY if _tells_apart_little(verdict) else _WORDS[verdict.verdict]
     return {"id": verdict.claim.id, "says": verdict.claim.sentence, "word": word, "number": number,
             "reason": verdict.reason, "kind": verdict.verdict.replace(" ", "-")}  # fmt: skip
+
+
+def _tells_apart_little(verdict: Verdict) -> bool:
+    """Whether an undecided difference of F1 is known to be small: its whole interval is within MARGIN of 0."""
+    inside = verdict.difference.low > -MARGIN and verdict.difference.high < MARGIN
+    return verdict.verdict == UNDECIDED and inside and verdict.claim.test in ("gain", "best", "removal")
 
 
 def _table(table: Table, label: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from study import report
-from study.page import most_wrong
+from study.claims import Verdict, decide
+from study.declaration import Claim
+from study.page import answer, most_wrong
+from study.statistics import PairedDifference
 from study.studies import find
 from trainables.images import Images, Inputs
 from trainables.records import RunFolder
@@ -51,6 +55,22 @@ def test_it_is_beside_its_runs_in_mlflow(page: Path) -> None:
     (found,) = client.search_runs([experiment.experiment_id], "tags.`study.arm` = 'final BN' and "
                                   "tags.`study.level` = 'configuration'")  # fmt: skip
     assert [file.path for file in client.list_artifacts(found.info.run_id, "page")] == ["page/digits-smoke.html"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "test", "word"),
+    [
+        (0.01, 0.03, "gain", "Yes"),
+        (-0.03, -0.01, "gain", "No"),
+        (-0.01, 0.03, "gain", "No difference of 0.05 or more, either way"),
+        (-0.01, 0.06, "gain", "Not decided"),
+        (-0.01, 0.03, "sooner", "Not decided"),  # in epochs
+    ],
+)
+def test_answers_are_in_plain_words(low: float, high: float, test: Any, word: str) -> None:
+    difference = PairedDifference((low + high) / 2, low, high, 10, 0.5)
+    claim = Claim("H0", "it helps", test, ("final BN",), ("plain",))
+    assert answer(Verdict(claim, "minority F1", difference, *decide(difference)))["word"] == word
 
 
 @pytest.fixture
