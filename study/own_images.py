@@ -4,9 +4,11 @@ import argparse
 import json
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from study.declaration import Study
@@ -46,8 +48,8 @@ def read_folder(args: argparse.Namespace, natural: bool, console: Console) -> tu
     place = absolute(args.data.removeprefix(FOLDER))
     groups = str(absolute(args.groups)) if args.groups else ""
     folder = Folder(str(place), groups, args.group_pattern or "")
-    with console.status(f"looking into {place}"):
-        found = survey(folder)
+    found = survey(folder, partial(track, description="looking into the images", console=console, transient=True,
+                                   disable=not console.is_terminal))  # fmt: skip
     for role in ("minority", "majority"):
         if getattr(args, role):
             setattr(args, role, as_nfc(getattr(args, role)))

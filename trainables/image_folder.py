@@ -9,7 +9,7 @@ Photos that belong together (one plant, one patient) get a group, from a CSV or 
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ from trainables.images import Images
 SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 SAME_BYTES, OF_ANOTHER_CLASS = "the same bytes as", ", of another class"  # why a file is left out
 IMAGE_SIZE = 224  # pixels per side, where a configuration does not say
+
+_File = tuple[str, Path]  # class, where it lies
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,12 @@ class Survey:
         return dict(zip(self.class_names, np.bincount(self.labels, minlength=len(self.class_names)), strict=True))
 
 
-def survey(folder: Folder) -> Survey:
+def survey(folder: Folder, watch: Callable[[Sequence[_File]], Iterable[_File]] = iter) -> Survey:
     """Looks into every file once.
+
+    Args:
+        folder: where they lie.
+        watch: goes through the files as it is asked for the next one, and may show how far it is.
 
     Raises:
         DataError: no such folder, one that cannot be read, one class only, no image, groups that name nothing.
@@ -92,7 +98,9 @@ def survey(folder: Folder) -> Survey:
     left_out: list[str] = []
     sizes: Counter[tuple[int, int]] = Counter()
     with ThreadPoolExecutor() as pool:
-        for (name, path), (digest, size) in zip(found, pool.map(lambda its: inspect(its[1]), found), strict=True):
+        for (name, path), (digest, size) in zip(
+            watch(found), pool.map(lambda its: inspect(its[1]), found), strict=True
+        ):
             if not _is_text(str(path)):
                 left_out.append(f"{path.name!a}: a name that is no text")
             elif size is None:
