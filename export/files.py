@@ -31,10 +31,10 @@ def replacing(place: Path) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def as_data(value: Any) -> Any:
+def json_ready(value: Any) -> Any:
     """Returns nested dicts and lists in which what JSON has no number for, NaN and infinity, is None."""
     if isinstance(value, dict):
-        return {key: as_data(its) for key, its in value.items()}
+        return {key: json_ready(its) for key, its in value.items()}
     if isinstance(value, list | tuple):
-        return [as_data(its) for its in value]
+        return [json_ready(its) for its in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

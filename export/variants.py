@@ -23,7 +23,7 @@ import onnx
 import torch
 
 from export import quantize, surgery
-from export.files import as_data, replacing
+from export.files import json_ready, replacing
 from export.graph_edit import copy
 from export.onnx_graph import OPSET, Deployed, to_onnx
 from export.trained import as_photos, check_record, held_out, probabilities, trained_network
@@ -64,7 +64,7 @@ class Exported:
         """Returns what was measured as plain data for JSON."""
         variants = {name: {**asdict(its), "deployable": its.deployable} for name, its in self.verifications.items()}
         names = ("study", "arm", "key", "seed")
-        return {name: getattr(self.record, name) for name in names} | {"variants": as_data(variants)}
+        return {name: getattr(self.record, name) for name in names} | {"variants": json_ready(variants)}
 
 
 def export_run(
@@ -108,7 +108,7 @@ def export_run(
                 f"{output / variant}.onnx ({record.arm}, seed {record.seed})", measured.difference
             )
         model.metadata_props.add(key="variant", value=variant)
-        model.metadata_props.add(key="test_f1", value=json.dumps(as_data(_f1(measured))))
+        model.metadata_props.add(key="test_f1", value=json.dumps(json_ready(_f1(measured))))
         content = model.SerializeToString()
         (part / f"{variant}.onnx").write_bytes(content)
         verifications[variant] = replace(measured, num_bytes=len(content))

@@ -71,7 +71,12 @@ def group(study: Study, records: Iterable[Record]) -> list[Group]:
         label = label_of(changes)
         found = groups.setdefault(label, Group(study, label, changes=changes))
         found.records.setdefault(arm, {})[record.seed] = record
-    return [groups[label] for label in sorted(groups, key=lambda label: (label != AS_DECLARED, label))]
+    return in_order(groups.values())
+
+
+def in_order(groups: Iterable[Group]) -> list[Group]:
+    """Returns groups by label, the declared one first."""
+    return sorted(groups, key=lambda its: (its.label != AS_DECLARED, its.label))
 
 
 def label_of(changes: Mapping[str, object]) -> str:

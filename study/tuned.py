@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from study.declaration import Study
 from study.found import Found, Setting
-from study.groups import AS_DECLARED, Group, label_of
+from study.groups import Group, in_order, label_of
 from study.search_space import Range, Values
 from study.studies.tuned import tuned_study
 from trainables.records import Record
@@ -51,7 +51,7 @@ def groups(study: Study, records: Iterable[Record], searches: Mapping[str, Found
             winners = {arm: next(iter(runs.values())).typed_configuration() for arm, runs in its.items()}
             label = label_of(search.changes)
             found.append(Group(tuned_study(study.name, winners), label, its, search.changes, search))
-    return sorted(found, key=lambda group: (group.label != AS_DECLARED, group.label))
+    return in_order(found)
 
 
 def front(settings: Sequence[Setting], directions: Sequence[str]) -> list[Setting]:

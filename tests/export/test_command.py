@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from export import __main__ as export_command
-from export.files import as_data, replacing
+from export.files import json_ready, replacing
 from study.studies import find
 from trainables import datasets
 from trainables.images import Images, Inputs
@@ -115,5 +115,5 @@ def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
 
 
 def test_what_json_has_no_number_for_is_none() -> None:
-    data = as_data({"a": float("inf"), "b": [float("nan"), 1.0, ("x", {"c": -float("inf")})], "d": True})
+    data = json_ready({"a": float("inf"), "b": [float("nan"), 1.0, ("x", {"c": -float("inf")})], "d": True})
     assert json.dumps(data, allow_nan=False) == '{"a": null, "b": [null, 1.0, ["x", {"c": null}]], "d": true}'
