@@ -3,7 +3,8 @@
     python -m tests.benchmarks.scale --nodes 64 --runs 2000 --seconds 5
 
 All nodes are processes of this machine, so what it shows is the driver: how many slots Tune keeps busy, what a run
-costs the driver in CPU time, and its memory. The trials import no torch; they go through study/launch.py as a study's.
+costs the driver in CPU time, and its memory. Each node brings three Python processes that have to start on the cores
+there are: 16 nodes on two cores, with a shorter wait, ask the same of the driver as 64 on more. The trials import no torch; they go through study/launch.py as a study's.
 """
 
 import argparse
@@ -71,6 +72,7 @@ def measure(nodes: int, runs: int, seconds: float) -> dict[str, float]:
         cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=STORE, wait=False)
     cluster.wait_for_nodes(timeout=60 + 5 * nodes)
     ray.init(address=cluster.address, logging_level="ERROR", log_to_driver=False)
+    quiet.hush()
     try:
         clock, process = _Clock(), psutil.Process()
         before = sum(process.cpu_times()[:2])
