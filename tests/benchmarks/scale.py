@@ -4,7 +4,8 @@
 
 All nodes are processes of this machine, so what it shows is the driver: how many slots Tune keeps busy, what a run
 costs the driver in CPU time, and its memory. Each node brings three Python processes that have to start on the cores
-there are: 16 nodes on two cores, with a shorter wait, ask the same of the driver as 64 on more. The trials import no torch; they go through study/launch.py as a study's.
+there are: 16 nodes on two cores, with a shorter wait, ask the same of the driver as 64 on more. The trials import no
+torch; they go through study/launch.py as a study's.
 """
 
 import argparse
