@@ -17,7 +17,7 @@ from trainables.metrics import measure
 
 ATOL = 1e-5  # on probabilities: float32 sums in another order differ by about 1e-7 per operation
 F1_TOLERANCE = 0.01  # a file whose F1 of either role is lower by more than this is not for deployment
-WARM_UP, TIMED = 20, 200  # single images
+WARM_UP, TIMED, SECONDS_TIMED = 20, 200, 2.0  # single images: TIMED of them, or as many as fit into the seconds
 BATCH = 64  # images at a time; bounds memory
 ALL = 1024  # images at a time that stand for "all of them"
 LEVELS = tuple(onnxruntime.GraphOptimizationLevel.__members__.values())
@@ -136,12 +136,9 @@ def verify(
     for level, batch in conditions:
         other = infer(open_session(content, level, threads=0), test.images[some], batch)
         differences.append(float(np.abs(other - reference[some]).max()))
-    session = open_session(content)
     metrics = measure(found, test.labels, test.classes, test.roles)
     before = measure(test.trained, test.labels, test.classes, test.roles)
-    times = np.array(
-        [_time_one(session, test.images[i % len(test.images)][None]) for i in range(WARM_UP + TIMED)][WARM_UP:]
-    )
+    times = _latencies(open_session(content), test.images)
     return Verification(
         variant=variant,
         difference=float(np.nan_to_num(np.max(differences), nan=np.inf)),  # not max(): that passes over NaN
@@ -193,7 +190,15 @@ def _changed(found: Probabilities, test: HeldOut) -> Iterable[Changed]:
         yield Changed(test.names[i], label, before, now, round(float(first - second), 6))
 
 
-def _time_one(session: onnxruntime.InferenceSession, image: Pixels) -> float:
-    started = time.perf_counter()
-    infer(session, image)
-    return (time.perf_counter() - started) * 1e3
+def _latencies(session: onnxruntime.InferenceSession, images: Pixels) -> list[float]:
+    """Returns milliseconds of single images, after some to warm up."""
+    for image in images[:WARM_UP]:
+        infer(session, image[None])
+    times: list[float] = []
+    until = time.perf_counter() + SECONDS_TIMED
+    while len(times) < TIMED and (len(times) < WARM_UP or time.perf_counter() < until):
+        image = images[len(times) % len(images)][None]
+        started = time.perf_counter()
+        infer(session, image)
+        times.append((time.perf_counter() - started) * 1e3)
+    return times
