@@ -162,7 +162,7 @@ def _log(
     folder: "RunFolder", args: argparse.Namespace,
 ) -> None:  # fmt: skip
     """Puts the files beside their runs in MLflow and registers the best run of each arm; says so where that fails."""
-    from study.registry import CHAMPION, register
+    from study.registry import CHAMPION, ONNX, register
     from study.tracking import open_tracker
     from trainables.errors import StudyError
 
@@ -176,7 +176,7 @@ def _log(
         for done in exported:
             first = next(iter(done.files.values()))
             files = [*done.files.values(), first.parent / "verification.json"]
-            tracker.log_files(study, done.record.key, done.record.seed, files, "onnx")
+            tracker.log_files(study, done.record.key, done.record.seed, files, ONNX)
         if best:
             name = register(tracker, found, best, to_deploy)
             print(f"registered in MLflow: models:/{name}" + (f"@{CHAMPION}" if to_deploy else ""))

@@ -6,7 +6,7 @@ from export.variants import FOLD, KEEP, NONE, Exported
 from trainables.metrics import VALIDATION_F1
 from trainables.records import Record
 
-_BEST_FIRST = (FOLD, KEEP, NONE)  # a fold is its network, exactly, with a node less
+BEST_FIRST = (FOLD, KEEP, NONE)  # a fold is its network, exactly, with a node less
 
 
 def best_run(records: Iterable[Record]) -> Record:
@@ -33,7 +33,7 @@ def champion(exported: Sequence[Exported], records: Iterable[Record]) -> tuple[E
     arm = best_arm(record for record in records if record.arm in there)
     best = best_run(done.record for done in exported if done.record.arm == arm)
     done = next(done for done in exported if done.record is best)
-    variant = next((v for v in _BEST_FIRST if v in done.verifications and done.verifications[v].deployable), None)
+    variant = next((v for v in BEST_FIRST if v in done.verifications and done.verifications[v].deployable), None)
     return None if variant is None else (done, variant)
 
 

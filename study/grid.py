@@ -11,6 +11,8 @@ from study.chosen import Chosen, choose
 from study.declaration import SMOKE, in_words
 from study.studies import DEFAULT, OWN, PAPER, STUDIES, find
 
+SHOWN = 3  # studies whose address in MLflow is printed
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -68,7 +70,7 @@ def _run(chosen: Chosen, args: argparse.Namespace, runs: str) -> int:
     except RecordError as error:
         print(f"error: {error}", file=sys.stderr)
         code = command.INCOMPLETE
-    _say_what_is_next(studies, args, uri)
+    _say_what_is_next(studies, args, uri, runs)
     return code
 
 
@@ -88,16 +90,30 @@ def _export(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
     return code
 
 
-def _say_what_is_next(studies: "list[Study]", args: argparse.Namespace, tracking_uri: str | None) -> None:
+def _say_what_is_next(studies: "list[Study]", args: argparse.Namespace, tracking_uri: str | None, runs: str) -> None:
     if tracking_uri:
-        print("in MLflow the runs are under 'Model training', at its top left")
         print(f"browse: {places.browse(tracking_uri)}")
+        for address in _addresses(studies, tracking_uri, runs):
+            print(f"there, the best configuration first: {address}")
     if not args.export:
         words = [studies[0].name, *_best(studies[0], args), *_given(args, "runs", "data_root", "tracking_uri")]
         shown = places.without_password(shlex.join(words))
         print(f"next, verified ONNX files of these models: {sys.executable} -m export {shown}")
     if not args.studies:
         print(f"this was {DEFAULT}, the default; `python -m study.grid {PAPER}` runs all of `--list` but {OWN}")
+
+
+def _addresses(studies: "list[Study]", tracking_uri: str, runs: str) -> list[str]:
+    """Where MLflow's pages show each study; none where it cannot be asked."""
+    from study.tracked import best_first
+    from study.tracking import TrackingError, one_line, open_tracker
+
+    try:
+        tracker = open_tracker(tracking_uri, runs)
+        with one_line():
+            return [best_first(tracking_uri, tracker.experiment_id(study)) for study in studies[:SHOWN]]
+    except TrackingError:
+        return []
 
 
 def _best(study: "Study", args: argparse.Namespace) -> list[str]:

@@ -10,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from export.champion import BEST_FIRST
 from export.onnx_graph import INPUT, OUTPUT
 from export.variants import Exported
 from study.declaration import Study
 from study.groups import AS_DECLARED, Group
+from study.tracked import NOTE, labels_of
 from study.tracking import KEY, SEED, Tracker, one_line
 
 CHAMPION = "champion"
+ONNX = "onnx"  # folder of a run's artifacts
 VARIANT, SHA, DEPLOYABLE = "onnx.variant", "onnx.sha256", "onnx.deployable"
 
 
@@ -45,6 +48,7 @@ def register(tracker: Tracker, found: Group, chosen: Sequence[Exported], to_depl
                 sha = hashlib.sha256(file.read_bytes()).hexdigest()
                 version = there.get(sha) or _version(tracker, study, name, done, variant, sha)
                 versions[done.record.key, variant] = version
+            _link(tracker, study, done)
         if to_deploy is not None:
             best, variant = to_deploy
             client.set_registered_model_alias(name, CHAMPION, versions[best.record.key, variant])
@@ -56,6 +60,16 @@ def model_name(found: Group, source: str) -> str:
     data = re.sub(r"[^A-Za-z0-9]+", "-", source).strip("-")
     name = f"final-bn-{found.study.name}" if data in found.study.name else f"final-bn-{found.study.name}-{data}"
     return name if found.label == AS_DECLARED else f"{name}-{hashlib.sha256(found.label.encode()).hexdigest()[:6]}"
+
+
+def _link(tracker: Tracker, study: Study, done: Exported) -> None:
+    """Says in the description of a configuration's run where its best seed's exact file is."""
+    variant = next(its for its in BEST_FIRST if its in done.files)
+    run, seed = (tracker.run_id(study, done.record.key, its) for its in (None, done.record.seed))
+    file = f"#/experiments/{tracker.experiment_id(study)}/runs/{seed}/artifacts/{ONNX}/{variant}.onnx"
+    note = labels_of(study, done.record)[NOTE]
+    best = f"Verified ONNX file of its best seed on validation, {done.record.seed}: [{variant}.onnx]({file})"
+    tracker.client.set_tag(run, NOTE, f"{note}\n\n{best}")
 
 
 def _version(tracker: Tracker, study: Study, name: str, done: Exported, variant: str, sha: str) -> str:

@@ -1,13 +1,17 @@
 """Records -> what MLflow is told of them: metrics with their names, values and epochs, and times. Pure."""
 
 from datetime import datetime
+from urllib.parse import quote, urlencode
 
 from study.declaration import MINORITY_F1, REMOVED_MINORITY_F1, Study
 from study.groups import overlap_of
+from study.places import without_password
 from study.statistics import interval, widened
 from trainables.metrics import VALIDATION_F1
 from trainables.records import Record
 
+NOTE = "mlflow.note.content"  # the description that MLflow's pages show
+LEVEL = "study.level"  # tag: configuration, or seed
 # These metrics are logged for every epoch, all others once: the UI stays fast and a batch within MLflow's 1000.
 CURVES = ("train/loss/all", "validation/loss/all", VALIDATION_F1, MINORITY_F1, REMOVED_MINORITY_F1)
 
@@ -45,11 +49,19 @@ def labels_of(study: Study, record: Record) -> dict[str, str]:
     return {
         "study.arm": record.arm, "study.data": data.source, "study.network": network.name,
         "study.final_norm": network.final_norm, "study.minority": ", ".join(data.minority),
-        "mlflow.note.content": (
+        NOTE: (
             f"{study.title}: arm **{record.arm}** on {data.source}, {', '.join(data.minority) or 'no class'} rare "
             f"({numbers}), {backbone}, final norm {network.final_norm}, {configuration.schedule.epochs} epochs."
         ),
     }  # fmt: skip
+
+
+def best_first(tracking_uri: str, experiment: str) -> str:
+    """Returns the address where MLflow's pages list an experiment's configurations, the best on validation first."""
+    server = without_password(tracking_uri) if tracking_uri.startswith("http") else "http://127.0.0.1:5000"
+    asked = {"workflowType": "machine_learning", "searchFilter": f"tags.`{LEVEL}` = 'configuration'",
+             "orderByKey": f"metrics.`{VALIDATION_F1}`", "orderByAsc": "false"}  # fmt: skip
+    return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{urlencode(asked, quote_via=quote)}"
 
 
 def note_of(study: Study) -> str:
@@ -58,8 +70,9 @@ def note_of(study: Study) -> str:
     return (
         f"{study.title} ({study.source})\n\n{claims}\n"
         "One run per configuration (tag study.level = configuration, means over seeds), its seeds below it. Sort by "
-        "test/f1/minority; verified ONNX files lie in the artifacts of the seed runs under onnx, the ones to deploy "
-        "are registered under Models; the page and the figures lie beside the first treated configuration."
+        "validation/f1/minority; a run's description links to the verified ONNX file of its best seed, all of them "
+        "lie in the artifacts of the seed runs under onnx, and the ones to deploy are in the model registry; the page "
+        "and the figures lie beside the first treated configuration."
     )
 
 

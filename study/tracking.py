@@ -18,7 +18,7 @@ from typing import Any
 from study import sqlite
 from study.declaration import Study
 from study.places import is_remote, without_password
-from study.tracked import finished_at, labels_of, means_of, metric_name, note_of, started_at, values_of
+from study.tracked import LEVEL, NOTE, finished_at, labels_of, means_of, metric_name, note_of, started_at, values_of
 from trainables.errors import StudyError, first_line
 from trainables.health import Finding
 from trainables.records import Record
@@ -30,7 +30,7 @@ class TrackingError(StudyError):
     """MLflow, its server or its database did not do what was asked; the records are not touched by it."""
 
 
-KEY, LEVEL, SEED, STATE = "study.key", "study.level", "study.seed", "study.state"
+KEY, SEED, STATE = "study.key", "study.seed", "study.state"
 BATCH = 1000
 LONGEST_STATE = 4000  # characters; MLflow takes tags of 8000
 
@@ -89,7 +89,7 @@ class Tracker:
     def run_id(self, study: Study, key: str, seed: int | None) -> str:
         """Returns MLflow's id of a run that was synced; raises as `sync`."""
         with one_line():
-            return self._runs(self._experiment(study))[key, "" if seed is None else str(seed)].run_id
+            return self._runs(self.experiment_id(study))[key, "" if seed is None else str(seed)].run_id
 
     def left_running(self, end: bool) -> int:
         """Returns how many of this project's runs are RUNNING; with `end` they are ended as KILLED."""
@@ -101,7 +101,7 @@ class Tracker:
         return len(found)
 
     def _sync_configuration(self, study: Study, records: list[Record]) -> int:
-        experiment = self._experiment(study)
+        experiment = self.experiment_id(study)
         key, runs = records[0].key, self._runs(experiment)
         states = {(key, str(record.seed)): f"{record.status} {record.finished_at}" for record in records}
         if not {(key, ""), *states} <= runs.keys():  # another command may have logged them since
@@ -133,13 +133,14 @@ class Tracker:
         self._write(parent, means_of(complete), first.configuration, {}, parent_state, failed, now)
         return len(stale) + 1
 
-    def _experiment(self, study: Study) -> str:
+    def experiment_id(self, study: Study) -> str:
+        """Returns MLflow's id of a study's experiment, made if it is not there."""
         name = f"final-bn/{study.name}"
         if name not in self._experiments:
             found = self.client.get_experiment_by_name(name)
             if found is None:
                 place = f"{self._artifacts}/{study.name}" if self._artifacts else None
-                note = {"mlflow.note.content": note_of(study)}
+                note = {NOTE: note_of(study)}
                 self._experiments[name] = self.client.create_experiment(name, artifact_location=place, tags=note)
             else:
                 self._experiments[name] = found.experiment_id

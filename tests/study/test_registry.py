@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -54,6 +55,23 @@ def test_every_variant_is_a_version_once_and_the_champion_is_the_fold(
     assert (best.tags["onnx.variant"], best.tags["onnx.deployable"]) == ("fold", "true")
     assert best.tags["study.key"] == registered[2].key
     assert "minority F1" in best.description
+
+
+def test_the_description_of_a_configuration_leads_to_its_file(registered: tuple[str, RunFolder, Record]) -> None:
+    """MLflow's pages take `#/experiments/E/runs/R/artifacts/PATH`: the file has to lie there."""
+    from mlflow.tracking import MlflowClient
+
+    uri, _, record = registered
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(f"final-bn/{record.study}")
+    query = f"tags.`study.level` = 'configuration' and tags.`study.key` = '{record.key}'"
+    (found,) = client.search_runs([experiment.experiment_id], query)
+    note = found.data.tags["mlflow.note.content"]
+    number, run_id, path = re.findall(r"\(#/experiments/(\d+)/runs/(\w+)/artifacts/(\S+)\)", note)[0]
+    assert number == experiment.experiment_id
+    assert path == "onnx/fold.onnx"
+    assert path in [file.path for file in client.list_artifacts(run_id, "onnx")]
+    assert record.arm in note
 
 
 def test_a_changed_study_has_a_name_of_its_own_and_leaves_the_alias(
