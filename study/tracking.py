@@ -229,6 +229,8 @@ def one_line() -> Iterator[None]:
     """Turns whatever MLflow, its server or its database raises into a TrackingError of one line."""
     try:
         yield
+    except TrackingError:  # of a part of it, on one line already
+        raise
     except Exception as error:
         line = first_line(error)
         if " failed with exception " in line:  # a server that does not answer: the request, then why
