@@ -11,12 +11,12 @@ from study.chosen import Chosen, choose
 from study.declaration import SMOKE, in_words
 from study.studies import DEFAULT, OWN, PAPER, STUDIES, find
 
-SHOWN = 3  # studies whose address in MLflow is printed
-
 if TYPE_CHECKING:
     from pathlib import Path
 
     from study.declaration import Study
+
+SHOWN = 3  # studies whose address in MLflow is printed
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""Records -> what MLflow is told of them: metrics with their names, values and epochs, and times. Pure."""
+"""Records -> what MLflow is told of them: metrics with names, values, epochs, times; and where it shows them. Pure."""
 
 from datetime import datetime
 from urllib.parse import quote, urlencode

@@ -9,12 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from study import sqlite
 from study.background import BackgroundTracker
 from study.declaration import Arm, Study
+from study.tracked import best_first
 from study.tracking import Tracker, TrackingError, open_tracker
 from trainables.configuration import Configuration
 from trainables.records import Record
@@ -99,6 +101,22 @@ def test_parents_and_children_once_however_often(uri: str, tmp_path: Path) -> No
     child = next(metrics for _, seed, _, metrics in runs if seed == "0")
     assert child["test/f1/minority"] == pytest.approx(0.4)
     assert child["test-at-best-validation/f1/minority"] == pytest.approx(0.1)
+
+
+@pytest.mark.timeout(120)
+def test_the_printed_address_asks_for_the_best_configurations_first(uri: str, tmp_path: Path) -> None:
+    """Its filter and order, given to MLflow, answer with configurations alone, the best on validation first."""
+    tracker = open_tracker(uri, str(tmp_path))
+    for key, value in (("low", 0.2), ("high", 0.9), ("middle", 0.5)):
+        record = _record(0)
+        record.history["validation/f1/minority"] = [0.1, value]
+        tracker.sync(STUDY, [record.model_copy(update={"key": key})])
+    server, _, page = best_first("http://user:secret@host:1/", tracker.experiment_id(STUDY)).partition("#")
+    assert server == "http://user:***@host:1/"
+    experiment, asked = urlsplit(page).path.split("/")[2], dict(parse_qsl(urlsplit(page).query))
+    order = [f"{asked['orderByKey']} {'ASC' if asked['orderByAsc'] == 'true' else 'DESC'}"]
+    found = tracker.client.search_runs([experiment], asked["searchFilter"], order_by=order)
+    assert [run.data.tags["study.key"] for run in found] == ["high", "middle", "low"]
 
 
 @pytest.mark.timeout(120)
