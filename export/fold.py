@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from study import command
+from study.commandline import DONE, make_parser, run_command
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -16,17 +16,16 @@ def main(arguments: Sequence[str]) -> int:
 
 def change(what: Literal["fold", "remove"], description: str, arguments: Sequence[str]) -> int:
     """Does a command's one change to a file and returns the exit code."""
-    parser = command.parser(f"export.{what}", description, f"python -m export.{what} model.onnx changed.onnx")
+    parser = make_parser(f"export.{what}", description, f"python -m export.{what} model.onnx changed.onnx")
     parser.add_argument("source", metavar="IN.onnx", type=Path)
     parser.add_argument("target", metavar="OUT.onnx", type=Path)
     args = parser.parse_args(arguments)
 
-    from export import surgery
-    from export.rewrite import rewrite
+    from export.surgery import fold, remove, rewrite
 
-    print(rewrite({"fold": surgery.fold, "remove": surgery.remove}[what], args.source, args.target))
-    return command.DONE
+    print(rewrite({"fold": fold, "remove": remove}[what], args.source, args.target))
+    return DONE
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run_command(main)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from export.fold import change
-from study import command
+from study.commandline import run_command
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -14,4 +14,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run_command(main)

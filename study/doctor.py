@@ -9,10 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study import command, places
+from study import locations
+from study.commandline import DONE, INCOMPLETE, add_locations, make_parser, run_command, runs_folder
 
 if TYPE_CHECKING:
-    from trainables.health import Finding
+    from trainables.finding import Finding
 
 PACKAGES = ("final-bn", "torch", "torchvision", "ray", "optuna", "mlflow", "onnx")
 ENOUGH_DISK = 5.0  # GB
@@ -26,42 +27,43 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{finding.state:<15} {finding.subject:<20} {finding.detail}", flush=True)
         failed += finding.state == "failed"
     print(f"{failed} checks failed" if failed else "nothing failed")
-    return command.INCOMPLETE if failed else command.DONE
+    return INCOMPLETE if failed else DONE
 
 
 def _findings(args: argparse.Namespace) -> "Iterator[Finding]":
-    runs = command.runs_folder(args)
-    data_root = places.data_root(args.data_root)
+    runs = runs_folder(args)
+    data_root = locations.data_root(args.data_root)
     yield _versions()
     yield _run_folder(runs)
     yield _disk(runs)
 
-    from trainables import datasets
+    from trainables.data import check_data
 
-    yield from datasets.check(data_root)
+    yield from check_data(data_root)
 
     import torch
 
-    from export import runtime
-    from trainables.health import Finding
+    from export.verification import check_installation
+    from trainables.finding import Finding
 
     cuda = torch.cuda.is_available()
     what = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())) if cuda else "no device"
     yield Finding("torch CUDA", "ok" if cuda else "not applicable", what)
-    yield from runtime.check(cuda)
+    yield from check_installation(cuda)
 
-    from study import launch, optuna_storage, tracking
-    from study.lease import Lease
-    from trainables.records import RunFolder
+    from study.execution import Lease, check_ray
+    from study.tracking import check_tracking
+    from study.tuning import check_trial_storage
+    from trainables.storage import RunFolder
 
     with Lease(RunFolder(runs), print) if args.fix else nullcontext():  # what a living driver runs is not left over
-        yield tracking.check(places.tracking_uri(args.tracking_uri, runs), runs, args.fix)
-        yield optuna_storage.check(args.storage, runs, args.fix)
-    yield from launch.check(runs)
+        yield check_tracking(locations.tracking_uri(args.tracking_uri, runs), runs, args.fix)
+        yield check_trial_storage(args.storage, runs, args.fix)
+    yield from check_ray(runs)
 
 
 def _versions() -> "Finding":
-    from trainables.health import Finding
+    from trainables.finding import Finding
 
     found, missing = [f"python {platform.python_version()}"], []
     for package in PACKAGES:
@@ -75,8 +77,8 @@ def _versions() -> "Finding":
 
 def _run_folder(runs: str) -> "Finding":
     from trainables.errors import RecordError
-    from trainables.health import Finding
-    from trainables.records import RunFolder
+    from trainables.finding import Finding
+    from trainables.storage import RunFolder
 
     try:
         RunFolder(runs).probe()
@@ -86,9 +88,9 @@ def _run_folder(runs: str) -> "Finding":
 
 
 def _disk(runs: str) -> "Finding":
-    from trainables.health import Finding
+    from trainables.finding import Finding
 
-    if places.is_remote(runs):
+    if locations.is_remote(runs):
         return Finding("disk", "not applicable", "the run folder is remote")
     place = next((path for path in (Path(runs), *Path(runs).parents) if path.exists()), Path("/"))
     free = shutil.disk_usage(place).free / 1e9
@@ -98,15 +100,15 @@ def _disk(runs: str) -> "Finding":
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command.parser(
+    parser = make_parser(
         "study.doctor", "Check this set-up: one line per check, exit 1 if one failed.", "python -m study.doctor --fix"
     )
     add = parser.add_argument
     add("--fix", action="store_true", help="end runs and trials that a dead driver left RUNNING")
     add("--storage", metavar="URL", help="an Optuna database; default the journal file in the run folder")
-    command.add_places(parser)
+    add_locations(parser)
     return parser
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run_command(main)

@@ -6,15 +6,27 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from study import command, options, places
-from study.chosen import Chosen, choose
-from study.declaration import SMOKE, in_words
-from study.studies import DEFAULT, OWN, PAPER, STUDIES, find
+from study import locations
+from study.commandline import (
+    DONE,
+    INCOMPLETE,
+    Chosen,
+    add_changes,
+    add_locations,
+    add_resources,
+    assignment,
+    choose,
+    make_parser,
+    positive,
+    run_command,
+    runs_folder,
+)
+from study.studies import DEFAULT, OWN, PAPER, SMOKE, STUDIES, find, in_words
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from study.declaration import Study
+    from study.studies import Study
 
 SHOWN = 3  # studies whose address in MLflow is printed
 
@@ -23,8 +35,8 @@ def main(arguments: Sequence[str]) -> int:
     """Runs what the arguments ask for and returns the exit code."""
     args = _parser().parse_args(arguments)
     if args.list:
-        return _list(find(args.studies or list(STUDIES)), places.data_root(args.data_root))
-    runs = command.runs_folder(args)
+        return _list(find(args.studies or list(STUDIES)), locations.data_root(args.data_root))
+    runs = runs_folder(args)
     chosen = choose(args)
     if args.dry_run:
         return _dry_run(chosen.studies, args, runs)
@@ -32,19 +44,15 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(chosen: Chosen, args: argparse.Namespace, runs: str) -> int:
-    from study.lease import Lease
-    from study.own_images import remember
-    from study.pages import publish_page
-    from study.resources import Resources
-    from study.session import Settings, run_session
-    from study.summary import print_study, publish_figures
-    from study.tables import console
+    from study.commandline import console, remember
+    from study.execution import Lease, Resources, Settings, run_session
+    from study.reporting import print_study, publish_figures, publish_page
     from trainables.errors import RecordError
-    from trainables.records import RunFolder
+    from trainables.storage import RunFolder
 
     studies = chosen.studies
     settings = Settings(
-        runs, places.tracking_uri(args.tracking_uri, runs), places.data_root(args.data_root), args.seeds,
+        runs, locations.tracking_uri(args.tracking_uri, runs), locations.data_root(args.data_root), args.seeds,
         Resources(args.cpus_per_trial, args.gpus_per_trial), chosen.weights, chosen.folders,
     )  # fmt: skip
     screen = console()
@@ -58,46 +66,46 @@ def _run(chosen: Chosen, args: argparse.Namespace, runs: str) -> int:
     for problem in outcome.problems:
         print(f"failed: {problem}", file=sys.stderr)
     print(f"{outcome.done_now} runs done, {outcome.already_done} were there, {len(outcome.problems)} failed or skipped")
-    code = command.INCOMPLETE if outcome.problems else command.DONE
+    code = INCOMPLETE if outcome.problems else DONE
     try:  # whatever a full disk forbids now, the runs are recorded and told of
         for study in declared:
             publish_figures(study, RunFolder(runs), uri, screen)
-        code = max(code, _export(studies, args, runs) if args.export else command.DONE)
+        code = max(code, _export(studies, args, runs) if args.export else DONE)
         for study in declared if outcome.done_now or args.export else ():
             page = publish_page(study, RunFolder(runs), settings.data_root, uri)
             if page:
                 print(f"page to read: {page}")
     except RecordError as error:
         print(f"error: {error}", file=sys.stderr)
-        code = command.INCOMPLETE
+        code = INCOMPLETE
     _say_what_is_next(studies, args, uri, runs)
     return code
 
 
 def _export(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
     """Exports what was run; a study that cannot be is named, the others are."""
-    from export.__main__ import main as export
+    from study.exporting import main as export
     from trainables.errors import StudyError
 
-    code = command.DONE
+    code = DONE
     for study in studies:
         try:
             given = ["--runs", runs, *_given(args, "data_root", "tracking_uri")]
             code = max(code, export([study.name, *_best(study, args), *given]))
         except StudyError as error:
             print(f"not exported: {error}", file=sys.stderr)
-            code = command.INCOMPLETE
+            code = INCOMPLETE
     return code
 
 
 def _say_what_is_next(studies: "list[Study]", args: argparse.Namespace, tracking_uri: str | None, runs: str) -> None:
     if tracking_uri:
-        print(f"browse: {places.browse(tracking_uri)}")
+        print(f"browse: {locations.browse(tracking_uri)}")
         for address in _addresses(studies, tracking_uri, runs):
             print(f"there, the best configuration first: {address}")
     if not args.export:
         words = [studies[0].name, *_best(studies[0], args), *_given(args, "runs", "data_root", "tracking_uri")]
-        shown = places.without_password(shlex.join(words))
+        shown = locations.without_password(shlex.join(words))
         print(f"next, verified ONNX files of these models: {sys.executable} -m export {shown}")
     if not args.studies:
         print(f"this was {DEFAULT}, the default; `python -m study.grid {PAPER}` runs all of `--list` but {OWN}")
@@ -105,8 +113,7 @@ def _say_what_is_next(studies: "list[Study]", args: argparse.Namespace, tracking
 
 def _addresses(studies: "list[Study]", tracking_uri: str, runs: str) -> list[str]:
     """Where MLflow's pages show each study; none where it cannot be asked."""
-    from study.tracked import best_first
-    from study.tracking import TrackingError, one_line, open_tracker
+    from study.tracking import TrackingError, best_first, one_line, open_tracker
 
     try:
         tracker = open_tracker(tracking_uri, runs)
@@ -124,13 +131,13 @@ def _best(study: "Study", args: argparse.Namespace) -> list[str]:
 def _list(studies: "list[Study]", data_root: "Path") -> int:
     from rich.table import Table
 
-    from study.tables import console
-    from trainables.datasets import is_there
+    from study.commandline import console
+    from trainables.data import is_available
 
     table = Table("study", "source", "configurations", "runs", "data", "time on this machine", "what")
     for study in studies:
         sources = dict.fromkeys(arm.configuration.data.source for arm in study.arms)
-        data = ", ".join(f"{source}{'' if is_there(source, data_root) else ' (missing)'}" for source in sources)
+        data = ", ".join(f"{source}{'' if is_available(source, data_root) else ' (missing)'}" for source in sources)
         runs = len(study.arms) * study.seeds
         table.add_row(
             study.name, study.source, str(len(study.arms)), str(runs), data, study.estimate(runs), study.title
@@ -139,12 +146,12 @@ def _list(studies: "list[Study]", data_root: "Path") -> int:
     print(
         f"data in {data_root}; missing data are downloaded where there is a network (MNIST) or got as the README says"
     )
-    return command.DONE
+    return DONE
 
 
 def _dry_run(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int:
-    from study.plan import make_plan
-    from trainables.records import RunFolder
+    from study.execution import make_plan
+    from trainables.storage import RunFolder
 
     plan = make_plan(studies, args.seeds, RunFolder(runs))
     for trial in plan.trials:
@@ -157,7 +164,7 @@ def _dry_run(studies: "list[Study]", args: argparse.Namespace, runs: str) -> int
     print(f"{plan.num_left} runs to do in {len(plan.trials)} trials, {len(plan.done)} done, in {runs}")
     seconds = sum(study.seconds_on(left) for study, left in zip(studies, lefts, strict=True))
     print(f"in all {in_words(seconds)}{more}{', then the export' if args.export else ''}")
-    return command.DONE
+    return DONE
 
 
 def _given(args: argparse.Namespace, *names: str) -> list[str]:
@@ -166,7 +173,7 @@ def _given(args: argparse.Namespace, *names: str) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command.parser(
+    parser = make_parser(
         "study.grid", "Run studies through Ray Tune; what is recorded already is not run again.",
         "python -m study.grid table7 --seeds 3 --set optimiser.learning_rate=0.003",
     )  # fmt: skip
@@ -177,14 +184,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--list", action="store_true", help="say what the studies are and stop; with no STUDY, every one")
     add("--dry-run", action="store_true", help="print what would run and stop")
     add("--smoke", action="store_true", help="2 epochs, 2 seeds, recorded apart as STUDY-smoke")
-    add("--seeds", type=command.positive, metavar="N", help="repetitions of each configuration")
-    add("--where", type=command.assignment, action="append", default=[], metavar="FIELD=VALUE", help="only these arms")
-    options.add_changes(parser)
+    add("--seeds", type=positive, metavar="N", help="repetitions of each configuration")
+    add("--where", type=assignment, action="append", default=[], metavar="FIELD=VALUE", help="only these arms")
+    add_changes(parser)
     add("--export", action="store_true", help="then export to ONNX and verify")
-    command.add_resources(parser)
-    command.add_places(parser)
+    add_resources(parser)
+    add_locations(parser)
     return parser
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run_command(main)

@@ -6,11 +6,36 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from study import command, options, places
-from study.chosen import Chosen, choose
-from study.declaration import PARETO, TUNED, Study
-from study.search_space import ARMS, OBJECTIVES, TELLS_ARMS_APART, Dimension, base_of, parse, space_of
-from study.studies import DEFAULT, find
+from study import locations
+from study.commandline import (
+    DONE,
+    INCOMPLETE,
+    Chosen,
+    add_changes,
+    add_locations,
+    add_resources,
+    assignment,
+    choose,
+    fields_of,
+    make_parser,
+    positive,
+    run_command,
+    runs_folder,
+)
+from study.studies import (
+    DEFAULT,
+    OBJECTIVES,
+    PARETO,
+    SEARCH_ARMS,
+    TELLS_ARMS_APART,
+    TUNED,
+    Dimension,
+    Study,
+    base_of_search,
+    find,
+    parse_dimension,
+    space_of,
+)
 from trainables.errors import ConfigurationError, StudyError
 
 if TYPE_CHECKING:
@@ -27,14 +52,14 @@ def main(arguments: Sequence[str]) -> int:
     if args.tuning_seeds < FEWEST_SEEDS:
         raise ConfigurationError(f"--tuning-seeds: got {args.tuning_seeds}; allowed: {FEWEST_SEEDS} or more")
     chosen = choose(args)
-    arms, objectives = _known(args.arm or list(ARMS), ARMS, "arm"), _objectives(args.objective)
-    bases = [base_of(study) for study in chosen.studies]
-    changed = [tuple(parse(name, text, base) for name, text in args.space) for base in bases]
+    arms, objectives = _known(args.arm or list(SEARCH_ARMS), SEARCH_ARMS, "arm"), _objectives(args.objective)
+    bases = [base_of_search(study) for study in chosen.studies]
+    changed = [tuple(parse_dimension(name, text, base) for name, text in args.space) for base in bases]
     for base, dimensions in zip(bases, changed, strict=True):
-        for field in sorted(TELLS_ARMS_APART & options.fields_of(args)):
+        for field in sorted(TELLS_ARMS_APART & fields_of(args)):
             raise ConfigurationError(f"{field}: it tells the arms of a search apart; --arm chooses among them")
         varied = {dimension.field for dimension in space_of(base, "latency" in objectives, dimensions)}
-        for field in sorted(varied & options.fields_of(args)):
+        for field in sorted(varied & fields_of(args)):
             raise ConfigurationError(f"{field}: a search varies it; --space {field}=A,B says between what")
     return _run(chosen, args, changed, arms, objectives)
 
@@ -45,24 +70,20 @@ def _run(
 ) -> int:  # fmt: skip
     from rich.console import Console
 
-    from study.lease import Lease
-    from study.optuna_storage import open_storage, reached
-    from study.own_images import remember
-    from study.resources import Resources
-    from study.session import Settings
-    from study.tables import console
-    from study.tuning import Asked, tune
-    from trainables.records import RunFolder
+    from study.commandline import console, remember
+    from study.execution import Lease, Resources, Settings
+    from study.tuning import Asked, open_storage, reached, tune
+    from trainables.storage import RunFolder
 
-    runs = command.runs_folder(args)
-    tracking = places.tracking_uri(args.tracking_uri, runs)
+    runs = runs_folder(args)
+    tracking = locations.tracking_uri(args.tracking_uri, runs)
     settings = Settings(
-        runs, tracking, places.data_root(args.data_root), args.seeds or (2 if args.smoke else None),
+        runs, tracking, locations.data_root(args.data_root), args.seeds or (2 if args.smoke else None),
         Resources(args.cpus_per_trial, args.gpus_per_trial), chosen.weights, chosen.folders,
     )  # fmt: skip
     trials = args.trials or (SMOKE_TRIALS if args.smoke else TRIALS)
     as_markdown = args.format == "markdown"
-    screen, code = (Console(stderr=True, markup=False, emoji=False) if as_markdown else console()), command.DONE
+    screen, code = (Console(stderr=True, markup=False, emoji=False) if as_markdown else console()), DONE
     storage = open_storage(args.storage, runs)
     for study, dimensions in zip(chosen.studies, changed, strict=True):
         asked = Asked(trials, args.tuning_seeds, arms, dimensions, objectives)
@@ -74,7 +95,7 @@ def _run(
             if len(chosen.studies) == 1:
                 raise
             print(f"failed: {study.name}: {error}", file=sys.stderr)
-            code = command.INCOMPLETE
+            code = INCOMPLETE
             continue
         if as_markdown:
             _print_markdown(tuned, runs)
@@ -82,7 +103,7 @@ def _run(
             _show(tuned, runs, screen, tracking if outcome.tracked else None)
         for problem in outcome.problems:
             print(f"failed: {problem}", file=sys.stderr)
-            code = command.INCOMPLETE
+            code = INCOMPLETE
     if as_markdown:
         return code
     where = "STORAGE_URL" if args.storage else f"{runs}/search/journal.log"
@@ -91,8 +112,8 @@ def _run(
 
 
 def _show(study: Study, runs: str, screen: "Console", tracking_uri: str | None) -> None:
-    from study.summary import print_study, publish_figures
-    from trainables.records import RunFolder
+    from study.reporting import print_study, publish_figures
+    from trainables.storage import RunFolder
 
     declared, folder = find([study.name])[0], RunFolder(runs)
     print_study(declared, folder, screen)
@@ -102,9 +123,8 @@ def _show(study: Study, runs: str, screen: "Console", tracking_uri: str | None) 
 
 
 def _print_markdown(study: Study, runs: str) -> None:
-    from study.markdown import as_markdown
-    from study.summary import groups_of, tables_of
-    from trainables.records import RunFolder
+    from study.reporting import as_markdown, groups_of, tables_of
+    from trainables.storage import RunFolder
 
     folder = RunFolder(runs)
     print("\n".join(as_markdown(group, tables_of(group, folder)) for group in groups_of(study, folder)))
@@ -125,28 +145,28 @@ def _known(given: Iterable[str], allowed: Collection[str], what: str) -> tuple[s
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command.parser(
+    parser = make_parser(
         "study.search", "Tune every arm of a study alike on validation, then compare the winners on test.",
         "python -m study.search digits --trials 30 --arm none --arm 'final BN'",
     )  # fmt: skip
     add = parser.add_argument
     add("studies", nargs="*", metavar="STUDY", help=f"default {DEFAULT}; arms change the control of its first pair")
-    add("--trials", type=command.positive, metavar="N", help=f"of each arm; default {TRIALS}")
-    add("--tuning-seeds", type=command.positive, default=FEWEST_SEEDS, metavar="N",
+    add("--trials", type=positive, metavar="N", help=f"of each arm; default {TRIALS}")
+    add("--tuning-seeds", type=positive, default=FEWEST_SEEDS, metavar="N",
         help=f"a score is their mean; default and least {FEWEST_SEEDS}")  # fmt: skip
-    add("--seeds", type=command.positive, metavar="N", help="fresh seeds of each winner; default 10")
-    add("--arm", action="append", metavar="NAME", help=f"only these: {', '.join(ARMS)}")
-    add("--space", type=command.assignment, action="append", default=[], metavar="FIELD=LOW..HIGH|A,B",
+    add("--seeds", type=positive, metavar="N", help="fresh seeds of each winner; default 10")
+    add("--arm", action="append", metavar="NAME", help=f"only these: {', '.join(SEARCH_ARMS)}")
+    add("--space", type=assignment, action="append", default=[], metavar="FIELD=LOW..HIGH|A,B",
         help="change or add a dimension")  # fmt: skip
     add("--objective", default="minority_f1", metavar="NAMES", help=f"{','.join(OBJECTIVES)}: both give a Pareto front")
     add("--storage", metavar="URL", help="an Optuna database; default a journal file in the run folder")
     add("--format", choices=("table", "markdown"), default="table")
     add("--smoke", action="store_true", help=f"{SMOKE_TRIALS} trials of 2 epochs, recorded apart as STUDY-smoke-tuned")
-    options.add_changes(parser)
-    command.add_resources(parser)
-    command.add_places(parser)
+    add_changes(parser)
+    add_resources(parser)
+    add_locations(parser)
     return parser
 
 
 if __name__ == "__main__":
-    command.run(main)
+    run_command(main)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from trainables import datasets
-from trainables.configuration import Configuration
-from trainables.images import Images
+from trainables.configuration.configuration import Configuration
+from trainables.data import datasets
+from trainables.data.images import Images
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -38,7 +38,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def digits() -> Images:
-    return datasets.load("digits", Path())
+    return datasets.load_images("digits", Path())
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +75,7 @@ def ray_local() -> Iterator[None]:
     """Ray on this machine with two CPUs, shut down after the module."""
     import ray
 
-    from study import launch
+    from study.execution import launch
 
     launch.connect(num_cpus=2)
     yield

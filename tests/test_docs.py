@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from study.studies import find
-from trainables.images import Images, Inputs
-from trainables.records import RunFolder
+from trainables.data.images import Images
 from trainables.run import Trial, run
+from trainables.storage.run_folder import RunFolder
+from trainables.training.inputs import Inputs
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "study/README.md", "export/README.md", "clusters/README.md")
@@ -44,7 +45,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, digits: Images) -> Path:
     import torch
     from torchvision import models
 
-    from export.variants import export_run
+    from export.runs.variants import export_run
 
     folder = tmp_path_factory.mktemp("place")
     rng = np.random.default_rng(0)
@@ -75,7 +76,7 @@ def test_the_command_works(command: str, place: Path, monkeypatch: pytest.Monkey
     python, dash, module, *words = shlex.split(command)
     assert (python, dash) == ("python", "-m"), f"{command!r} is run by no test"
     arguments = [word.replace("PATH", "weights.pt") if word == "PATH" else word for word in words]
-    name = "export.__main__" if module == "export" else module
+    name = "study.exporting" if module == "export" else module
     if module in PARSED:
         importlib.import_module(name)._parser().parse_args(arguments)
         return
@@ -86,7 +87,7 @@ def test_every_option_in_the_tables_exists() -> None:
     """Options that prose and tables name belong to some command."""
     helps = "".join(
         importlib.import_module(name)._parser().format_help()
-        for name in ("study.grid", "study.report", "study.search", "study.doctor", "export.__main__")
+        for name in ("study.grid", "study.report", "study.search", "study.doctor", "study.exporting")
     )
     edge = (ROOT / "export" / "edge.py").read_text()
     known = set(re.findall(r"--[a-z][a-z0-9-]+", helps + edge)) | {

@@ -13,9 +13,8 @@ import torch
 
 from trainables.configuration import Configuration
 from trainables.errors import StudyError
-from trainables.fit import Epoch, State, fit
-from trainables.images import Inputs
-from trainables.records import Record, RunFolder
+from trainables.storage import Record, RunFolder
+from trainables.training import Epoch, Inputs, State, fit
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from scipy import stats
 
 from tests.benchmarks.measured import Measured, measure
-from trainables.records import RunFolder
+from trainables.storage.run_folder import RunFolder
 
 SINGLE = {"softmax CCE": "none", "softmax CCE + final BN": "batch"}
 

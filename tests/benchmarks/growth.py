@@ -13,12 +13,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from study import places
-from study.declaration import Arm, Study
-from study.resources import Resources
-from study.session import Settings, run_session
+from study import locations
+from study.execution.resources import Resources
+from study.execution.session import Settings, run_session
+from study.studies.declaration import Arm, Study
 from tests.benchmarks.measured import measure
-from trainables.configuration import Configuration
+from trainables.configuration.configuration import Configuration
 
 
 def table(sizes: Sequence[int]) -> Table:
@@ -51,7 +51,7 @@ def trivial(size: int) -> Study:
 def main(size: int) -> None:
     """Runs the configurations; overhead = time from the first record to the end, per configuration after the first."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(folder, places.tracking_uri(None, folder), Path(), None, Resources())
+        settings = Settings(folder, locations.tracking_uri(None, folder), Path(), None, Resources())
         outcome = run_session([trivial(size)], settings, Console(quiet=True))
         ended = time.time()
         records = list(Path(folder).glob("growth/*/seed-0/record.json"))

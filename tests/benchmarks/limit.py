@@ -8,10 +8,11 @@ from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from study.studies import find
-from trainables import backbones, datasets, features
-from trainables.configuration import Configuration
-from trainables.images import Inputs
-from trainables.training import Training
+from trainables.configuration.configuration import Configuration, trains_on_features
+from trainables.data import datasets
+from trainables.networks import backbones, features
+from trainables.training.inputs import Inputs
+from trainables.training.one_seed import Training
 
 CASES = {  # study -> arm, changes that make it run without a download
     "digits": ("final BN", {}),
@@ -56,14 +57,16 @@ def _matrix_products() -> float:
 
 def _inputs(configuration: Configuration, data_root: Path, weights: str | None) -> Inputs | None:
     data, network = configuration.data, configuration.network
-    if not datasets.is_there(data.source, data_root) or (features.applies(configuration) and weights is None):
+    if not datasets.is_available(data.source, data_root) or (trains_on_features(configuration) and weights is None):
         return None
-    images = datasets.load(data.source, data_root, 32 if features.applies(configuration) else data.image_size)
-    if not features.applies(configuration):
+    images = datasets.load_images(data.source, data_root, 32 if trains_on_features(configuration) else data.image_size)
+    if not trains_on_features(configuration):
         return Inputs(images)
     identity, state = backbones.read_weights(Path(str(weights)))
     its = network.model_copy(update={"weights": identity})
-    return Inputs(images, features=features.compute(its, state, images.pixels))  # small images: the head costs the same
+    return Inputs(
+        images, features=features.compute_features(its, state, images.pixels)
+    )  # small images: the head costs the same
 
 
 def _epoch(configuration: Configuration, inputs: Inputs) -> tuple[int, float]:

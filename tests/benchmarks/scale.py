@@ -19,7 +19,7 @@ from ray.cluster_utils import Cluster
 from rich.console import Console
 from rich.table import Table
 
-from study import launch, quiet
+from study.execution import launch, ray_output
 
 STORE = 80 * 2**20  # bytes, the least that Ray takes for a node's object store
 
@@ -73,7 +73,7 @@ def measure(nodes: int, runs: int, seconds: float) -> dict[str, float]:
         cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=STORE, wait=False)
     cluster.wait_for_nodes(timeout=60 + 5 * nodes)
     ray.init(address=cluster.address, logging_level="ERROR", log_to_driver=False)
-    quiet.hush()
+    ray_output.hush()
     try:
         clock, process = _Clock(), psutil.Process()
         before = sum(process.cpu_times()[:2])
@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=5.0, help="that a trial waits")
     args = parser.parse_args()
-    quiet.set_up()
+    ray_output.set_up()
     found = measure(args.nodes, args.runs, args.seconds)
     table = Table(title=f"{args.nodes} simulated nodes, {args.runs} runs of {args.seconds:g} s", title_justify="left")
     for name in ("seconds in all", "slots busy", "driver CPU ms a run", "driver MiB"):

@@ -7,8 +7,9 @@ both sides run on the same machine in the same call. A ratio is void where the t
 import argparse
 import sys
 
-from study import command, places
-from study.tables import console
+from study import locations
+from study.commandline import command
+from study.commandline.terminal import console
 from tests.benchmarks import growth, limit
 from tests.benchmarks.comparison import WORKS, Comparer
 
@@ -17,7 +18,7 @@ def main() -> int:
     """Runs what the arguments ask for and prints it; returns the exit code."""
     args = _parser().parse_args()
     screen = console()
-    data_root = places.data_root(args.data_root)
+    data_root = locations.data_root(args.data_root)
     repeats = args.repeats or (1 if args.quick else 3)
     for work in WORKS:
         if args.only and work.study not in args.only:
@@ -35,7 +36,7 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command.parser(
+    parser = command.make_parser(
         "tests.benchmarks.throughput", "Compare this project with the same work written from the documentation.",
         "python -m tests.benchmarks.throughput --quick --data-root ~/data",
     )  # fmt: skip

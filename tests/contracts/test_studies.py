@@ -2,8 +2,8 @@
 
 import pytest
 
-from study.declaration import Study
 from study.studies import STUDIES
+from study.studies.declaration import Study
 
 
 @pytest.fixture(params=STUDIES, ids=str)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from export import __main__ as export_command
-from export.files import json_ready, replacing
+from export.runs.files import json_ready, replacing
+from study import exporting as export_command
 from study.studies import find
-from trainables import datasets
-from trainables.images import Images, Inputs
-from trainables.records import RunFolder
+from trainables.data import datasets
+from trainables.data.images import Images
 from trainables.run import Trial, run
+from trainables.storage.run_folder import RunFolder
+from trainables.training.inputs import Inputs
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_arms_with_images_of_different_sizes_are_exported_together(
     study = replace(study, arms=(study.arm("final BN"), larger), pairs=study.pairs[:1], claims=())
     folder, inputs = RunFolder(str(tmp_path)), Inputs(digits)
     list(run(Trial(study.name, "final BN", study.arm("final BN").configuration, (0,)), inputs, folder))
-    images = datasets.load("digits", tmp_path, 12)
+    images = datasets.load_images("digits", tmp_path, 12)
     list(run(Trial(study.name, "plain", larger.configuration, (0,)), Inputs(images), folder))
     monkeypatch.setattr("study.studies.find", lambda names: [study])
     assert _export(tmp_path) == 0

@@ -14,9 +14,10 @@ import torch
 from PIL import Image
 
 from export import edge
-from export.onnx_graph import Deployed, to_onnx
-from trainables import image_files, networks
-from trainables.configuration import Network
+from export.conversion.torch_to_onnx import Deployed, to_onnx
+from trainables.configuration.configuration import Network
+from trainables.data import image_files
+from trainables.networks.classifier import build_network
 
 CLASSES = ("healthy", "a rare, odd class")
 
@@ -24,7 +25,7 @@ CLASSES = ("healthy", "a rare, odd class")
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
-    network = networks.build(Network(name="cnn", final_norm="batch"), (3, 20, 24), 2)
+    network = build_network(Network(name="cnn", final_norm="batch"), (3, 20, 24), 2)
     path = tmp_path_factory.mktemp("model") / "keep.onnx"
     onnx.save(to_onnx(Deployed(network, "softmax"), (3, 20, 24), {"classes": json.dumps(CLASSES)}), path)
     return path
@@ -67,7 +68,7 @@ def test_every_kind_of_image_gets_a_class(model: Path, photos: Path, capsys: pyt
 
 def test_the_same_pixels_give_the_same_probabilities_as_pytorch(model: Path, photos: Path) -> None:
     torch.manual_seed(0)
-    network = Deployed(networks.build(Network(name="cnn", final_norm="batch"), (3, 20, 24), 2), "softmax").eval()
+    network = Deployed(build_network(Network(name="cnn", final_norm="batch"), (3, 20, 24), 2), "softmax").eval()
     classifier = edge.Classifier(model)
     pixels = np.stack([classifier.read(path) for path in edge.find([photos])])
     np.testing.assert_allclose(classifier(pixels), network(torch.from_numpy(pixels)).detach().numpy(), atol=1e-5)

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from trainables.records import RunFolder
+from trainables.storage.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 STARTED: "list[subprocess.Popen[str]]" = []

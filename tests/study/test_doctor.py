@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from export import runtime
-from study import doctor, launch, optuna_search, optuna_storage, tracking
-from study.search_space import Choice
-from trainables import datasets
+from export.verification import installation
+from study import doctor
+from study.execution import launch
+from study.studies.search_space import Choice
+from study.tracking import tracker
+from study.tuning import arm_search, trial_storage
+from trainables.data import datasets
 
 SPACE = (Choice("schedule.batch_size", (16, 32)),)
 
@@ -53,34 +56,34 @@ def test_two_wheels_of_onnxruntime_or_none_fail(wheels: Sequence[str], monkeypat
             return "1"
         raise metadata.PackageNotFoundError
 
-    monkeypatch.setattr(runtime, "version", version)
-    assert [finding.state for finding in runtime.check(False)] == ["failed"]
+    monkeypatch.setattr(installation, "version", version)
+    assert [finding.state for finding in installation.check_installation(False)] == ["failed"]
 
 
 def test_cuda_that_only_torch_sees_fails() -> None:
-    assert [finding.state for finding in runtime.check(True)] in (["ok", "failed"], ["ok", "ok"])
+    assert [finding.state for finding in installation.check_installation(True)] in (["ok", "failed"], ["ok", "ok"])
 
 
 def test_runs_and_trials_left_running_are_found_and_ended(tmp_path: Path) -> None:
     from mlflow.tracking import MlflowClient
 
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    assert tracking.check(uri, str(tmp_path), fix=False).state == "ok"
+    assert tracker.check_tracking(uri, str(tmp_path), fix=False).state == "ok"
     client = MlflowClient(uri)
     run = client.create_run(client.create_experiment("final-bn/digits"))
     other = client.create_run(client.create_experiment("somebody else's"))
-    assert tracking.check(uri, str(tmp_path), fix=False).state == "failed"
-    assert tracking.check(uri, str(tmp_path), fix=True).state == "ok"
+    assert tracker.check_tracking(uri, str(tmp_path), fix=False).state == "failed"
+    assert tracker.check_tracking(uri, str(tmp_path), fix=True).state == "ok"
     assert client.get_run(run.info.run_id).info.status == "KILLED"
     assert client.get_run(other.info.run_id).info.status == "RUNNING"
 
-    storage = optuna_storage.open_storage(None, str(tmp_path))
-    optuna_storage.begin("final-bn/s", storage, SPACE, ["maximize"], [])
-    optuna_search.ArmSearch("final-bn/s", storage, SPACE, ["score"], ["maximize"], 1, 0, 1).suggest("0")
-    assert optuna_storage.check(None, str(tmp_path), fix=False).state == "failed"
-    assert "1 RUNNING trials put back" in optuna_storage.check(None, str(tmp_path), fix=True).detail
-    assert optuna_storage.check(None, str(tmp_path), fix=False).state == "ok"
-    assert optuna_storage.check("nonsense", str(tmp_path), fix=False).state == "failed"
+    storage = trial_storage.open_storage(None, str(tmp_path))
+    trial_storage.begin("final-bn/s", storage, SPACE, ["maximize"], [])
+    arm_search.ArmSearch("final-bn/s", storage, SPACE, ["score"], ["maximize"], 1, 0, 1).suggest("0")
+    assert trial_storage.check_trial_storage(None, str(tmp_path), fix=False).state == "failed"
+    assert "1 RUNNING trials put back" in trial_storage.check_trial_storage(None, str(tmp_path), fix=True).detail
+    assert trial_storage.check_trial_storage(None, str(tmp_path), fix=False).state == "ok"
+    assert trial_storage.check_trial_storage("nonsense", str(tmp_path), fix=False).state == "failed"
 
 
 def test_a_cluster_that_is_not_there_fails_in_one_line(tmp_path: Path) -> None:
@@ -92,4 +95,4 @@ def test_a_cluster_that_is_not_there_fails_in_one_line(tmp_path: Path) -> None:
 
 
 def test_one_machine_needs_no_address(tmp_path: Path) -> None:
-    assert [finding.state for finding in launch.check(str(tmp_path))] == ["ok", "not applicable"]
+    assert [finding.state for finding in launch.check_ray(str(tmp_path))] == ["ok", "not applicable"]

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from study import command, grid
+from study import grid
+from study.commandline import command
 
 
 def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     with pytest.raises(SystemExit) as caught:
-        command.run(grid.main, arguments)
+        command.run_command(grid.main, arguments)
     out, err = capsys.readouterr()
     return int(caught.value.code or 0), out, err
 

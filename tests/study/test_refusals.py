@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from study import command, grid
+from study import grid
+from study.commandline import command
 
 CASES = {
     "counts": (["--set", "data.train_minority=100"], "100 train images asked (random split), 174 there"),
@@ -22,7 +23,9 @@ def test_what_cannot_be_run_is_one_line(
 ) -> None:
     nowhere = str(tmp_path / "nowhere")
     with pytest.raises(SystemExit) as caught:
-        command.run(grid.main, [*(a.replace("NOWHERE", nowhere) for a in arguments), "--runs", str(tmp_path / "runs")])
+        command.run_command(
+            grid.main, [*(a.replace("NOWHERE", nowhere) for a in arguments), "--runs", str(tmp_path / "runs")]
+        )
     assert caught.value.code == 2
     said = capsys.readouterr().err
     assert message.replace("NOWHERE", nowhere) in said

@@ -17,7 +17,7 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
     """Two arms, six trials each: killed after the first ones, continued by the same command; nothing twice or lost."""
     import optuna
 
-    from study.optuna_storage import LOST, open_storage
+    from study.tuning.trial_storage import LOST, open_storage
 
     command = ["study.search", "digits", "--smoke", "--trials", "6", "--arm", "none", "--arm", "final BN"]
     killed = subprocess.Popen([sys.executable, "-m", *command, "--runs", str(tmp_path)], cwd=ROOT,

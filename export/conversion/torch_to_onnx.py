@@ -1,0 +1,93 @@
+"""A trained network -> an ONNX graph whose final norm is still a node of its own.
+
+The graph takes uint8 images (batch, height, width, channels) as a camera gives them and returns probabilities
+(batch, classes): scaling and softmax or sigmoid are inside. torch's own optimisation is off, as it folds the final norm
+away before anyone can keep or remove it; here constants are folded, unused nodes dropped, and the inner norms only
+fused into the layers before them.
+"""
+
+import logging
+import warnings
+from collections.abc import Mapping
+
+import onnx
+import torch
+from onnxscript import optimizer
+from torch import Tensor, nn
+
+from export.errors import ExportError
+from export.surgery import fuse_inner_norms
+from trainables.errors import first_line
+from trainables.networks import Classifier
+from trainables.training import probabilities
+
+INPUT, OUTPUT = "images", "probabilities"
+OPSET = 18  # the oldest that torch's exporter writes without converting
+
+
+class Deployed(nn.Module):
+    """The network as a device sees it: uint8 images in, probabilities out."""
+
+    def __init__(
+        self, classifier: Classifier, output: str, final_norm: bool = True, shift: Tensor | None = None
+    ) -> None:
+        """With `shift`, (classes,), that is added to the scores: another decision threshold."""
+        super().__init__()
+        self.classifier, self.output, self.final_norm, self.shift = classifier, output, final_norm, shift
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Returns probabilities (batch, classes) of uint8 images (batch, height, width, channels)."""
+        return self.probabilities(self.scores(images))
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Returns the scores before the final norm, (batch, classes): what all variants of a network share."""
+        return self.classifier.scores(images.permute(0, 3, 1, 2).float() / 255)
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """Returns probabilities (batch, classes) of scores before the final norm."""
+        after = self.classifier.final_norm(scores) if self.final_norm else scores
+        return probabilities(after if self.shift is None else after + self.shift, self.output)
+
+
+def to_onnx(network: Deployed, image_shape: tuple[int, int, int], metadata: Mapping[str, str]) -> onnx.ModelProto:
+    """Returns the graph of a network in evaluation mode, batch size free, `metadata` inside the file.
+
+    Args:
+        network: what to export.
+        image_shape: (channels, height, width).
+        metadata: written into the file's metadata_props.
+
+    Raises:
+        ExportError: torch's exporter cannot take the network.
+    """
+    channels, height, width = image_shape
+    example = torch.zeros((2, height, width, channels), dtype=torch.uint8)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside torch's exporter
+        try:
+            program = torch.onnx.export(
+                network.eval(), (example,), dynamo=True, optimize=False, external_data=False, verbose=False,
+                input_names=[INPUT], output_names=[OUTPUT], opset_version=OPSET,
+                dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
+            )  # fmt: skip
+        except Exception as error:  # it raises what its many parts raise
+            raise ExportError(f"torch cannot write this network as ONNX: {first_line(error)}") from error
+    assert program is not None  # dynamo=True always returns a program
+    model = program.model_proto
+    optimizer.fold_constants(model)
+    optimizer.remove_unused_nodes(model)
+    _drop_exporter_notes(model)
+    model = fuse_inner_norms(model)
+    for name, value in metadata.items():
+        model.metadata_props.add(key=name, value=value)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _drop_exporter_notes(model: onnx.ModelProto) -> None:
+    """Removes stack traces and source paths that the exporter leaves in every node."""
+    graph = model.graph
+    for item in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        del item.metadata_props[:]
+        item.doc_string = ""

@@ -1,0 +1,42 @@
+"""Which run, and which of its files, to deploy: chosen by validation F1, never by test images."""
+
+from collections.abc import Iterable, Sequence
+
+from export.runs.variants import FOLD, KEEP, NONE, Exported
+from trainables.evaluation import VALIDATION_F1
+from trainables.storage import Record
+
+BEST_FIRST = (FOLD, KEEP, NONE)  # a fold is its network, exactly, with a node less
+
+
+def best_run(records: Iterable[Record]) -> Record:
+    """Returns the run with the best validation F1 of the minority; of several the first seed."""
+    return max(sorted(records, key=lambda record: record.seed), key=_score)
+
+
+def best_arm(records: Iterable[Record]) -> str:
+    """Returns the arm with the best mean validation F1 over its seeds; one lucky seed makes no arm."""
+    scores: dict[str, list[float]] = {}
+    for record in records:
+        scores.setdefault(record.arm, []).append(_score(record))
+    return max(scores, key=lambda arm: sum(scores[arm]) / len(scores[arm]))
+
+
+def champion(exported: Sequence[Exported], records: Iterable[Record]) -> tuple[Exported, str] | None:
+    """Returns the run to deploy and the variant of it that decides exactly as it was trained to; None for no good one.
+
+    Args:
+        exported: one run or more of each arm.
+        records: all runs of these arms: the best arm is that of all its seeds.
+    """
+    there = {done.record.arm for done in exported}
+    arm = best_arm(record for record in records if record.arm in there)
+    best = best_run(done.record for done in exported if done.record.arm == arm)
+    done = next(done for done in exported if done.record is best)
+    variant = next((v for v in BEST_FIRST if v in done.verifications and done.verifications[v].deployable), None)
+    return None if variant is None else (done, variant)
+
+
+def _score(record: Record) -> float:
+    value = record.metric(VALIDATION_F1)
+    return value if value == value else -1.0

@@ -1,0 +1,89 @@
+"""What all commands share: strict arguments, exit codes, and one clear line for what a user can cause."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from study import locations
+from trainables.errors import StudyError
+
+DONE, INCOMPLETE, WRONG_USAGE = 0, 1, 2
+
+
+def make_parser(program: str, description: str, example: str) -> argparse.ArgumentParser:
+    """Returns a strict parser: no abbreviated options, an example below its help."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {program}", description=description, epilog=f"example: {example}", allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+
+
+def add_locations(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say where runs, MLflow and data lie."""
+    add = parser.add_argument
+    add("--runs", metavar="DIR", help=f"run folder or URL; default ${locations.RUNS_VARIABLE}, else ./runs")
+    add("--tracking-uri", metavar="URI", help=f"MLflow; default ${locations.MLFLOW_VARIABLE}, else in the run folder")
+    add("--data-root", metavar="DIR", help=f"data; default ${locations.DATA_VARIABLE}, else ~/.cache/final-bn")
+
+
+def runs_folder(args: argparse.Namespace) -> str:
+    """Returns where runs lie; inside a Ray job, whose working directory is temporary, the first line says so."""
+    runs = locations.runs_folder(args.runs)
+    if locations.inside_ray_job():
+        print(f"inside a Ray job: runs go to {runs}", file=sys.stderr, flush=True)
+    return runs
+
+
+def add_resources(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say what Ray reserves for a trial."""
+    add = parser.add_argument
+    by_default = "1 for backbones that run in every step, where the cluster has GPUs, else 0"
+    add("--gpus-per-trial", type=amount, metavar="G", help=f"may be a fraction; default {by_default}")
+    add("--cpus-per-trial", type=amount, default=1.0, metavar="C", help="default 1")
+
+
+def positive(text: str) -> int:
+    """Returns a count >= 1; raises as argparse wants."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"got {text!r}; a whole number of at least 1 is allowed")
+    return int(text)
+
+
+def amount(text: str) -> float:
+    """Returns a number >= 0; raises as argparse wants."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"got {text!r}; a number of at least 0 is allowed")
+    return value
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """Returns (FIELD, VALUE) of FIELD=VALUE; raises as argparse wants."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"got {text!r}; the form is FIELD=VALUE")
+    return name.strip(), value.strip()
+
+
+def run_command(main: Callable[[Sequence[str]], int], arguments: Sequence[str] | None = None) -> None:
+    """Runs a command and exits with its code; a StudyError is one line and exit 2, Ctrl-C is exit 130."""
+    logging.basicConfig(
+        level=os.environ.get("FINALBN_LOG", "WARNING").upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        code = main(sys.argv[1:] if arguments is None else arguments)
+    except StudyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = WRONG_USAGE
+    except KeyboardInterrupt:
+        print("stopped; what is finished is recorded, the same command goes on", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = INCOMPLETE
+    sys.exit(code)

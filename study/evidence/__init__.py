@@ -1,0 +1,46 @@
+"""What do the records say? Pure: groups, statistics, verdicts."""
+
+from study.evidence.claims import (
+    MARGIN,
+    NOT_REPRODUCED,
+    REPRODUCED,
+    UNDECIDED,
+    Verdict,
+    decide,
+    judge,
+    removal_statistic,
+)
+from study.evidence.groups import AS_DECLARED, Group, as_text, group_records, overlap_of
+from study.evidence.robustness import Robustness, judge_robustness, pareto_front, tuned_groups
+from study.evidence.search_results import SearchResult, Setting, State, keep_search_result, recall_search_results
+from study.evidence.statistics import Interval, PairedDifference, interval, paired_difference, widened
+
+__all__ = [
+    "AS_DECLARED",
+    "MARGIN",
+    "NOT_REPRODUCED",
+    "REPRODUCED",
+    "UNDECIDED",
+    "Group",
+    "Interval",
+    "PairedDifference",
+    "Robustness",
+    "SearchResult",
+    "Setting",
+    "State",
+    "Verdict",
+    "as_text",
+    "decide",
+    "group_records",
+    "interval",
+    "judge",
+    "judge_robustness",
+    "keep_search_result",
+    "overlap_of",
+    "paired_difference",
+    "pareto_front",
+    "recall_search_results",
+    "removal_statistic",
+    "tuned_groups",
+    "widened",
+]

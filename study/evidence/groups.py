@@ -1,0 +1,98 @@
+"""Records -> groups that may be compared: the arms of a study under one set of changes to its declaration.
+
+`--set` and its kin change every arm alike; a record says what changed by its difference from the declared arm. Records
+with the same changes form a group; the group without changes is the study as declared.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from study.evidence.search_results import SearchResult
+from study.studies import Study
+from trainables.configuration import Configuration
+from trainables.storage import Record
+
+AS_DECLARED = "as declared"
+
+
+@dataclass
+class Group:
+    """The complete records of one variant of a study: arm -> seed -> record."""
+
+    study: Study
+    label: str
+    records: dict[str, dict[int, Record]] = field(default_factory=dict)
+    changes: dict[str, object] = field(default_factory=dict)  # field -> value that is not as declared
+    search: SearchResult | None = None  # what chose the configurations of tuned arms
+
+    @property
+    def overlap(self) -> float:
+        """Test / train images, where every seed draws both anew from one folder; else 0. Intervals are wider for it."""
+        record = next((record for its in self.records.values() for record in its.values()), None)
+        return 0.0 if record is None else overlap_of(record)
+
+    def configuration(self, arm: str) -> Configuration:
+        """Returns the configuration of an arm's records, changes and all; the declared one where there are none."""
+        there = arm in self.records
+        return self.first_record(arm).typed_configuration() if there else self.study.arm(arm).configuration
+
+    @property
+    def shown(self) -> str:
+        """The arm that the group is about: its first treated one with records; "" where there is none."""
+        return next((pair.treated for pair in self.study.pairs if pair.treated in self.records), "")
+
+    def alike(self, arm: str) -> list[str]:
+        """Returns the arms with records that tell the same classes of the same images apart: this one and others."""
+        data = {its: self.configuration(its).data for its in (*self.records, arm)}
+        return [its for its in self.records
+                if (data[its].source, data[its].classes) == (data[arm].source, data[arm].classes)]  # fmt: skip
+
+    def first_record(self, arm: str) -> Record:
+        """Returns a record of an arm that has some; all of an arm have one configuration."""
+        return next(iter(self.records[arm].values()))
+
+    def values(self, arm: str, metric: str) -> dict[int, float]:
+        """Returns {seed: last epoch's value} of an arm; empty where it has no records."""
+        return {seed: record.metric(metric) for seed, record in sorted(self.records.get(arm, {}).items())}
+
+
+def group_records(study: Study, records: Iterable[Record]) -> list[Group]:
+    """Returns the groups of a study's complete records, the declared one first; undeclared arms are left out."""
+    declared = {arm.name: arm.configuration.flat() for arm in study.arms}
+    arm_of_key = {arm.configuration.key: arm.name for arm in study.arms}  # another arm, changed, may have become it
+    groups: dict[str, Group] = {}
+    for record in records:
+        arm = arm_of_key.get(record.key, record.arm)
+        if record.status != "complete" or arm not in declared:
+            continue
+        record = record.model_copy(update={"arm": arm})
+        its = {**Configuration().flat(), **record.configuration}
+        changes = {name: its[name] for name, value in declared[arm].items() if its[name] != value}
+        label = label_of(changes)
+        found = groups.setdefault(label, Group(study, label, changes=changes))
+        found.records.setdefault(arm, {})[record.seed] = record
+    return sorted_groups(groups.values())
+
+
+def sorted_groups(groups: Iterable[Group]) -> list[Group]:
+    """Returns groups by label, the declared one first."""
+    return sorted(groups, key=lambda its: (its.label != AS_DECLARED, its.label))
+
+
+def label_of(changes: Mapping[str, object]) -> str:
+    """Returns "field=value, ..." of what is not as declared."""
+    return ", ".join(f"{name}={as_text(value)}" for name, value in changes.items()) or AS_DECLARED
+
+
+def overlap_of(record: Record) -> float:
+    """Returns test / train images of a run whose test images are a share of what there is; else 0."""
+    data = record.typed_configuration().data
+    test, validation = data.test_majority, data.validation_majority
+    if not isinstance(test, float):
+        return 0.0
+    return test / (1 - test - (validation if isinstance(validation, float) else 0))
+
+
+def as_text(value: object) -> str:
+    """Returns a field's value as `--set` takes it."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

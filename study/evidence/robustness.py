@@ -1,0 +1,98 @@
+"""What a search found: the groups of its winners' records, and whether the final BN is ahead at each setting. Pure."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from study.evidence.groups import Group, label_of, sorted_groups
+from study.evidence.search_results import SearchResult, Setting
+from study.studies import Range, Study, Values, tuned_study
+from trainables.storage import Record
+
+ROBUST, FRAGILE, REVERSED = "robust", "fragile", "reversed"
+Scores = Mapping[int, float]  # place in the shared design -> score
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """The final BN against another arm over the settings of the shared design.
+
+    Attributes:
+        ahead: settings at which its score is higher; a tie counts half.
+        settings: settings that both arms finished.
+        low, high: 95 % interval of the share ahead (Clopper-Pearson).
+        depends_on: the number a gain goes with most, its rank correlation (Spearman); "" with fewer than 5 settings.
+    """
+
+    control: str
+    ahead: float
+    settings: int
+    low: float
+    high: float
+    verdict: str
+    depends_on: str
+
+
+def tuned_groups(study: Study, records: Iterable[Record], searches: Mapping[str, SearchResult]) -> list[Group]:
+    """Returns a group for each base that was tuned around, with the winner of every arm; the declared base first."""
+    by_key: dict[str, dict[int, Record]] = {}
+    for record in records:
+        if record.status == "complete":
+            by_key.setdefault(record.key, {})[record.seed] = record
+    found = []
+    for search in searches.values():
+        its = {
+            arm: {seed: record.model_copy(update={"arm": arm}) for seed, record in by_key[key].items()}
+            for arm, key in search.winners.items() if key in by_key
+        }  # fmt: skip
+        if its:
+            winners = {arm: next(iter(runs.values())).typed_configuration() for arm, runs in its.items()}
+            label = label_of(search.changes)
+            found.append(Group(tuned_study(study.name, winners), label, its, search.changes, search))
+    return sorted_groups(found)
+
+
+def pareto_front(settings: Sequence[Setting], directions: Sequence[str]) -> list[Setting]:
+    """Returns the complete settings that no other is at least as good as in all objectives and better in one."""
+    signs = [1 if direction == "maximize" else -1 for direction in directions]
+
+    def gains(a: Setting) -> list[float]:
+        return [sign * score for sign, score in zip(signs, a.scores, strict=True)]
+
+    complete = [setting for setting in settings if setting.state == "complete"]
+    return [a for a in complete
+            if not any(all(x >= y for x, y in zip(gains(b), gains(a), strict=True)) and gains(b) != gains(a)
+                       for b in complete)]  # fmt: skip
+
+
+def judge_robustness(control: str, treated: Scores, other: Scores, design: Sequence[Values], space: Iterable[object],
+               ) -> Robustness:  # fmt: skip
+    """Returns how the final BN's scores compare with an arm's, setting by setting.
+
+    Robust: the whole interval of the share of settings ahead is above one half; reversed: it is below; else fragile.
+    """
+    from scipy import stats  # takes a second to import, which no --help needs
+
+    both = sorted(treated.keys() & other.keys())
+    gains = [treated[i] - other[i] for i in both]
+    ahead = sum(1.0 if gain > 0 else 0.5 if gain == 0 else 0.0 for gain in gains)
+    if not both:
+        return Robustness(control, 0, 0, math.nan, math.nan, FRAGILE, "")
+    bounds = (
+        stats.binomtest(math.floor(ahead), len(both)).proportion_ci(),
+        stats.binomtest(math.ceil(ahead), len(both)).proportion_ci(),
+    )
+    low, high = bounds[0].low, bounds[1].high
+    verdict = ROBUST if low > 0.5 else REVERSED if high < 0.5 else FRAGILE
+    return Robustness(control, ahead, len(both), low, high, verdict, _depends_on(both, gains, design, space))
+
+
+def _depends_on(both: Sequence[int], gains: Sequence[float], design: Sequence[Values], space: Iterable[object]) -> str:
+    if len(both) < 5 or len(set(gains)) < 2:
+        return ""
+    from scipy import stats
+
+    fields = [d.field for d in space if isinstance(d, Range)]
+    found = {field: float(stats.spearmanr([design[i][field] for i in both], gains).statistic) for field in fields}
+    strongest = max(found, key=lambda field: abs(found[field]), default="")
+    return f"{strongest.split('.')[-1]} ({found[strongest]:+.2f})" if strongest else ""

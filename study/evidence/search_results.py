@@ -1,0 +1,91 @@
+"""What searches found, kept in the run folder for report, page and export; the trials themselves live in Optuna."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from study.studies import Dimension, Values
+from trainables.errors import RecordError
+from trainables.storage import RunFolder
+
+State = Literal["complete", "pruned", "failed"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A finished trial of an arm: its values, its place in the shared design, and the objectives."""
+
+    values: Values
+    design: int | None
+    state: State
+    scores: tuple[float, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search around one base found.
+
+    Attributes:
+        changes: field -> value of the base that is not as its study declares it.
+        objectives: names, one or two.
+        tuning_seeds: a trial's score is their mean.
+        winners: arm -> key of its best setting; of two objectives "<arm>, <start of key>" -> key of a front's point.
+        space: what was varied.
+        design: the settings that all arms share.
+        settings: arm -> finished trials.
+        importances: arm -> field -> share of the score's variance (PED-ANOVA).
+    """
+
+    changes: dict[str, Any]
+    objectives: tuple[str, ...]
+    tuning_seeds: int
+    winners: dict[str, str]
+    space: tuple[Dimension, ...]
+    design: list[Values]
+    settings: dict[str, list[Setting]]
+    importances: dict[str, dict[str, float]]
+
+    def after(self, earlier: "SearchResult | None") -> "SearchResult":
+        """Returns this with the arms that an earlier call of the same search tuned; a front is only of one call."""
+        if earlier is None or len(self.objectives) > 1 or self.is_another(earlier):
+            return self
+        return replace(
+            self, winners=earlier.winners | self.winners, settings=earlier.settings | self.settings,
+            importances=earlier.importances | self.importances, design=max(earlier.design, self.design, key=len),
+        )  # fmt: skip
+
+    def is_another(self, earlier: "SearchResult") -> bool:
+        """Whether arms of both cannot be compared: other dimensions or tuning seeds."""
+        return (earlier.space, earlier.tuning_seeds) != (self.space, self.tuning_seeds)
+
+
+_ADAPTER = TypeAdapter(dict[str, SearchResult])
+
+
+def keep_search_result(folder: RunFolder, study: str, base: str, found: SearchResult) -> list[str]:
+    """Keeps what a search of a tuned study found around the base of this key, with what was found there before.
+
+    Returns:
+        The arms found before that the tables no longer show, because they were tuned in another way; their runs stay.
+    """
+    known = recall_search_results(folder, study)
+    kept = found.after(known.get(base))
+    folder.put(_place(study), _ADAPTER.dump_json({**known, base: kept}, indent=1))
+    return [arm for arm in known[base].winners if arm not in kept.winners] if base in known else []
+
+
+def recall_search_results(folder: RunFolder, study: str) -> dict[str, SearchResult]:
+    """Returns {key of the base: what was found around it}; empty where nothing was."""
+    content = folder.get(_place(study))
+    try:
+        return _ADAPTER.validate_json(content) if content else {}
+    except ValidationError:
+        raise RecordError(
+            f"{folder.url}/{_place(study)} is damaged; remove it and give the search's command again"
+        ) from None
+
+
+def _place(study: str) -> str:
+    return f"search/{study}.json"

@@ -1,0 +1,49 @@
+"""What K21's image studies share (sec. 3.1-4.2) and how their arms and pairs are named."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from study.studies.declaration import Arm, Pair
+from trainables.configuration import Configuration
+
+FINAL, NONE = "final BN", "none"
+FINAL_NORM = {"network.final_norm": "batch"}
+WEIGHTED = {"loss.class_weights": "inverse"}
+
+
+def leaves(plant: str, **changes: Any) -> Configuration:
+    """Returns a plant's 1000/10 protocol: ResNet-34, ImageNet weights, frozen, K21 head, one-cycle with peak 1e-2.
+
+    Open choices: 224 pixels, ImageNet normalisation, AdamW, 10 epochs, batch 64. Keyword arguments are fields with
+    "__" for the dot.
+    """
+    base = {
+        "data.source": f"plantvillage:{plant}", "data.minority": "unhealthy", "data.majority": "healthy",
+        "data.image_size": 224, "network.name": "resnet34", "network.weights": "imagenet", "network.trainable": "head",
+        "optimiser.learning_rate": 1e-2, "schedule.epochs": 10, "schedule.learning_rate_shape": "one-cycle",
+    }  # fmt: skip
+    return Configuration().replace(base | {name.replace("__", "."): value for name, value in changes.items()})
+
+
+def unfrozen(configuration: Configuration, trainable: str) -> Configuration:
+    """Returns it with backbone layers that train: peak learning rate 1e-3 for everything."""
+    return configuration.replace({"network.trainable": trainable, "optimiser.learning_rate": 1e-3})
+
+
+def compare(
+    cell: str, base: Configuration, published: Mapping[str, Mapping[str, float]] | None = None
+) -> tuple[list[Arm], Pair]:
+    """Returns the arms "<cell>, none" and "<cell>, final BN" of a base configuration, and their pair.
+
+    Args:
+        cell: what tells the pair from others.
+        base: without a final norm.
+        published: {"none" | "final BN": {metric: the paper's number}}.
+    """
+    numbers = published or {}
+    prefix = f"{cell}, " if cell else ""
+    arms = [
+        Arm(f"{prefix}{NONE}", base, numbers.get(NONE, {})),
+        Arm(f"{prefix}{FINAL}", base.replace(FINAL_NORM), numbers.get(FINAL, {})),
+    ]
+    return arms, Pair(cell or FINAL, arms[1].name, arms[0].name)

@@ -1,0 +1,85 @@
+"""The registry: command-line name -> study. `paper` stands for all that repeat a table or figure of a paper."""
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+
+from study.studies.declaration import PARETO, SMOKE, TUNED, Study
+from study.studies.k21.factorial import factorial
+from study.studies.k21.figure1 import figure1
+from study.studies.k21.figure2a import figure2a
+from study.studies.k21.figure2b import figure2b
+from study.studies.k21.plantvillage38 import plantvillage38
+from study.studies.k21.table1 import table1
+from study.studies.k21.table4 import table4
+from study.studies.k21.table5 import table5
+from study.studies.k21.table6 import table6
+from study.studies.k21.table7 import table7
+from study.studies.ours.digits import digits
+from study.studies.ours.images import images
+from study.studies.ours.learning_rate import learning_rate
+from study.studies.ours.tuned import tuned_study
+from study.studies.y19.class_balanced_bn import class_balanced_bn
+from study.studies.y19.weighted_bn import weighted_bn
+from trainables.errors import ConfigurationError
+
+DEFAULT = "digits"
+PAPER = "paper"
+OWN = "images"  # somebody's own folder; no part of `paper`
+
+
+def find(names: list[str]) -> list[Study]:
+    """Returns the studies of these names, each once, in the order given.
+
+    NAME-smoke is the smoke size of NAME; NAME-tuned is what `study.search NAME` found, its arms are in its records.
+
+    Raises:
+        ConfigurationError: a name that no study has.
+    """
+    expanded = [name for given in names for name in (_of_the_papers() if given == PAPER else [given])]
+    for name in map(origin, expanded):
+        if name not in STUDIES:
+            near = get_close_matches(name, STUDIES, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ConfigurationError(f"unknown study {name!r}{hint}; allowed: {', '.join([*STUDIES, PAPER])}")
+    return [_make(name) for name in dict.fromkeys(expanded)]
+
+
+def known(names: Iterable[str]) -> list[str]:
+    """Returns those of some names that are a study's, in the order of the registry, what comes of it behind it."""
+    order = list(STUDIES)
+    there = [name for name in names if origin(name) in order]
+    return sorted(there, key=lambda name: (order.index(origin(name)), name))
+
+
+def origin(name: str) -> str:
+    """Returns the name of the study that a study's smoke size, search or both come from."""
+    return (name.removesuffix(TUNED).removesuffix(PARETO) if name.endswith(TUNED) else name).removesuffix(SMOKE)
+
+
+def _of_the_papers() -> list[str]:
+    return [name for name in STUDIES if name != OWN]
+
+
+def _make(name: str) -> Study:
+    if name.endswith(TUNED):
+        return tuned_study(name, {})
+    return STUDIES[name.removesuffix(SMOKE)]().smoke() if name.endswith(SMOKE) else STUDIES[name]()
+
+
+STUDIES: dict[str, Callable[[], Study]] = {
+    "digits": digits,
+    "factorial": factorial,
+    "table1": table1,
+    "figure1": figure1,
+    "table4": table4,
+    "figure2a": figure2a,
+    "figure2b": figure2b,
+    "table5": table5,
+    "table6": table6,
+    "table7": table7,
+    "plantvillage38": plantvillage38,
+    "weighted-bn": weighted_bn,
+    "class-balanced-bn": class_balanced_bn,
+    "learning-rate": learning_rate,
+    OWN: images,
+}

@@ -1,0 +1,150 @@
+"""What a search varies: the settings an arm is tuned over, one line each, and the arms that are tuned alike. Pure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from study.studies.declaration import Study
+from trainables.configuration import SMALL_NETWORKS, Configuration, resolve_field
+from trainables.errors import ConfigurationError
+
+Values = dict[str, Any]  # field -> value
+Direction = Literal["minimize", "maximize"]
+OBJECTIVES: dict[str, tuple[str, Direction]] = {  # name -> what a trial reports, and which way is better
+    "minority_f1": ("score", "maximize"),
+    "latency": ("latency", "minimize"),
+}
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number between two bounds, both included."""
+
+    field: str
+    low: float
+    high: float
+    log: bool = False
+
+    def at(self, share: float) -> float:
+        """Returns the value at a share in [0, 1) of the range."""
+        if self.log:
+            return math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
+        return self.low + share * (self.high - self.low)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some values."""
+
+    field: str
+    options: tuple[Any, ...]
+
+    def at(self, share: float) -> Any:
+        """Returns the option at a share in [0, 1) of the list."""
+        return self.options[int(share * len(self.options))]
+
+
+Dimension = Range | Choice
+
+NUISANCES: tuple[Dimension, ...] = (
+    # the papers' value, or this project's open choice, stands behind
+    Range("optimiser.learning_rate", 1e-4, 3e-2, log=True),  # 1e-3 from scratch, 1e-2 for a head
+    Range("optimiser.weight_decay", 1e-5, 1e-1, log=True),  # 0, or 1e-2 where it is a factor
+    Choice("schedule.batch_size", (16, 32, 64, 128)),  # 64
+    Range("network.dropout", 0.0, 0.6),  # 0; in the head on a backbone 0.5
+    Range("network.norm_momentum", 0.01, 0.5, log=True),  # 0.1
+    Choice("schedule.learning_rate_shape", ("constant", "one-cycle")),  # constant; one-cycle for a head
+)
+SIZES: dict[str, tuple[Dimension, ...]] = {  # more to vary where latency is an objective
+    "dense": (Choice("network.hidden", (8, 16, 32, 64, 128, 256)),),
+    "cnn": (Choice("data.image_size", (14, 20, 28)),),
+    "backbone": (Choice("network.cut", ("layer1", "layer2", "layer3")), Choice("data.image_size", (64, 128, 224))),
+}
+_WEIGHTED, _FINAL = {"loss.class_weights": "inverse"}, {"network.final_norm": "batch"}
+SEARCH_ARMS: dict[str, Values] = {
+    "none": {},
+    "weighted loss": _WEIGHTED,
+    "class-balanced weights": {"loss.class_weights": "effective", "loss.beta": 0.999},
+    "balanced sampling": {"schedule.sampling": "balanced"},
+    "label smoothing": {"loss.label_smoothing": 0.1},
+    "focal loss": {"loss.focal_gamma": 2.0},
+    "logit adjustment": {"loss.logit_adjustment": 1.0},
+    "final BN": _FINAL,
+    "final BN + weighted loss": _FINAL | _WEIGHTED,
+    "weighted BN + weighted loss": {"network.final_norm": "weighted"} | _WEIGHTED,
+}
+TELLS_ARMS_APART = {field for changes in SEARCH_ARMS.values() for field in changes}
+
+
+def base_of_search(study: Study) -> Configuration:
+    """Returns what the arms of a search change: the control of the study's first pair; raises where it has none."""
+    if not study.pairs:
+        raise ConfigurationError(f"{study.name} compares nothing, so there is no base to tune arms from")
+    return study.arm(study.pairs[0].control).configuration
+
+
+def space_of(base: Configuration, with_sizes: bool, changed: Sequence[Dimension]) -> tuple[Dimension, ...]:
+    """Returns the dimensions of a search, `changed` ones in the place of the usual ones.
+
+    A study whose batches are small, because its images are few, is not asked for much larger ones.
+    """
+    kind = base.network.name if base.network.name in SMALL_NETWORKS else "backbone"
+    usual = {dimension.field: dimension for dimension in NUISANCES + (SIZES[kind] if with_sizes else ())}
+    size, batches = base.schedule.batch_size, usual["schedule.batch_size"]
+    assert isinstance(batches, Choice)
+    fitting = tuple(option for option in batches.options if option <= 2 * size)
+    usual[batches.field] = Choice(batches.field, fitting if len(fitting) > 1 else (max(2, size // 2), size))
+    return tuple((usual | {dimension.field: dimension for dimension in changed}).values())
+
+
+def parse_dimension(name: str, text: str, base: Configuration) -> Dimension:
+    """Returns the dimension of FIELD=LOW..HIGH or FIELD=A,B around a base; a usual dimension keeps its logarithm.
+
+    Raises:
+        ConfigurationError: no such field, an empty range, a value that the field does not allow.
+    """
+    field = resolve_field(name)
+    if field == "schedule.epochs" or (field.startswith("data.") and field != "data.image_size"):
+        raise ConfigurationError(f"--space {field}: what is learnt and for how long is the study's; use --set")
+    if field in TELLS_ARMS_APART:
+        raise ConfigurationError(f"--space {field}: it tells arms apart and is not searched; --arm chooses among them")
+    usual = next((d for d in NUISANCES if d.field == field), None)
+    if ".." not in text:
+        options = tuple(base.replace({field: value}).flat()[field] for value in text.split(","))
+        if len(set(options)) < len(options):
+            raise ConfigurationError(f"--space {field}: got {text!r}; each value once")
+        return Choice(field, options)
+    try:
+        low, high = map(float, text.split("..", 1))
+    except ValueError:
+        raise ConfigurationError(f"--space {field}: got {text!r}; allowed: LOW..HIGH or A,B,C") from None
+    log = isinstance(usual, Range) and usual.log
+    if not low < high or (log and low <= 0):
+        allowed = "0 < LOW < HIGH" if log else "LOW < HIGH"
+        raise ConfigurationError(f"--space {field}: got {text!r}, an empty range; allowed: {allowed}")
+    if isinstance(base.flat()[field], int) or field == "data.image_size":
+        raise ConfigurationError(f"--space {field}: got {text!r}; a whole number is listed: A,B,C")
+    for bound in (low, high):
+        base.replace({field: bound})
+    return Range(field, low, high, log)
+
+
+def shared_design(space: Sequence[Dimension], number: int) -> list[Values]:
+    """Returns the first settings of a quasi-random sequence (Halton), the same for every arm and nested in number."""
+    from scipy.stats import qmc  # takes a second to import, which no --help needs
+
+    shares = qmc.Halton(len(space), scramble=True, rng=0).random(number) if number else []
+    return [{d.field: d.at(float(share)) for d, share in zip(space, row, strict=True)} for row in shares]
+
+
+def space_as_text(space: Sequence[Dimension]) -> dict[str, str]:
+    """Returns {field: description}: what is stored with a search, so that it is not resumed with another space."""
+    return {d.field: repr(d) for d in space}
+
+
+def space_differences(stored: Mapping[str, str], asked: Mapping[str, str]) -> list[str]:
+    """Returns what two stored spaces differ in, a line each."""
+    fields = sorted(stored.keys() | asked.keys())
+    return [f"{f}: {stored.get(f, 'not varied')} then, {asked.get(f, 'not varied')} now" for f in fields
+            if stored.get(f) != asked.get(f)]  # fmt: skip

@@ -1,0 +1,19 @@
+"""How do records reach MLflow? All that this project knows of it."""
+
+from study.tracking.background import BackgroundTracker
+from study.tracking.contents import best_first
+from study.tracking.model_registry import CHAMPION, ONNX, register
+from study.tracking.tracker import Tracker, TrackingError, check_tracking, one_line, open_tracker
+
+__all__ = [
+    "CHAMPION",
+    "ONNX",
+    "BackgroundTracker",
+    "Tracker",
+    "TrackingError",
+    "best_first",
+    "check_tracking",
+    "one_line",
+    "open_tracker",
+    "register",
+]

@@ -1,0 +1,157 @@
+"""What Optuna keeps of a search, one Optuna study per arm: begun, gone on with, read."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from study import locations
+from study.evidence import Setting, State
+from study.studies import Dimension, Direction, Values, space_as_text, space_differences
+from trainables.errors import ConfigurationError, first_line
+from trainables.finding import Finding
+
+# attributes that Optuna keeps
+DESIGN, LOST, SPACE, REASON, DATA = "design", "lost with its driver", "space", "reason", "data"
+RUN_FOLDER = "run folder"  # an entry of SPACE, where the storage is not the run folder's own
+PREFIX = "final-bn/"  # of the names of this project's studies in a storage that others use too
+ENOUGH = 5  # different scores, for importances to mean anything
+Storage = BaseStorage
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def open_storage(url: str | None, runs: str) -> Storage:
+    """Returns the storage of all searches: a database URL's, else a journal file in the run folder; or raises."""
+    if url is None:
+        if locations.is_remote(runs):
+            raise ConfigurationError(f"a search needs --storage URL, as the run folder {runs} is remote")
+        folder = Path(runs, "search")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+        except OSError as error:
+            raise ConfigurationError(f"search storage {folder}: {error.strerror}") from error
+    try:
+        return RDBStorage(url)
+    except Exception as error:  # SQLAlchemy and drivers raise what they like; a URL may hold a password
+        raise ConfigurationError(f"--storage: {type(error).__name__}, no database that can be reached there") from None
+
+
+@contextmanager
+def reached(url: str | None) -> Iterator[None]:
+    """Turns what a database raises that is read-only, or away in the middle, into a ConfigurationError."""
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        cause = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None)
+        raise ConfigurationError(f"{'--storage' if url else 'search storage'}: {first_line(cause or error)}") from None
+
+
+def is_shared(storage: Storage) -> bool:
+    """Whether a storage is a database, that searches of several run folders may use."""
+    return not isinstance(storage, JournalStorage)
+
+
+def check_trial_storage(url: str | None, runs: str, fix: bool) -> Finding:
+    """Returns whether the storage of searches can be reached and no trial was left RUNNING; `fix` asks those again."""
+    if url is None and not Path(runs, "search", "journal.log").exists():
+        return Finding("searches", "not applicable", f"none in {runs}")
+    try:
+        storage = open_storage(url, runs)
+    except ConfigurationError as error:
+        return Finding("searches", "failed", str(error))
+    try:
+        with reached(url):
+            names = [name for name in optuna.get_all_study_names(storage) if name.startswith(PREFIX)]
+            its = [optuna.load_study(study_name=name, storage=storage) for name in names]
+            if is_shared(storage):
+                its = [study for study in its if study.user_attrs.get(SPACE, {}).get(RUN_FOLDER, runs) == runs]
+            left = sum(_end_running(study, fix) for study in its)
+    except ConfigurationError as error:
+        return Finding("searches", "failed", str(error))
+    if left and not fix:
+        return Finding("searches", "failed", f"{left} trials RUNNING; if no search is at work, --fix asks them again")
+    return Finding("searches", "ok", f"{len(its)} arms, {left} RUNNING trials put back")
+
+
+def _end_running(study: optuna.Study, end: bool = True) -> int:
+    """Tells trials that a dead driver left RUNNING as failed and asks them again; returns how many there were."""
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    for trial in running if end else ():
+        if trial.params and DESIGN not in trial.user_attrs:  # `begin` puts those of the design back
+            study.enqueue_trial(trial.params)
+        study._storage.set_trial_user_attr(trial._trial_id, LOST, True)
+        study.tell(trial.number, state=TrialState.FAIL)
+    return len(running)
+
+
+def begin(
+    name: str, storage: Storage, space: Sequence[Dimension], directions: Sequence[Direction], design: Sequence[Values],
+    fixed: Mapping[str, str] | None = None,
+) -> int:  # fmt: skip
+    """Prepares an arm's Optuna study for (more) trials and returns how many it has that count.
+
+    Trials that a dead driver left running are told as failed, do not count and are asked again. `fixed` is what besides
+    the space may not change; raises ConfigurationError where anything differs from what the study was begun with.
+    """
+    study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
+    asked = space_as_text(space) | dict(fixed or {})
+    begun = dict(study.user_attrs.get(SPACE, asked))
+    if RUN_FOLDER not in asked:
+        begun.pop(RUN_FOLDER, None)  # a journal goes where its run folder goes
+    differing = space_differences(begun, asked)
+    if len(study.directions) != len(directions):
+        differing.append(f"{len(study.directions)} objectives then, {len(directions)} now")
+    if differing:
+        raise ConfigurationError(f"search {name} was begun with another space: {'; '.join(differing)}")
+    study.set_user_attr(SPACE, asked)
+    _end_running(study)
+    trials = [trial for trial in study.get_trials(deepcopy=False) if LOST not in trial.user_attrs]
+    there = {trial.user_attrs.get(DESIGN) for trial in trials}
+    for number, values in enumerate(design):
+        if number not in there:
+            study.enqueue_trial(values, user_attrs={DESIGN: number})
+    return sum(trial.state.is_finished() for trial in trials)
+
+
+def keep_data(names: Iterable[str], storage: Storage, fingerprint: str) -> None:
+    """Keeps what data the arms are tuned on; raises ConfigurationError where a search was begun on others."""
+    for name in names:
+        study = optuna.load_study(study_name=name, storage=storage)
+        before = study.user_attrs.setdefault(DATA, fingerprint)
+        if before != fingerprint:
+            raise ConfigurationError(
+                f"search {name} was begun on data with fingerprint {before}, now it is {fingerprint}; use that data "
+                "again, or another --runs or --storage"
+            )
+        study.set_user_attr(DATA, fingerprint)
+
+
+def read(name: str, storage: Storage) -> list[Setting]:
+    """Returns the finished trials of an arm in the order they were begun, without those lost with a driver."""
+    study = optuna.load_study(study_name=name, storage=storage)
+    trials = study.get_trials(deepcopy=False)
+    return [_setting(trial) for trial in trials if trial.state.is_finished() and LOST not in trial.user_attrs]
+
+
+def importances(name: str, storage: Storage) -> dict[str, float]:
+    """Returns {field: share of the score's variance it explains} (PED-ANOVA); {} with too few different scores."""
+    study = optuna.load_study(study_name=name, storage=storage)
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len({trial.value for trial in complete}) < ENOUGH:
+        return {}
+    return optuna.importance.get_param_importances(study, evaluator=optuna.importance.PedAnovaImportanceEvaluator())
+
+
+def _setting(trial: FrozenTrial) -> Setting:
+    states: dict[TrialState, State] = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}
+    state = states.get(trial.state, "failed")
+    scores = tuple(trial.values or ()) if state == "complete" else ()
+    return Setting(trial.params, trial.user_attrs.get(DESIGN), state, scores, trial.user_attrs.get(REASON, ""))

@@ -1,0 +1,84 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from study.commandline import options
+from study.grid import _parser
+from study.studies import find
+from study.studies.declaration import Study
+from trainables.errors import ConfigurationError
+
+
+def _applied(study: str, *arguments: str) -> Study:
+    args = _parser().parse_args([study, *arguments])
+    identity, _ = options.read_weights(args.weights)
+    return options.apply(find([study])[0], args, identity)
+
+
+def _values(study: Study, field: str) -> set[object]:
+    return {arm.configuration.flat()[field] for arm in study.arms}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field", "values"),
+    [
+        (("--set", "optimiser.learning_rate=0.003"), "optimiser.learning_rate", {0.003}),
+        (("--set", "epochs=7"), "schedule.epochs", {7}),
+        (("--data", "mnist"), "data.source", {"mnist"}),
+        (("--ratio", "0.05"), "data.train_minority", {50}),
+        (("--image-size", "16"), "data.image_size", {16}),
+        (("--where", "final_norm=batch"), "network.final_norm", {"batch"}),
+        (("--where", "weight_decay=0.01"), "optimiser.weight_decay", {0.01}),
+        (("--smoke",), "schedule.epochs", {2}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_an_option_does(arguments: Sequence[str], field: str, values: set[object]) -> None:
+    assert _values(_applied("digits", *arguments), field) == values
+
+
+def test_classes() -> None:
+    (configuration, *_) = [arm.configuration for arm in _applied("table7", "--minority", "3,5", "--majority", "8").arms]
+    assert configuration.data.classes == ("8", "3", "5")
+
+
+def test_another_backbone(tmp_path: Path) -> None:
+    torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "w.pt")
+    study = _applied("table4", "--network", "resnet18", "--cut", "layer3", "--weights", str(tmp_path / "w.pt"))
+    assert _values(study, "network.name") == {"resnet18"}
+    assert _values(study, "network.cut") == {"layer3"}
+    (weights,) = _values(study, "network.weights")
+    assert str(weights).startswith("sha256:")
+    assert str(tmp_path) not in str([arm.configuration for arm in study.arms])  # no path enters a configuration
+
+
+def test_smoke_of_a_backbone_is_small_and_apart() -> None:
+    study = _applied("figure2a", "--smoke", "--network", "vgg19", "--weights", "none", "--where", "trainable=all")
+    assert study.name == "figure2a-smoke"
+    assert _values(study, "schedule.epochs") == {1}
+    assert max(arm.configuration.data.train_majority for arm in study.arms) == 100
+
+
+def test_what_is_asked_for_by_name_wins_over_smoke() -> None:
+    assert _values(_applied("digits", "--smoke", "--set", "epochs=7"), "schedule.epochs") == {7}
+    backbone = _applied("table6", "--smoke", "--ratio", "0.05")
+    assert _values(backbone, "data.train_minority") == {5}  # of the 100 that the smoke size has
+
+
+def test_where_comes_before_set() -> None:
+    study = _applied("figure2a", "--where", "train_minority=10", "--where", "trainable=head", "--set", "split=blocked")
+    assert len(study.arms) == 2
+    assert _values(study, "data.split") == {"blocked"}
+
+
+def test_a_change_that_merges_arms_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="are the same; to choose among arms use --where"):
+        _applied("figure2a", "--ratio", "0.05")
+
+
+@pytest.mark.parametrize("name", ["digits-pareto", "digits-tuned-smoke", "tuned"])
+def test_a_name_that_is_no_study_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="unknown study"):
+        find([name])

@@ -1,0 +1,136 @@
+"""Somebody's own images, from a folder to a page and a file for a device; what cannot work is said before it starts."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from export import edge
+from study import grid
+from study.commandline import command
+
+GREEN, BROWN = 60, 170
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """60 healthy and 14 sick leaves that are easy to tell apart, 3 of another kind."""
+    rng = np.random.default_rng(0)
+    for name, number, brightness in (("healthy", 60, GREEN), ("krank, sehr", 14, BROWN), ("other kind", 3, 250)):
+        folder = tmp_path / "leaves" / name
+        folder.mkdir(parents=True)
+        for i in range(number):
+            pixels = np.clip(rng.normal(brightness, 30, (24, 32, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"tree{i % 8} {i}.png")
+    return tmp_path / "leaves"
+
+
+def _grid(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        command.run_command(grid.main, ["images", "--network", "cnn", "--image-size", "16", *arguments])
+    return int(caught.value.code or 0)
+
+
+@pytest.mark.usefixtures("ray_local")
+@pytest.mark.timeout(240)
+def test_from_a_folder_to_a_page_and_a_device(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = tmp_path / "runs"
+    arguments = ("--data", f"folder:{photos}", "--minority", "krank, sehr", "--majority", "healthy", "--seeds", "2",
+                 "--set", "schedule.epochs=6", "--export", "--runs", str(runs))  # fmt: skip
+    assert _grid(*arguments) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"krank, sehr +│ minority │ +14 │ +8 │ +3 │ +3", said)
+    assert "sizes: 32x24 (77); all become 16 x 16" in said
+    assert "warning: krank, sehr: 3 test images a seed" in said
+    assert "warning: 3 images are of classes that no role names; they take no part" in said
+    assert "44 training images: schedule.batch_size 16, schedule.steps_per_epoch 15" in said
+    assert "16 runs done, 0 were there, 0 failed" in said
+    page = (runs / "pages" / "images.html").read_text()
+    assert f"page to read: {runs / 'pages' / 'images.html'}" in said
+    assert "krank, sehr in leaves" in page
+    assert "Best of 8 arms on validation images" in page
+    file = Path(re.findall(r"export\.edge (\S+\.onnx) IMAGE", said)[-1])
+    assert edge.main([str(file), str(photos / "krank, sehr"), "--json"]) == 0
+    decided = [json.loads(line)["class"] for line in capsys.readouterr().out.splitlines()]
+    assert decided.count("krank, sehr") >= 12
+    moved = photos.rename(photos.with_name("moved"))  # the runs belong to the content
+    again = [argument.replace(str(photos), str(moved)) for argument in arguments if argument != "--export"]
+    assert _grid(*again) == 0
+    assert "0 runs done, 16 were there" in capsys.readouterr().out
+
+
+WRONG = {
+    "no folder named": ([], "images: where are your images? --data folder:PATH --minority CLASS"),
+    "no rare class": (["--data", "folder:PHOTOS"], "name it with --minority; there are: other kind (3)"),
+    "unknown class": (["--data", "folder:PHOTOS", "--minority", "helthy"], "did you mean 'healthy'?"),
+    "nowhere": (["--data", "folder:PHOTOS/nowhere", "--minority", "a"], "/nowhere: no such folder"),
+    "no path": (["--data", "folder:"], "--data folder: names no folder; the form is folder:PATH"),
+    "no such user": (["--data", "folder:~nobody-of-this-name/x", "--minority", "a"], "~nobody-of-this-name/x: "),
+    "groups twice": (
+        ["--data", "folder:PHOTOS", "--minority", "healthy", "--groups", "x.csv", "--group-pattern", "(.)"],
+        "groups are given twice",
+    ),
+    "groups alone": (["--groups", "x.csv"], "--groups and --group-pattern say more of --data folder:PATH"),
+    "ratio": (["--data", "folder:PHOTOS", "--minority", "other kind", "--ratio", "0.5"], "3 there"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "says"), WRONG.values(), ids=WRONG.keys())
+def test_what_cannot_work_is_one_line(
+    arguments: list[str], says: str, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _grid(*(argument.replace("PHOTOS", str(photos)) for argument in arguments), "--dry-run") == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+
+
+def test_one_class_at_least_is_frequent(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(photos / "krank, sehr")
+    assert _grid("--data", f"folder:{photos}", "--minority", "healthy,other kind", "--dry-run") == 2
+    assert "every class is named rare (healthy,other kind); at least one has to be frequent" in capsys.readouterr().err
+
+
+def test_two_images_are_refused_and_few_are_warned_about(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in sorted((photos / "other kind").iterdir())[:1]:
+        path.unlink()
+    arguments = ("--data", f"folder:{photos}", "--minority", "krank, sehr", "--dry-run", "--runs", str(tmp_path))
+    assert _grid(*arguments, "--majority", "healthy,other kind") == 2
+    assert "class 'other kind': 2 images; 3 are the least" in capsys.readouterr().err
+    assert _grid(*arguments) == 0  # taken together they are many
+    said = capsys.readouterr().out
+    assert "others: healthy (60), other kind (2)" in said
+    assert "imbalance: 38 frequent to 8 rare training images, 4.8 to 1" in said
+    assert _grid(*arguments, "--set", "data.test_minority=0") == 0
+    assert "warning: krank, sehr: no test images; no F1 can be said of it" in capsys.readouterr().out
+    assert _grid(*arguments, "--majority", "healthy") == 0  # one that takes no part may be small
+    assert "2 images are of classes that no role names" in capsys.readouterr().out
+    for path in (photos / "other kind").iterdir():
+        path.unlink()
+    for path in sorted((photos / "krank, sehr").iterdir())[:9]:
+        path.unlink()
+    assert _grid(*arguments) == 0
+    said = capsys.readouterr().out
+    assert "warning: krank, sehr: 5 images; whatever comes out rests on very few" in said
+    assert re.search(r"healthy +│ majority", said)  # the only other class is called by its name
+
+
+def test_groups_and_a_ratio(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--data", f"folder:{photos}", "--minority", "krank, sehr", "--majority", "healthy", "--dry-run",
+                 "--runs", str(tmp_path))  # fmt: skip
+    assert _grid(*arguments, "--ratio", "0.1") == 0
+    assert re.search(r"krank, sehr +│ minority │ +14 │ +4 │ +3 │ +3", capsys.readouterr().out)
+    several = [*arguments[:5], "healthy,other kind", *arguments[6:], "--ratio", "1.0"]
+    assert _grid(*several) == 0  # the smaller of two frequent classes says how many there can be
+    assert re.search(r"other kind +│ majority │ +3 │ +1 │ +1 │ +1", capsys.readouterr().out)
+    pattern = ("--group-pattern", r"(tree\d)")
+    assert _grid(*arguments, *pattern, "--ratio", "0.05") == 0  # as many frequent images as every seed's groups give
+    assert re.search(r"krank, sehr +│ minority │ +14 │ +2 │", capsys.readouterr().out)
+    assert _grid(*arguments, *pattern) == 0
+    assert "groups: 8; a group is in one split only" in capsys.readouterr().out

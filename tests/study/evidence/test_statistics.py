@@ -1,0 +1,71 @@
+import math
+
+import pytest
+
+from study.evidence.claims import judge
+from study.evidence.groups import Group
+from study.evidence.statistics import interval, paired_difference, widened
+from study.reporting.tables.tables import over_seeds
+from study.studies.declaration import MINORITY_F1, Arm, Claim, Pair, Study
+from trainables.configuration.configuration import Configuration
+from trainables.storage.record import Record
+
+
+def test_interval_by_hand() -> None:
+    # 1, 2, 3, 4: mean 2.5, sd 1.29099, t(0.975, 3) = 3.18245 -> half width 3.18245 * 1.29099 / 2 = 2.05427
+    found = interval([1.0, 2.0, 3.0, 4.0])
+    assert (found.mean, found.n) == (2.5, 4)
+    assert found.half_width == pytest.approx(2.05426, abs=1e-4)
+
+
+def test_undefined_values_are_left_out_and_one_value_has_no_interval() -> None:
+    assert interval([1.0, math.nan, 3.0]).n == 2
+    assert math.isnan(interval([1.0]).low)
+    assert math.isnan(interval([]).mean)
+
+
+def test_pairs_are_by_seed_and_the_sign_flip_p_is_exact() -> None:
+    found = paired_difference({0: 1.0, 1: 2.0, 2: 4.0, 9: 9.0}, {2: 1.0, 1: 1.0, 0: 0.0})
+    assert found.n == 3
+    assert found.mean == pytest.approx(5 / 3)
+    assert found.p == pytest.approx(2 / 8)  # 1, 1, 3: only +++ and --- are as far out, of 2^3 sign patterns
+
+
+def test_no_difference_at_all() -> None:
+    found = paired_difference({0: 1.0, 1: 1.0}, {0: 1.0, 1: 1.0})
+    assert (found.mean, found.low, found.high, found.p) == (0, 0, 0, 1)
+
+
+def test_intervals_over_redrawn_splits_are_wider_and_keep_their_mean() -> None:
+    found = paired_difference({0: 0.5, 1: 0.7, 2: 0.6, 3: 0.9}, {0: 0.1, 1: 0.2, 2: 0.4, 3: 0.3})
+    wide = widened(found, overlap=1 / 3)
+    assert wide.mean == found.mean
+    assert wide.half_width == pytest.approx(found.half_width * math.sqrt(1 + 4 / 3))
+    assert math.isnan(wide.p)
+    assert widened(found, 0.0) == found
+
+
+def test_verdicts_and_tables_of_redrawn_folders_are_wide(tiny: Configuration) -> None:
+    """The study of one's own images: its shares say that seeds share images, and every interval knows."""
+    shares = {f"data.{part}_{role}": 0.2 for part in ("validation", "test") for role in ("majority", "minority")}
+    values = {"a": (0.5, 0.7, 0.6, 0.9), "b": (0.1, 0.2, 0.4, 0.3)}
+
+    def group(configuration: Configuration) -> Group:
+        arms = tuple(Arm(name, configuration) for name in values)
+        claims = (Claim("H0", "a beats b", "gain", ("a",), ("b",)),)
+        records = {
+            name: {
+                seed: Record(study="s", arm=name, key="k", seed=seed, status="complete", device="cpu", seconds=1,
+                             configuration=configuration.flat(), data_fingerprint="f",
+                             finished_at="2026-01-01T00:00:00+00:00", history={MINORITY_F1: [value]})
+                for seed, value in enumerate(its)
+            } for name, its in values.items()
+        }  # fmt: skip
+        return Group(Study("s", "", "", arms, (Pair("p", "a", "b"),), claims), "as declared", records)
+
+    fixed, redrawn = group(tiny), group(tiny.replace(shares))
+    assert fixed.overlap == 0
+    assert redrawn.overlap == pytest.approx(1 / 3)
+    narrow, wide = (judge(its.study.claims[0], its).difference for its in (fixed, redrawn))
+    assert wide.half_width == pytest.approx(narrow.half_width * math.sqrt(1 + 4 / 3))
+    assert over_seeds(redrawn, "a", MINORITY_F1).half_width > over_seeds(fixed, "a", MINORITY_F1).half_width

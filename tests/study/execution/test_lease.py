@@ -1,0 +1,111 @@
+"""One driver per run folder, whatever happened to the last one."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from study.execution import lease
+from study.execution.lease import NAME, Lease
+from trainables.errors import ConfigurationError
+from trainables.storage.run_folder import RunFolder
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "BEAT", 0.1)
+    monkeypatch.setattr(lease, "EXPIRY", 1.0)
+    monkeypatch.setattr(lease, "SETTLE", 0.05)
+
+
+def _foreign(folder: Path, **changes: object) -> None:
+    content = {"host": "elsewhere", "pid": 7, "token": "theirs", "beat": 3, **changes}
+    (folder / NAME).write_text(json.dumps(content))
+
+
+def test_a_lease_is_given_back(tmp_path: Path) -> None:
+    for _ in range(2):
+        with Lease(RunFolder(str(tmp_path)), print):
+            assert (tmp_path / NAME).exists()
+            time.sleep(0.3)
+            assert json.loads((tmp_path / NAME).read_text())["beat"] > 1
+        assert not (tmp_path / NAME).exists()
+
+
+def test_a_second_live_driver_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from study import lease; lease.BEAT = 0.1\n"
+        "from trainables.records import RunFolder\n"
+        "with lease.Lease(RunFolder(sys.argv[1]), print):\n    print('held', flush=True); time.sleep(30)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    with pytest.raises(ConfigurationError, match=rf"the driver {other.pid} on .* is working on it"):
+        Lease(RunFolder(str(tmp_path)), print).__enter__()
+    assert other.poll() is None
+    other.kill()
+    other.wait()
+    other.stdout.close()
+    with Lease(RunFolder(str(tmp_path)), print):  # a dead process of this machine needs no waiting
+        pass
+
+
+def test_a_silent_driver_of_another_machine_expires(tmp_path: Path) -> None:
+    _foreign(tmp_path)
+    heard: list[str] = []
+    started = time.monotonic()
+    with Lease(RunFolder(str(tmp_path)), heard.append):
+        assert time.monotonic() - started >= 1
+    assert heard == ["a driver on elsewhere has worked here: seeing for 1 s whether it lives"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"host": "x"}'])
+def test_a_damaged_lease_holds_nobody_up(tmp_path: Path, content: str) -> None:
+    (tmp_path / NAME).write_text(content)
+    with Lease(RunFolder(str(tmp_path)), print):
+        pass
+
+
+def test_of_two_that_come_at_once_one_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = Lease(RunFolder(str(tmp_path)), print)
+    write = mine._write
+
+    def beaten() -> None:
+        write()
+        _foreign(tmp_path)
+
+    monkeypatch.setattr(mine, "_write", beaten)
+    with pytest.raises(ConfigurationError, match="the driver 7 on elsewhere"):
+        mine.__enter__()
+    assert json.loads((tmp_path / NAME).read_text())["token"] == "theirs"
+
+
+def test_an_equal_host_name_and_process_number_of_another_machine_is_not_dead(tmp_path: Path) -> None:
+    """Containers and cloned machines: `localhost` and process 1 are everywhere."""
+    mine = Lease(RunFolder(str(tmp_path)), print)._mine
+    _foreign(tmp_path, host=mine["host"], pid=mine["pid"], machine="another boot")
+    started = time.monotonic()
+    with Lease(RunFolder(str(tmp_path)), print):
+        assert time.monotonic() - started >= 1
+
+
+def test_a_driver_whose_lease_was_taken_ends(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from study import lease; lease.BEAT = 0.1\n"
+        "from trainables.records import RunFolder\n"
+        "with lease.Lease(RunFolder(sys.argv[1]), print):\n    print('held', flush=True); time.sleep(30)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True,
+                             stderr=subprocess.PIPE)  # fmt: skip
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    _foreign(tmp_path)
+    _, said = other.communicate(timeout=10)
+    assert other.returncode == -signal.SIGTERM
+    assert "another driver has taken this run folder over" in said
+    assert json.loads((tmp_path / NAME).read_text())["token"] == "theirs"

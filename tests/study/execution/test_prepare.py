@@ -1,0 +1,111 @@
+"""The stage before the trials through a real Ray: photos, weights and features, each once; what is missing is named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchvision import models
+
+from study.commandline.options import read_weights
+from study.execution import launch
+from study.execution.prepare import Prepared, prepare
+from study.execution.resources import Resources
+from trainables.configuration.configuration import Configuration
+from trainables.run import Trial
+from trainables.storage.run_folder import RunFolder
+
+pytestmark = [pytest.mark.usefixtures("ray_local"), pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plant whose ill leaves are brighter, one truncated photo, and a resnet18's weights."""
+    root = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    for condition, base, count in (("healthy", 0, 70), ("Rust", 90, 45)):
+        folder = root / "plantvillage" / "color" / f"Fern___{condition}"
+        folder.mkdir(parents=True)
+        for i in range(count):
+            photo = rng.integers(0, 120, (32, 32, 3)).astype(np.uint8) + np.uint8(base)
+            Image.fromarray(photo).save(folder / f"id___S {i}.JPG")
+    (folder / "cut.JPG").write_bytes((folder / "id___S 0.JPG").read_bytes()[:300])
+    torch.manual_seed(0)
+    torch.save(models.resnet18().state_dict(), root / "resnet18.pt")
+    return root
+
+
+@pytest.fixture
+def frozen(data: Path) -> Configuration:
+    identity, _ = read_weights(str(data / "resnet18.pt"))
+    return Configuration().replace(
+        {"data.source": "plantvillage:Fern", "data.minority": "unhealthy", "data.majority": "healthy",
+         "data.image_size": 32, "data.train_majority": 40, "data.train_minority": 10, "data.validation_majority": 5,
+         "data.validation_minority": 5, "data.test_majority": 20, "data.test_minority": 20, "network.name": "resnet18",
+         "network.cut": "layer1", "network.weights": identity, "network.trainable": "head",
+         "network.final_norm": "batch", "schedule.epochs": 2, "schedule.batch_size": 16}
+    )  # fmt: skip
+
+
+class _Silent:
+    def epoch_done(self, trial: Trial, epoch: int, validation_minority_f1: float) -> None: ...
+
+    def trial_done(self, trial: Trial, failures: dict[int, str]) -> None:
+        assert failures == {}
+
+
+def _prepare(trials: list[Trial], data: Path, runs: Path, said: list[str], weights: bool = True) -> Prepared:
+    files = read_weights(str(data / "resnet18.pt"))[1] if weights else {}
+    return prepare(trials, data, str(runs), files, 0, said.append)
+
+
+def test_features_are_computed_once_and_trained_on(data: Path, frozen: Configuration, tmp_path: Path) -> None:
+    control = frozen.replace({"network.final_norm": "none"})
+    moving = frozen.replace({"augmentation.transform": "leaves"})
+    trials = [Trial("s", n, c, (0, 1)) for n, c in (("bn", frozen), ("none", control), ("augmented", moving))]
+    said: list[str] = []
+    prepared = _prepare(trials, data, tmp_path, said)
+    assert prepared.problems == {}
+    assert said == ["computing features of plantvillage:Fern with resnet18 up to layer1, once"]
+    assert [name.split("/")[-1] for name in prepared.left_out["plantvillage:Fern"]] != []
+    assert prepared.store.inputs(frozen).features is not None
+    assert prepared.store.inputs(frozen).backbone is None
+    assert prepared.store.inputs(moving).features is None  # augmented images are other images
+    launch.run_trials(trials, prepared.store, str(tmp_path), Resources(), _Silent())
+    records = list(RunFolder(str(tmp_path)).records("s"))
+    assert sorted(record.arm for record in records) == ["augmented", "augmented", "bn", "bn", "none", "none"]
+    _prepare(trials, data, tmp_path, said)
+    assert len(said) == 1  # the second time they come from the run folder
+
+
+def test_weights_that_are_not_at_hand_or_do_not_fit(data: Path, frozen: Configuration, tmp_path: Path) -> None:
+    other = frozen.replace({"network.name": "resnet34", "network.cut": ""})
+    trials = [Trial("s", "bn", frozen, (0,)), Trial("s", "other", other, (0,))]
+    without = _prepare(trials, data, tmp_path, [], weights=False)
+    assert set(without.problems) == {frozen, other}
+    assert "not at hand; name their file with --weights" in without.problems[frozen]
+    prepared = _prepare(trials, data, tmp_path, [])
+    assert set(prepared.problems) == {other}
+    assert "weights do not fit resnet34: missing layer1.2.conv1.weight" in prepared.problems[other]
+
+
+def test_a_plant_that_is_missing_stops_its_own_trials_only(data: Path, frozen: Configuration, tmp_path: Path) -> None:
+    tomato = frozen.replace({"data.source": "plantvillage:Tomato"})
+    trials = [Trial("s", "fern", frozen, (0,)), Trial("s", "tomato", tomato, (0,))]
+    prepared = _prepare(trials, data, tmp_path, [])
+    assert set(prepared.problems) == {tomato}
+    assert "no folder Tomato___*" in prepared.problems[tomato]
+
+
+def test_a_frozen_network_is_exported_whole(data: Path, frozen: Configuration, tmp_path: Path) -> None:
+    from export.runs.variants import export_run
+
+    trial = Trial("s", "bn", frozen, (0,))
+    prepared = _prepare([trial], data, tmp_path, [])
+    launch.run_trials([trial], prepared.store, str(tmp_path), Resources(), _Silent())
+    folder = RunFolder(str(tmp_path))
+    (record,) = folder.records("s")
+    done = export_run(record, folder, prepared.store.inputs(frozen).images, tmp_path / "onnx")
+    assert done.verifications["keep"].changed == done.verifications["fold"].changed == ()
+    assert done.verifications["keep"].metrics["f1/minority"] == pytest.approx(record.metric("test/f1/minority"))

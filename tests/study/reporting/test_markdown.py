@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import pytest
+
+from study.evidence.groups import Group, group_records
+from study.reporting.markdown import as_markdown, command_of, how_made
+from study.reporting.summary import tables_of
+from study.studies import STUDIES
+from study.studies.declaration import MINORITY_F1, Study
+from trainables.storage.record import Record
+from trainables.storage.run_folder import RunFolder
+
+
+def _groups(study: Study, changes: dict[str, object]) -> list[Group]:
+    changed = study.map(lambda configuration: configuration.replace(changes))
+    return group_records(
+        study,
+        [
+            Record(
+                study=study.name, arm=arm.name, key=arm.configuration.key, seed=seed, status="complete", seconds=36,
+                configuration=arm.configuration.flat(), data_fingerprint="", finished_at="2026-11-21T10:00:00+00:00",
+                device="cpu", versions={"torch": "2.15.0"}, history={MINORITY_F1: [0.5 + seed / 10]},
+            )
+            for arm in changed.arms
+            for seed in (0, 1)
+        ],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "command"),
+    [
+        ({}, "python -m study.grid table7"),
+        ({"optimiser.learning_rate": 0.01}, "python -m study.grid table7 --set optimiser.learning_rate=0.01"),
+    ],
+)
+def test_a_section_says_how_it_was_made(changes: dict[str, object], command: str) -> None:
+    (found,) = _groups(STUDIES["table7"](), changes)
+    assert command_of(found) == command
+    text = as_markdown(found, tables_of(found, RunFolder("memory://none")))
+    assert f"Made by `{command}`" in text
+    assert "12 of 12 arms, seeds 0 to 1, 24 runs, finished 2026-11-21, on cpu, with" in text
+    assert "torch 2.15.0" in text
+    assert "| softmax CCE + final BN | 2 | 0.550 ± 0.635 |" in text  # t(0.975, 1) * 0.0707 / sqrt(2) = 0.635
+    assert "| 0.88 | 0.9 |" in text  # the paper's numbers beside ours
+
+
+def test_the_command_chooses_the_arms_that_are_there() -> None:
+    study = STUDIES["figure2a"]()
+    frozen = replace(study, arms=tuple(a for a in study.arms if a.configuration.network.trainable == "head"))
+    (found,) = _groups(frozen, {})
+    found.study = study
+    assert command_of(found) == "python -m study.grid figure2a --where network.trainable=head"
+    assert "46 of 92 arms" in how_made(found)
+    del found.records["head, 5 per 1000, none"]
+    assert "`python -m study.grid figure2a` (here some of its arms): 45 of 92 arms" in how_made(found)
+
+
+def test_weights_from_a_file_are_asked_for_by_path() -> None:
+    weights: dict[str, object] = {
+        "network.name": "resnet18",
+        "network.cut": "layer3",
+        "network.weights": "sha256:0123456789abcdef",
+    }
+    (found,) = _groups(STUDIES["table4"](), weights)
+    assert "--weights PATH" in command_of(found)

@@ -1,0 +1,128 @@
+"""The page of a study: self-contained, complete, and it works in a real browser."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+from study import report
+from study.evidence.claims import Verdict, decide
+from study.evidence.statistics import PairedDifference
+from study.reporting.page.render import answer, most_wrong
+from study.studies import find
+from study.studies.declaration import Claim
+from trainables.data.images import Images
+from trainables.run import Trial, run
+from trainables.storage.run_folder import RunFolder
+from trainables.training.inputs import Inputs
+
+CHROMIUM, CHROMEDRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, digits: Images) -> Path:
+    runs = tmp_path_factory.mktemp("runs")
+    (study,) = find(["digits-smoke"])
+    for arm in [arm for arm in study.arms if arm.name in ("plain", "weighted loss", "final BN")]:
+        list(run(Trial(study.name, arm.name, arm.configuration, (0, 1)), Inputs(digits), RunFolder(str(runs))))
+    assert report.main([study.name, "--format", "html", "--runs", str(runs)]) == 0
+    return runs / "pages" / "digits-smoke.html"
+
+
+def test_it_holds_everything_and_needs_nothing_else(page: Path) -> None:
+    text = page.read_text()
+    assert not re.findall(r"""(?:src|href)=["'](?!data:)""", text)
+    assert "http://" not in text.replace("http://127.0.0.1", "")
+    assert text.count("data:image/png;base64,") >= 2 + 1  # the figures, and images that are decided wrongly
+    for word in ("In plain words", "H0: the final BN lifts the minority F1", "paired gain of the final BN",
+                 "Most confidently wrong test images (final BN)", "python -m study.grid digits --smoke"):  # fmt: skip
+        assert word in text
+    judged = [claim for claim in find(["digits-smoke"])[0].claims if "final BN" in claim.treated]
+    assert text.count("<li class=") == len(judged) >= 3  # claims on arms without runs are left out
+
+
+def test_it_is_beside_its_runs_in_mlflow(page: Path) -> None:
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{page.parents[1]}/mlflow.db")
+    experiment = client.get_experiment_by_name("final-bn/digits-smoke")
+    (found,) = client.search_runs([experiment.experiment_id], "tags.`study.arm` = 'final BN' and "
+                                  "tags.`study.level` = 'configuration'")  # fmt: skip
+    assert [file.path for file in client.list_artifacts(found.info.run_id, "page")] == ["page/digits-smoke.html"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "test", "word"),
+    [
+        (0.01, 0.03, "gain", "Yes"),
+        (-0.03, -0.01, "gain", "No"),
+        (-0.01, 0.03, "gain", "No difference of 0.05 or more, either way"),
+        (-0.01, 0.06, "gain", "Not decided"),
+        (-0.01, 0.03, "sooner", "Not decided"),  # in epochs
+    ],
+)
+def test_answers_are_in_plain_words(low: float, high: float, test: Any, word: str) -> None:
+    difference = PairedDifference((low + high) / 2, low, high, 10, 0.5)
+    claim = Claim("H0", "it helps", test, ("final BN",), ("plain",))
+    assert answer(Verdict(claim, "minority F1", difference, *decide(difference)))["word"] == word
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for option in ("headless", "no-sandbox", "disable-gpu", "disable-background-networking", "no-first-run"):
+        options.add_argument(f"--{option}")
+    options.add_argument(f"--user-data-dir={tmp_path / 'profile'}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options, webdriver.ChromeService(CHROMEDRIVER)) as driver:
+        yield driver
+
+
+@pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="no chromium with chromedriver here")
+@pytest.mark.parametrize("width", [1200, 400])
+def test_in_a_real_browser(page: Path, browser: webdriver.Chrome, width: int) -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)  # a window cannot be as narrow as a phone
+    browser.get(page.as_uri())
+    pictures = browser.find_elements(By.TAG_NAME, "img")
+    for picture in pictures:  # seen, so that those that load late do
+        browser.execute_script("arguments[0].scrollIntoView()", picture)
+    WebDriverWait(browser, 60).until(
+        lambda _: all(picture.get_property("complete") and picture.get_property("naturalWidth") for picture in pictures)
+    )
+    assert len(pictures) >= 3
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width, "wider than its window"
+
+    table = browser.find_element(By.TAG_NAME, "table")
+    head = table.find_elements(By.CSS_SELECTOR, "thead th")[2]
+
+    def sorted_by_a_click() -> list[str]:
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", head)
+        head.find_element(By.TAG_NAME, "button").click()
+        return [cell.text for cell in table.find_elements(By.CSS_SELECTOR, "tbody tr td:nth-child(3)")]
+
+    up, down = sorted_by_a_click(), sorted_by_a_click()
+    assert head.get_attribute("aria-sort") == "descending"
+    assert down == up[::-1] == sorted(up, reverse=True)
+    assert len(set(up)) > 1
+    numbers = {"[+0.1, +0.2]": True, "0.889 ± 0.012": True, "12 of 300": True, "1,234": True, "-0.5": True,
+               "1e-05": True, "3 against 8": False, "8 / 3": False, "final BN": False, "2 classes": False}  # fmt: skip
+    assert browser.execute_script("return arguments[0].map((text) => NUMBER.test(text))", list(numbers)) == list(
+        numbers.values()
+    )
+    assert browser.execute("getLog", {"type": "browser"})["value"] == []  # what its console shows
+
+
+def test_the_most_confident_mistakes_come_first() -> None:
+    p = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]])
+    labels = np.array([0, 0, 0, 1])
+    assert most_wrong(p, labels).tolist() == [1, 2]
+    assert most_wrong(p, labels, number=1).tolist() == [1]

@@ -1,0 +1,173 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainables.configuration.configuration import Configuration
+from trainables.data.images import Images
+from trainables.errors import RecordError
+from trainables.run import Trial, run
+from trainables.storage.record import Record
+from trainables.storage.run_folder import PREDICTIONS, RECORD, WEIGHTS, RunFolder
+from trainables.training.inputs import Inputs
+
+
+@pytest.fixture
+def finished(tmp_path: Path, tiny: Configuration, digits: Images) -> tuple[RunFolder, Record, Path]:
+    folder = RunFolder(str(tmp_path))
+    *_, last = run(Trial("study", "arm", tiny, (0, 1)), Inputs(digits), folder)
+    record = last.records[0]
+    return folder, record, tmp_path / "study" / tiny.key / "seed-0"
+
+
+def test_a_run_is_three_files_and_reads_back(finished: tuple[RunFolder, Record, Path]) -> None:
+    folder, record, place = finished
+    assert {path.name for path in place.iterdir()} == {RECORD, WEIGHTS, PREDICTIONS}
+    assert folder.read("study", record.key, 0) == record
+    assert [found.seed for found in folder.records("study")] == [0, 1]
+    assert len(record.history["test/f1/minority"]) == 3
+    assert folder.tensors(record, PREDICTIONS)["test/scores"].shape == (300, 2)
+    assert record.typed_configuration().key == record.key
+
+
+@pytest.mark.parametrize("name", [RECORD, WEIGHTS, PREDICTIONS])
+def test_a_file_cut_short_is_never_read_as_good(finished: tuple[RunFolder, Record, Path], name: str) -> None:
+    folder, record, place = finished
+    content = (place / name).read_bytes()
+    (place / name).write_bytes(content[: len(content) // 2])
+    assert folder.read("study", record.key, 0) is None
+    assert [found.seed for found in folder.records("study", verify=True)] == [1]
+
+
+def test_damaged_weights_are_refused(finished: tuple[RunFolder, Record, Path]) -> None:
+    folder, record, place = finished
+    content = bytearray((place / WEIGHTS).read_bytes())
+    content[-1] ^= 1
+    (place / WEIGHTS).write_bytes(content)
+    with pytest.raises(RecordError, match="missing or damaged"):
+        folder.tensors(record, WEIGHTS)
+
+
+def test_a_record_that_names_other_files_than_a_runs_is_never_read(finished: tuple[RunFolder, Record, Path]) -> None:
+    folder, record, place = finished
+    for files in ({}, {**record.files, "../../../../../../etc/hostname": "0"}):
+        (place / RECORD).write_text(record.model_copy(update={"files": files}).model_dump_json())
+        assert folder.read("study", record.key, 0) is None
+
+
+def test_copies_beside_a_run_and_brackets_in_a_path_change_nothing(
+    tmp_path: Path, tiny: Configuration, digits: Images
+) -> None:
+    folder = RunFolder(str(tmp_path / "runs [new]?"))
+    list(run(Trial("study", "arm", tiny, (0,)), Inputs(digits), folder))
+    place = tmp_path / "runs [new]?" / "study" / tiny.key / "seed-0"
+    shutil.copytree(place, place.with_name("seed-0 copy"))
+    assert [record.seed for record in folder.records("study", verify=True)] == [0]
+    assert folder.studies() == ["study"]
+
+
+def test_a_write_that_fails_leaves_no_part_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = RunFolder(str(tmp_path))
+
+    def full(path: str, content: bytes) -> None:
+        Path(path).write_bytes(content[:1])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folder._files, "pipe_file", full)
+    with pytest.raises(RecordError, match="No space left on device"):
+        folder.put("note", b"content")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_record_is_plain_json_with_null_where_undefined(tmp_path: Path, tiny: Configuration, digits: Images) -> None:
+    nobody = tiny.replace({"data.validation_minority": 0})
+    *_, last = run(Trial("study", "arm", nobody, (0,)), Inputs(digits), RunFolder(str(tmp_path)))
+    stored = json.loads((tmp_path / "study" / nobody.key / "seed-0" / RECORD).read_text())
+    assert stored["history"]["validation/f1/minority"] == [None, None, None]
+    assert np.isnan(last.records[0].metric("validation/f1/minority"))
+
+
+def test_a_failed_seed_is_recorded_with_its_reason(tmp_path: Path, tiny: Configuration, digits: Images) -> None:
+    broken = tiny.replace({"optimiser.learning_rate": 1e38, "network.final_norm": "none"})
+    folder = RunFolder(str(tmp_path))
+    *_, last = run(Trial("study", "arm", broken, (0,)), Inputs(digits), folder)
+    assert last.records[0].status == "failed"
+    assert "training loss is" in last.records[0].reason
+    assert list(folder.records("study")) == last.records
+
+
+def test_counts_that_the_data_cannot_give_fail_with_a_reason(tmp_path: Path, digits: Images) -> None:
+    greedy = Configuration().replace({"data.train_minority": 100})
+    *_, last = run(Trial("study", "arm", greedy, (0,)), Inputs(digits), RunFolder(str(tmp_path)))
+    assert "100 train images asked (random split), 174 there" in last.records[0].reason
+
+
+def test_a_continued_run_has_the_whole_history(tmp_path: Path, tiny: Configuration, digits: Images) -> None:
+    trial = Trial("study", "arm", tiny, (0, 1))
+    *_, whole = run(trial, Inputs(digits), RunFolder(str(tmp_path / "whole")))
+    first = next(run(trial, Inputs(digits), RunFolder(str(tmp_path / "parts"))))
+    *_, rest = run(trial, Inputs(digits), RunFolder(str(tmp_path / "parts")), state=first.state())
+    for a, b in zip(whole.records, rest.records, strict=True):
+        assert (a.history, a.files[WEIGHTS]) == (b.history, b.files[WEIGHTS])
+
+
+def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match="cannot be written"):
+        RunFolder(str(tmp_path / "file" / "runs")).probe()
+
+
+def test_a_url_that_cannot_be_opened_says_so() -> None:
+    with pytest.raises(RecordError, match="run folder nonsense://x: Protocol not known"):
+        RunFolder("nonsense://x")
+
+
+def test_shared_arrays_are_written_once_and_again_when_cut_short(tmp_path: Path) -> None:
+    folder = RunFolder(str(tmp_path))
+    folder.write_shared("features/a", {"x": np.ones(1000), "scalar": np.array(3)})
+    (file,) = tmp_path.rglob("a.safetensors")
+    file.write_bytes(file.read_bytes()[:-100])
+    assert folder.read_shared("features/a") is None
+    folder.write_shared("features/a", {"x": np.ones(1000), "scalar": np.array(3)})
+    read = folder.read_shared("features/a")
+    assert read is not None
+    assert read["scalar"].shape == ()
+
+
+def test_the_run_folder_may_be_any_fsspec_url(tiny: Configuration, digits: Images) -> None:
+    folder = RunFolder("memory://somewhere/runs")
+    folder.probe()
+    *_, last = run(Trial("study", "arm", tiny, (0,)), Inputs(digits), folder)
+    assert list(folder.records("study")) == last.records
+
+
+def test_a_file_that_cannot_be_removed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = RunFolder(str(tmp_path))
+    folder.remove("not there")
+    folder.put("file", b"")
+
+    def refuse(path: str) -> None:
+        raise PermissionError("Access Denied")
+
+    monkeypatch.setattr(folder._files, "rm_file", refuse)
+    with pytest.raises(RecordError, match="file cannot be removed: Access Denied"):
+        folder.remove("file")
+
+
+def test_a_store_that_does_not_answer_is_one_line(
+    finished: tuple[RunFolder, Record, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, record, _ = finished
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise ConnectionError("no credentials")
+
+    monkeypatch.setattr(folder._files, "cat_file", refuse)
+    for reads in (lambda: list(folder.records(record.study)), lambda: folder.tensors(record, WEIGHTS)):
+        with pytest.raises(RecordError, match=r"cannot be read: no credentials"):
+            reads()
+    monkeypatch.setattr(folder._files, "glob", refuse)
+    with pytest.raises(RecordError, match=r"cannot be read: no credentials"):
+        folder.studies()

@@ -1,0 +1,28 @@
+"""Which images are there, and which of them train, validate and test?"""
+
+from trainables.data.datasets import Folders, check_data, is_available, load_images
+from trainables.data.image_files import ImageFiles, Pixels
+from trainables.data.image_folder import IMAGE_SIZE, OF_ANOTHER_CLASS, SAME_BYTES, Folder, Survey, survey_folder
+from trainables.data.image_groups import as_nfc
+from trainables.data.images import Images
+from trainables.data.split import Split, assign_classes, draw_split
+
+__all__ = [
+    "IMAGE_SIZE",
+    "OF_ANOTHER_CLASS",
+    "SAME_BYTES",
+    "Folder",
+    "Folders",
+    "ImageFiles",
+    "Images",
+    "Pixels",
+    "Split",
+    "Survey",
+    "as_nfc",
+    "assign_classes",
+    "check_data",
+    "draw_split",
+    "is_available",
+    "load_images",
+    "survey_folder",
+]

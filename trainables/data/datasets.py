@@ -1,0 +1,137 @@
+"""Data sets: name -> uint8 images, labels and sample names. Everything that fits in memory stays there."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from trainables.data import image_folder, plantvillage
+from trainables.data.images import Images
+from trainables.errors import DataError
+from trainables.finding import Finding
+
+Folders = Mapping[str, image_folder.Folder]
+
+
+def load_images(source: str, data_root: Path, image_size: int | None = None, folders: Folders | None = None) -> Images:
+    """Returns the data set called `source`, resized to squares of `image_size` pixels where that is given.
+
+    `data_root` is where files that are not embedded lie or are put; `folders` says where somebody's own images lie.
+
+    Raises:
+        DataError: unknown source, files that are missing and cannot be downloaded, files that are damaged.
+    """
+    name, _, plant = source.partition(":")
+    if name == "folder":
+        if source not in (folders or {}):
+            raise DataError(
+                f"{source}: where these images lie is not known here; name their folder: --data folder:PATH"
+            )
+        return image_folder.load_folder(source, (folders or {})[source], image_size)
+    if name == "plantvillage":
+        return (
+            plantvillage.load(data_root, plant, image_size) if plant else plantvillage.load_all(data_root, image_size)
+        )
+    if source not in DATASETS:
+        raise DataError(
+            f"unknown data set {source!r}; allowed: {', '.join(DATASETS)}, plantvillage, plantvillage:PLANT"
+        )
+    images = DATASETS[source](data_root)
+    return images if image_size is None else replace(images, pixels=_resize(np.asarray(images.pixels), image_size))
+
+
+def is_available(source: str, data_root: Path) -> bool:
+    """Whether a data set can be read without a download; looks for its folder or files, not into them."""
+    name, _, plant = source.partition(":")
+    if name == "plantvillage":
+        return plantvillage.is_there(data_root, plant)
+    if name == "folder":
+        return False
+    return name == "digits" or _mnist_is_there(data_root / "MNIST" / "raw")
+
+
+def check_data(data_root: Path) -> list[Finding]:
+    """Returns a finding per downloadable or local data set: there and whole, missing, or damaged."""
+    folder = data_root / "MNIST" / "raw"
+    if not _mnist_is_there(folder):
+        mnist = Finding("MNIST", "not applicable", f"not in {folder}; downloaded when a study needs it")
+    else:
+        wrong = [f for f, md5 in _MNIST_MD5.items() if hashlib.md5((folder / f).read_bytes()).hexdigest() != md5]
+        remedy = "are not the official files; put those there"
+        detail = f"{', '.join(wrong)} in {folder} {remedy}" if wrong else f"the four official files in {folder}"
+        mnist = Finding("MNIST", "failed" if wrong else "ok", detail)
+    plants = plantvillage.plants(data_root)
+    leaves = Finding(
+        "PlantVillage", "ok" if plants else "not applicable",
+        f"{', '.join(plants) or 'no folder <Plant>___<condition>'} in {data_root / 'plantvillage' / 'color'}",
+    )  # fmt: skip
+    return [mnist, leaves]
+
+
+def _resize(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+    import torch  # takes seconds to import, which no --list needs
+    from torchvision.transforms.v2.functional import resize
+
+    return resize(torch.from_numpy(pixels), [size, size], antialias=True).numpy()  # type: ignore[no-any-return]
+
+
+def _digits(data_root: Path) -> Images:
+    """scikit-learn's 1797 8x8 digits (UCI optdigits test set), 17 grey levels spread over 0..255."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
+    return Images(pixels, bunch.target.astype(np.int64), _DIGIT_NAMES, tuple(map(str, range(len(pixels)))))
+
+
+def _mnist(data_root: Path) -> Images:
+    """MNIST by torchvision's layout `<data_root>/MNIST/raw`: read where it is, else downloaded."""
+    train, test = _mnist_part(data_root, "train"), _mnist_part(data_root, "test")
+    names = [f"{part}/{i}" for part, (images, _) in (("train", train), ("test", test)) for i in range(len(images))]
+    return Images(
+        np.concatenate([train[0], test[0]])[:, None],
+        np.concatenate([train[1], test[1]]),
+        _DIGIT_NAMES,
+        tuple(names),
+        official_test=np.arange(len(names)) >= len(train[0]),
+    )
+
+
+def _mnist_part(data_root: Path, part: Literal["train", "test"]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    from torchvision.datasets import MNIST
+
+    expected = 60_000 if part == "train" else 10_000
+    folder = data_root / "MNIST" / "raw"
+    there = _mnist_is_there(folder)
+    try:
+        dataset = MNIST(str(data_root), train=part == "train", download=not there)
+    except (AssertionError, ValueError, EOFError, OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        if there:
+            raise DataError(f"MNIST: a file in {folder} is damaged ({reason}); put the official one there") from error
+        raise DataError(
+            f"MNIST: not in {folder} and the download failed ({reason}); "
+            "put the four official files there or name their folder with --data-root"
+        ) from error
+    pixels = dataset.data.numpy()
+    if len(pixels) != expected or len(dataset.targets) != expected:
+        raise DataError(f"MNIST: got {len(pixels)} {part} images in {folder}; the official files hold {expected}")
+    return pixels, dataset.targets.numpy()
+
+
+def _mnist_is_there(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in _MNIST_MD5)
+
+
+_MNIST_MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+_DIGIT_NAMES = tuple("0123456789")
+DATASETS: dict[str, Callable[[Path], Images]] = {"digits": _digits, "mnist": _mnist}

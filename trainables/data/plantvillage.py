@@ -1,0 +1,135 @@
+"""PlantVillage by its published layout: `<root>/plantvillage/color/<Plant>___<condition>/<photo>`.
+
+Photos of one leaf are neighbours in number, so besides a random split there is a blocked one: each condition is sorted
+by prefix and number and cut into blocks of 20; the first photo after a border is dropped. Exact duplicates count once;
+files that are not whole images are named and left out. One plant's photos are kept in memory, those of all 38 classes
+stay on disk (8 GB at 224 pixels). Source: Hughes and Salathe 2015, CC BY-SA 3.0.
+"""
+
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from trainables.data.image_files import ImageFiles, read
+from trainables.data.images import Images
+from trainables.errors import DataError
+
+BLOCK = 20  # photos
+NUM_CLASSES = 38  # of the published data set
+HEALTHY, UNHEALTHY = "healthy", "unhealthy"
+
+
+def load(data_root: Path, plant: str, image_size: int | None) -> Images:
+    """Returns all photos of a plant, classes by condition; "unhealthy" stands for all but "healthy".
+
+    Args:
+        data_root: the folder that holds `plantvillage/color`.
+        plant: such as Apple; Pepper is spelled `Pepper,_bell` or `Pepper__bell` on disk.
+        image_size: pixels per side of the squares; None: 256, the published size.
+
+    Raises:
+        DataError: no such folder or plant, a condition without a single whole image.
+    """
+    root = data_root / "plantvillage" / "color"
+    folders = {_condition(path): path for path in sorted(_folders(root)) if _plant(path).lower() == plant.lower()}
+    if not folders:
+        there = ", ".join(sorted({path.name.split("___")[0] for path in _folders(root)})) or "none at all"
+        raise DataError(f"plantvillage:{plant}: no folder {plant}___* in {root}; plants there: {there}")
+    unhealthy = tuple(condition for condition in folders if condition != HEALTHY)
+    return _read(folders, image_size or 256, {UNHEALTHY: unhealthy}, on_disk=False)
+
+
+def load_all(data_root: Path, image_size: int | None) -> Images:
+    """Returns the photos of all 38 classes, named "<Plant>___<condition>" as in "Pepper___healthy"; they stay on disk.
+
+    Raises:
+        DataError: a folder too few, a class without a single whole image.
+    """
+    root = data_root / "plantvillage" / "color"
+    folders = {f"{_plant(path)}___{_condition(path)}": path for path in sorted(_folders(root))}
+    if len(folders) < NUM_CLASSES:
+        raise DataError(f"plantvillage: {len(folders)} of the {NUM_CLASSES} published class folders in {root}")
+    return _read(folders, image_size or 256, {}, on_disk=True)
+
+
+def _read(folders: Mapping[str, Path], size: int, merged: Mapping[str, tuple[str, ...]], on_disk: bool) -> Images:
+    """Reads every file of the class folders once."""
+    pixels: list[npt.NDArray[np.uint8]] = []
+    paths: list[Path] = []
+    labels: list[int] = []
+    blocks: list[int] = []
+    left_out: list[str] = []
+    first: dict[str, Path] = {}  # digest -> the first file with these bytes
+
+    nothing = np.empty((3, 0, size), np.uint8)  # a view of an image would keep the image
+
+    def look(path: Path) -> tuple[str, npt.NDArray[np.uint8] | None]:
+        digest, image = read(path, size)
+        return digest, nothing if on_disk and image is not None else image
+
+    for label, folder in enumerate(folders.values()):
+        files = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_series)
+        number = len(paths)
+        with ThreadPoolExecutor() as pool:
+            for path, (digest, image) in zip(files, pool.map(look, files), strict=True):
+                if image is None:
+                    left_out.append(f"{_name(path)}: {digest}")
+                elif digest in first:
+                    left_out.append(f"{_name(path)}: the same bytes as {_name(first[digest])}")
+                else:
+                    first[digest] = path
+                    paths.append(path)
+                    pixels.append(image)
+        number = len(paths) - number
+        if not number:
+            raise DataError(f"plantvillage: {folder} holds no whole image ({len(files)} files)")
+        labels += [label] * number
+        blocks += _blocks(number, first=max(blocks, default=-1) + 1)
+    return Images(
+        ImageFiles(paths, list(first), size) if on_disk else np.stack(pixels), np.array(labels), tuple(folders),
+        tuple(map(_name, paths)), blocks=np.array(blocks), merged=merged, left_out=tuple(left_out),
+    )  # fmt: skip
+
+
+def is_there(data_root: Path, plant: str) -> bool:
+    """Whether there is a folder of that plant; with plant "", of all classes."""
+    folders = _folders(data_root / "plantvillage" / "color")
+    return any(_plant(path).lower() == plant.lower() for path in folders) if plant else len(folders) >= NUM_CLASSES
+
+
+def plants(data_root: Path) -> list[str]:
+    """Returns the plants that there are folders of."""
+    return sorted({_plant(path) for path in _folders(data_root / "plantvillage" / "color")})
+
+
+def _folders(root: Path) -> list[Path]:
+    return [path for path in root.iterdir() if path.is_dir() and "___" in path.name] if root.is_dir() else []
+
+
+def _plant(folder: Path) -> str:
+    """Apple___Apple_scab -> Apple; Pepper,_bell___healthy and Pepper__bell___healthy -> Pepper."""
+    return re.split(r"[^A-Za-z]", folder.name)[0]
+
+
+def _condition(folder: Path) -> str:
+    return folder.name.split("___")[1]
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _series(path: Path) -> tuple[str, int, str]:
+    """The place of a photo in its series: `<id>___FREC_Scab 3335.JPG` -> ("FREC_Scab", 3335, name)."""
+    stem = path.stem.split("___")[-1]
+    found = re.search(r"^(.*?)[ _(]*(\d+)\D*$", stem)
+    return (found[1], int(found[2]), path.name) if found else (stem, -1, path.name)
+
+
+def _blocks(count: int, first: int) -> list[int]:
+    """Block numbers of sorted photos; -1 for the first photo after each border."""
+    return [-1 if i and i % BLOCK == 0 else first + i // BLOCK for i in range(count)]

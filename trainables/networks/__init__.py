@@ -1,0 +1,29 @@
+"""What is the network: backbone, body, dense layer, final norm?"""
+
+from trainables.networks.backbones import (
+    IMAGENET,
+    BackboneState,
+    build_backbone,
+    check_backbone,
+    download_imagenet,
+    read_weights,
+    shared_weights_name,
+)
+from trainables.networks.classifier import Classifier, build_network
+from trainables.networks.features import compute_features, features_key
+from trainables.networks.latency import latency
+
+__all__ = [
+    "IMAGENET",
+    "BackboneState",
+    "Classifier",
+    "build_backbone",
+    "build_network",
+    "check_backbone",
+    "compute_features",
+    "download_imagenet",
+    "features_key",
+    "latency",
+    "read_weights",
+    "shared_weights_name",
+]

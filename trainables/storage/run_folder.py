@@ -1,0 +1,129 @@
+"""The unit of truth: one run = configuration + seed, in `<runs>/<study>/<key>/seed-<n>/`.
+
+`weights.safetensors` and `predictions.safetensors` are written first and `record.json`, with their checksums, last: a
+run is complete when its record is there and the checksums hold. Everything else (means, tables, MLflow) is derived.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from pydantic import ValidationError
+from safetensors import SafetensorError
+
+from trainables.errors import RecordError
+from trainables.storage.record import Record
+from trainables.storage.shared_folder import SharedFolder
+
+Tensors = Mapping[str, np.ndarray[Any, Any]]
+
+RECORD, WEIGHTS, PREDICTIONS = "record.json", "weights.safetensors", "predictions.safetensors"
+NAMES = "names"
+
+
+class RunFolder(SharedFolder):
+    """A place for runs: a local folder, a shared one, or any URL that fsspec opens."""
+
+    def write(self, record: Record, weights: Tensors | None = None, predictions: Tensors | None = None,
+              names: Mapping[str, list[str]] | None = None) -> Record:  # fmt: skip
+        """Stores a run, the record last, and returns the record with its checksums.
+
+        Args:
+            record: what to store; one that is there already is replaced.
+            weights: name -> array of the trained network; None for a failed run.
+            predictions: "<split>/scores|labels|positions" -> array.
+            names: split -> names of its images, kept in the metadata of the predictions.
+
+        Raises:
+            RecordError: the folder cannot be written.
+        """
+        folder = self._folder(record.study, record.key, record.seed)
+        files = {}
+        # one metadata entry: safetensors writes several in no fixed order, and equal runs should be equal files
+        parts = ((WEIGHTS, weights, None), (PREDICTIONS, predictions, {NAMES: json.dumps(names)}))
+        for name, tensors, metadata in parts:
+            if tensors is not None:
+                content = as_bytes(tensors, metadata)
+                files[name] = hashlib.sha256(content).hexdigest()
+                self._put(f"{folder}/{name}", content)
+        record = record.model_copy(update={"files": files})
+        self._put(f"{folder}/{RECORD}", record.model_dump_json().encode())
+        return record
+
+    def read(self, study: str, key: str, seed: int, verify: bool = True) -> Record | None:
+        """Returns the record of a run, None where there is none or it, or (if verified) a file of it, is damaged.
+
+        Raises:
+            RecordError: the store does not say.
+        """
+        folder = self._folder(study, key, seed)
+        try:
+            record = Record.model_validate_json(self._read(f"{folder}/{RECORD}"))
+            wanted = {WEIGHTS, PREDICTIONS} if record.status == "complete" else set()
+            if record.files.keys() != wanted:
+                return None
+            files = record.files.items() if verify else ()
+            intact = all(self._checksum(f"{folder}/{name}") == value for name, value in files)
+        except (FileNotFoundError, NotADirectoryError, ValidationError):
+            return None
+        return record if intact and (record.study, record.key, record.seed) == (study, key, seed) else None
+
+    def studies(self) -> list[str]:
+        """Returns the names of all studies that have records, sorted."""
+        return sorted({path.split("/")[-4] for path in self._glob(f"*/*/seed-*/{RECORD}")})
+
+    def records(self, study: str, key: str = "*", verify: bool = False) -> Iterator[Record]:
+        """Yields the records of a study (or of one key), failed ones too, ordered by key and seed.
+
+        With `verify` only those whose files have the recorded checksums: that reads every file.
+        """
+        places = []
+        for path in self._glob(f"{study}/{key}/seed-*/{RECORD}"):
+            found, folder = path.split("/")[-3:-1]
+            if folder.removeprefix("seed-").isdecimal():  # somebody's copy beside it is none
+                places.append((found, int(folder.removeprefix("seed-"))))
+        for found, seed in sorted(places):
+            record = self.read(study, found, seed, verify)
+            if record is not None:
+                yield record
+
+    def tensors(self, record: Record, name: str) -> dict[str, np.ndarray[Any, Any]]:
+        """Returns the arrays of WEIGHTS or PREDICTIONS of a run.
+
+        Raises:
+            RecordError: the file is missing or its checksum is not the record's.
+        """
+        path = f"{self._folder(record.study, record.key, record.seed)}/{name}"
+        try:
+            content = self._read(path)
+        except FileNotFoundError:
+            content = b""
+        if hashlib.sha256(content).hexdigest() != record.files.get(name):
+            raise RecordError(f"{path}: missing or damaged (its checksum is not the record's); run the study again")
+        return dict(safetensors.numpy.load(content))
+
+    def write_shared(self, name: str, tensors: Tensors) -> None:
+        """Stores arrays that many runs share, such as a backbone, as `<runs>/<name>.safetensors`, once."""
+        if self.read_shared(name) is None:
+            self._put(f"{self._root}/{name}.safetensors", as_bytes(tensors))
+
+    def read_shared(self, name: str) -> dict[str, np.ndarray[Any, Any]] | None:
+        """Returns the arrays of `write_shared`, None where they are not there or cut short."""
+        try:
+            return dict(safetensors.numpy.load(self._read(f"{self._root}/{name}.safetensors")))
+        except (FileNotFoundError, NotADirectoryError, SafetensorError):
+            return None
+
+    def _folder(self, study: str, key: str, seed: int) -> str:
+        return f"{self._root}/{study}/{key}/seed-{seed}"
+
+    def _checksum(self, path: str) -> str:
+        return hashlib.sha256(self._read(path)).hexdigest()
+
+
+def as_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:
+    """Returns the safetensors file of named arrays."""
+    return safetensors.numpy.save({name: np.asarray(value, order="C") for name, value in tensors.items()}, metadata)
