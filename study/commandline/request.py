@@ -39,8 +39,8 @@ def choose(args: argparse.Namespace) -> Chosen:
     found: Survey | None = None
     folders: Folders = {}
     if args.data or args.groups or args.group_pattern:
-        from study.commandline import console
         from study.commandline.own_folder import fitted, read_folder
+        from study.commandline.terminal import console
 
         found, folders = read_folder(args, OWN in args.studies, console())
     studies = [options.apply(study, args, identity) for study in find(args.studies or [DEFAULT])]

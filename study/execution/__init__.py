@@ -1,6 +1,5 @@
 """How does a plan become trials on Ray? Lazy: what plans or looks need not wait for Ray."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,27 +10,30 @@ if TYPE_CHECKING:
     from study.execution.progress import CountProgress
     from study.execution.resources import Resources
     from study.execution.session import Outcome, Settings, run_session
+else:
+    from trainables.lazy import public_names
 
-_FILES = {
-    "launch": (
-        "check_ray",
-        "check_resources",
-        "cluster_nodes",
-        "connect",
-        "probe_nodes",
-        "run_search",
-    ),
-    "lease": ("Lease",),
-    "plan": ("make_plan",),
-    "prepare": ("prepare",),
-    "progress": ("CountProgress",),
-    "resources": ("Resources",),
-    "session": (
-        "Outcome",
-        "Settings",
-        "run_session",
-    ),
-}
+    _FILES = {
+        "launch": (
+            "check_ray",
+            "check_resources",
+            "cluster_nodes",
+            "connect",
+            "probe_nodes",
+            "run_search",
+        ),
+        "lease": ("Lease",),
+        "plan": ("make_plan",),
+        "prepare": ("prepare",),
+        "progress": ("CountProgress",),
+        "resources": ("Resources",),
+        "session": (
+            "Outcome",
+            "Settings",
+            "run_session",
+        ),
+    }
+    __getattr__ = public_names(__name__, _FILES)
 
 __all__ = [
     "CountProgress",
@@ -49,12 +51,3 @@ __all__ = [
     "run_search",
     "run_session",
 ]
-
-if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> object:
-        """Returns a public name of this room; its file is imported then."""
-        file = next((file for file, names in _FILES.items() if name in names), None)
-        if file is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{file}"), name)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainables.data import ImageFiles, Split
-from trainables.training import Inputs
+from trainables.training.inputs import Inputs
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trainables.configuration import Configuration
 from trainables.errors import NonFiniteLossError, StudyError
-from trainables.training import Inputs
+from trainables.training.inputs import Inputs
 from trainables.training.one_seed import HELD_OUT, Predictions, Training
 
 State = dict[str, Tensor]  # flat, so that it can be stored without a pickle
