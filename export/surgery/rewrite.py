@@ -13,6 +13,7 @@ from onnx import ModelProto
 
 from export.errors import SurgeryError
 from export.surgery import final_norm
+from export.surgery.command import Claim
 from export.surgery.graph import copy_model
 from trainables.errors import first_line
 
@@ -24,11 +25,11 @@ UNKNOWN = (16, 64, 224)  # what is tried for any other dynamic size
 Array = npt.NDArray[np.float32]
 
 
-def rewrite(change: Callable[[ModelProto], ModelProto], source: Path, target: Path) -> str:
+def rewrite(change: Callable[[ModelProto], ModelProto], source: Path, target: Path, claim: Claim) -> str:
     """Writes the changed file and returns a line on what was done; nothing is written where anything is wrong.
 
-    The proof runs both graphs on random inputs: what is folded must give the original's outputs, what is without its
-    norm the outputs of the original's last node on the scores before the norm.
+    The proof runs both graphs on random inputs. The caller says what the change claims: "fold" must give the original's
+    outputs, "remove" the outputs of the original's last node on the scores before the norm.
 
     Raises:
         SurgeryError: a file that cannot be read or is no ONNX model, a graph without a final batch norm to work on, a
@@ -39,7 +40,7 @@ def rewrite(change: Callable[[ModelProto], ModelProto], source: Path, target: Pa
         changed = change(model)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise SurgeryError(f"{source}: the changed graph is not valid: {first_line(error)}") from error
-    difference, inputs = _difference(model, changed, folded=change is final_norm.fold)
+    difference, inputs = _difference(model, changed, folded=claim == "fold")
     allowed = ATOL.get(_type(model), ATOL[int(onnx.TensorProto.FLOAT)])
     if not difference <= allowed:
         raise SurgeryError(f"the changed graph is off by {difference:.1e} on random inputs (allowed {allowed:g})")
