@@ -14,8 +14,9 @@ from trainables.evaluation import measure, metric_key
 from trainables.final_norm import averaging_statistics, scale_and_shift, weighted_norms
 from trainables.networks import build_network
 from trainables.seeding import generator, seed_for
+from trainables.training import augmentation, losses
 from trainables.training.batches import to_device
-from trainables.training.inputs import Inputs, augmentation, losses
+from trainables.training.inputs import Inputs
 from trainables.training.optimisation import Optimisation
 
 HELD_OUT = ("validation", "test")
