@@ -56,9 +56,9 @@ def _room(module: str) -> str:
 
 
 def _public(room: str) -> set[str]:
-    """Returns the public list of a room, read from its `__all__`."""
+    """Returns the public list of a room, read from its `__all__`; of a single file nothing."""
     path = ROOT / room.replace(".", "/") / "__init__.py"
-    for node in ast.parse(path.read_text()).body:
+    for node in ast.parse(path.read_text()).body if path.is_file() else ():
         if isinstance(node, ast.Assign) and any(getattr(target, "id", "") == "__all__" for target in node.targets):
             return set(ast.literal_eval(node.value))
     return set()
