@@ -51,7 +51,7 @@ def test_a_seed_whose_data_do_not_fit_ends_alone_and_keeps_its_reason(
             raise DataError("whole groups give too few")
         return split.draw_split(data, images, seed)
 
-    monkeypatch.setattr(one_seed, "draw", draw_all_but_seed_1)
+    monkeypatch.setattr(one_seed, "draw_split", draw_all_but_seed_1)
     first = next(fit(tiny, Inputs(digits), [0, 1, 2]))
     assert first.failures == {1: "whole groups give too few"}
     assert sorted(first.metrics) == [0, 2]
