@@ -15,7 +15,6 @@ from trainables.final_norm import averaging_statistics, scale_and_shift, weighte
 from trainables.networks import build_network
 from trainables.seeding import generator, seed_for
 from trainables.training import augmentation, losses
-from trainables.training import augmentation, losses
 from trainables.training.batches import to_device
 from trainables.training.inputs import Inputs
 from trainables.training.optimisation import Optimisation
