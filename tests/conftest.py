@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 from trainables.data import datasets
 from trainables.data.images import Images
 

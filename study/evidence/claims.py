@@ -13,7 +13,8 @@ from statistics import median
 
 from study.evidence.groups import Group
 from study.evidence.statistics import PairedDifference, paired_difference, widened
-from study.studies import MINORITY_F1, REMOVED_MINORITY_F1, Claim
+from study.studies import Claim
+from trainables.evaluation import MINORITY_F1, REMOVED_MINORITY_F1
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
 MARGIN = 0.05  # in F1: differences within it count as no effect

@@ -2,11 +2,7 @@
 
 from study.studies.arms import FINAL, NONE
 from study.studies.declaration import (
-    MAJORITY_F1,
-    MINORITY_F1,
     PARETO,
-    REMOVED_MAJORITY_F1,
-    REMOVED_MINORITY_F1,
     SMOKE,
     TUNED,
     Arm,
@@ -38,15 +34,11 @@ from study.studies.search_space import (
 __all__ = [
     "DEFAULT",
     "FINAL",
-    "MAJORITY_F1",
-    "MINORITY_F1",
     "NONE",
     "OBJECTIVES",
     "OWN",
     "PAPER",
     "PARETO",
-    "REMOVED_MAJORITY_F1",
-    "REMOVED_MINORITY_F1",
     "SEARCH_ARMS",
     "SHARE",
     "SMOKE",

@@ -7,9 +7,7 @@ from typing import Any, Literal
 
 from trainables.configuration import SMALL_NETWORKS, Configuration, resolve_field
 from trainables.errors import ConfigurationError
-
-MINORITY_F1, MAJORITY_F1 = "test/f1/minority", "test/f1/majority"
-REMOVED_MINORITY_F1, REMOVED_MAJORITY_F1 = "test-removed/f1/minority", "test-removed/f1/majority"
+from trainables.evaluation import MINORITY_F1
 
 SMOKE = "-smoke"  # ends the name of a study's smoke size
 PARETO = "-pareto"  # before TUNED: of a search with several objectives

@@ -5,8 +5,8 @@ from urllib.parse import quote, urlencode
 
 from study.evidence import interval, overlap_of, widened
 from study.locations import without_password
-from study.studies import MINORITY_F1, REMOVED_MINORITY_F1, Study
-from trainables.evaluation import VALIDATION_F1
+from study.studies import Study
+from trainables.evaluation import MINORITY_F1, REMOVED_MINORITY_F1, VALIDATION_F1
 from trainables.storage import Record
 
 NOTE = "mlflow.note.content"  # the description that MLflow's pages show

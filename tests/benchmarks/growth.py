@@ -18,7 +18,7 @@ from study.execution.resources import Resources
 from study.execution.session import Settings, run_session
 from study.studies.declaration import Arm, Study
 from tests.benchmarks.measured import measure
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 
 
 def table(sizes: Sequence[int]) -> Table:

@@ -8,7 +8,7 @@ from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
 from study.studies import find
-from trainables.configuration.configuration import Configuration, trains_on_features
+from trainables.configuration import Configuration, trains_on_features
 from trainables.data import datasets
 from trainables.networks import backbones, features
 from trainables.training.inputs import Inputs

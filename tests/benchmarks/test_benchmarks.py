@@ -7,7 +7,7 @@ import pytest
 
 from tests.benchmarks import comparison, growth, limit, measured, peer
 from tests.benchmarks.comparison import WORKS
-from trainables.configuration.configuration import Data
+from trainables.configuration import Data
 
 
 def test_growth_counts_every_configuration_once(tmp_path: Path) -> None:

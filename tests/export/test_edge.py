@@ -15,7 +15,7 @@ from PIL import Image
 
 from export import edge
 from export.conversion.torch_to_onnx import Deployed, to_onnx
-from trainables.configuration.configuration import Network
+from trainables.configuration import Network
 from trainables.data import image_files
 from trainables.networks.classifier import build_network
 

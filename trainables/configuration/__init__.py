@@ -1,18 +1,8 @@
 """What does a run train, and under which key does its record lie?"""
 
-from trainables.configuration.configuration import (
-    FOLDER,
-    OTHERS,
-    SMALL_NETWORKS,
-    Configuration,
-    Data,
-    Loss,
-    Network,
-    is_light,
-    merged,
-    resolve_field,
-    trains_on_features,
-)
+from trainables.configuration.configuration import Configuration, is_light, trains_on_features
+from trainables.configuration.fields import resolve_field
+from trainables.configuration.sections import FOLDER, OTHERS, SMALL_NETWORKS, Data, Loss, Network, merged
 
 __all__ = [
     "FOLDER",

@@ -1,12 +1,9 @@
-"""What is measured on scores and labels, and the names it is stored under: `split/metric/class`.
+"""What is measured on probabilities and labels; names.py says under which names it is stored.
 
-`split` is train, validation or test, with "-removed" where the final norm was taken off (H1).
-
-`class` is a class's own name, `minority` or `majority` (mean over the classes of that role) or `all`. Per class, one
-against the rest: precision, recall, F1 of the argmax decision; balanced F1, the same were all classes as frequent;
-average precision (step-wise area, no interpolation) and AUROC of its probability. Over all: accuracy; loss; confidence
-(mean top probability); ECE with 15 equal bins of it (arXiv:1706.04599 eq. 3); Brier score, mean over images of the
-squared distance to the one-hot target, in [0, 2].
+Per class, one against the rest: precision, recall and F1 of the argmax decision; balanced F1, the same were all classes
+as frequent; average precision (step-wise area, no interpolation) and AUROC of its probability. Per role: the mean over
+its classes. Over all images: accuracy; confidence (mean top probability); ECE with 15 equal bins of it
+(arXiv:1706.04599 eq. 3); Brier score, mean over images of the squared distance to the one-hot target, in [0, 2].
 
 Undefined cases: precision is 0 where nothing was predicted; F1 is 0 where the class exists and none was found; recall,
 F1, average precision and AUROC are NaN for a class without images, AUROC also for one without other images. A role's
@@ -18,19 +15,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from trainables.evaluation.names import ALL, PER_CLASS
+
 Array = npt.NDArray[np.float64]
 
-PER_CLASS = ("precision", "recall", "f1", "balanced_f1", "average_precision", "auroc")
-ALL = "all"
 NUM_BINS = 15
-
-
-def metric_key(split: str, metric: str, of: str = ALL) -> str:
-    """Returns the stored name of a metric, such as "test/f1/minority"."""
-    return f"{split}/{metric}/{of}"
-
-
-VALIDATION_F1 = metric_key("validation", "f1", "minority")  # by which runs, arms and settings are chosen
 
 
 def measure(

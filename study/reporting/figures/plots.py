@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from study.evidence import Group, interval, paired_difference, widened
 from study.reporting.tables.tables import Predictions
-from study.studies import MINORITY_F1, SMOKE, Arm, Study
+from study.studies import SMOKE, Arm, Study
+from trainables.evaluation import MINORITY_F1
 from trainables.training import probabilities
 
 # Okabe and Ito's colours: told apart by everyone, also in grey

@@ -16,10 +16,11 @@ from study.reporting.markdown import command_of
 from study.reporting.page.render import Section, Wrong, most_wrong, render
 from study.reporting.summary import groups_of, tables_of, verdicts_of
 from study.reporting.tables.tables import over_seeds, show
-from study.studies import MINORITY_F1, Study
+from study.studies import Study
 from study.tracking import TrackingError, open_tracker
 from trainables.data import is_available, load_images
 from trainables.errors import StudyError
+from trainables.evaluation import MINORITY_F1
 from trainables.storage import RunFolder
 
 

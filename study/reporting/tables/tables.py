@@ -10,7 +10,7 @@ from rich.table import Table
 from scipy.special import softmax
 
 from study.evidence import Group, Interval, Verdict, interval, paired_difference, widened
-from study.studies import MAJORITY_F1, MINORITY_F1, REMOVED_MAJORITY_F1, REMOVED_MINORITY_F1
+from trainables.evaluation import MAJORITY_F1, MINORITY_F1, REMOVED_MAJORITY_F1, REMOVED_MINORITY_F1
 
 ARM_COLUMNS = {
     "F1 minority": MINORITY_F1,

@@ -3,7 +3,8 @@
 from itertools import product
 
 from study.studies.arms import leaves, unfrozen
-from study.studies.declaration import MAJORITY_F1, MINORITY_F1, Arm, Claim, Pair, Study
+from study.studies.declaration import Arm, Claim, Pair, Study
+from trainables.evaluation import MAJORITY_F1, MINORITY_F1
 
 FINAL, UNFROZEN = "final BN", "UF"
 # One line per factor: name, what switching it on changes; UF changes what trains, and with it the learning rate.

@@ -1,7 +1,8 @@
 """K21 and K20 Table 1: none, weighted loss and final BN on three plants."""
 
 from study.studies.arms import FINAL, FINAL_NORM, NONE, WEIGHTED, leaves
-from study.studies.declaration import MAJORITY_F1, MINORITY_F1, Arm, Claim, Pair, Study
+from study.studies.declaration import Arm, Claim, Pair, Study
+from trainables.evaluation import MAJORITY_F1, MINORITY_F1
 
 # plant -> (unhealthy, healthy) of none, weighted loss, final BN
 PUBLISHED = {

@@ -1,7 +1,8 @@
 """K21 Table 4 (H1): the final BN kept and removed at inference."""
 
 from study.studies.arms import FINAL, NONE, compare, leaves
-from study.studies.declaration import MAJORITY_F1, MINORITY_F1, REMOVED_MAJORITY_F1, REMOVED_MINORITY_F1, Claim, Study
+from study.studies.declaration import Claim, Study
+from trainables.evaluation import MAJORITY_F1, MINORITY_F1, REMOVED_MAJORITY_F1, REMOVED_MINORITY_F1
 
 # plant -> (healthy, unhealthy) without, with, and trained with but removed at test
 PUBLISHED = {

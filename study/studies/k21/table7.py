@@ -1,7 +1,8 @@
 """K21 Table 7 (H6): output activation x loss x first BN x final BN on 3 against 8, one hidden layer."""
 
-from study.studies.declaration import MAJORITY_F1, MINORITY_F1, Arm, Claim, Pair, Study
+from study.studies.declaration import Arm, Claim, Pair, Study
 from trainables.configuration import Configuration
+from trainables.evaluation import MAJORITY_F1, MINORITY_F1
 
 # output, loss, first BN, final BN -> printed F1 of the minority and the majority; None: a control the paper leaves out
 ROWS = {

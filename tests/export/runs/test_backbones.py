@@ -10,7 +10,7 @@ import torch
 from torchvision import models
 
 from export.runs.variants import export_run
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 from trainables.data.images import Images
 from trainables.networks import backbones
 from trainables.run import Trial, run

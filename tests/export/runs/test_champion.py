@@ -11,7 +11,7 @@ from export.runs.champion import best_arm, champion
 from export.runs.variants import Exported
 from export.surgery.graph import copy_model
 from export.verification.verify import HeldOut, Verification, verify
-from trainables.configuration.configuration import Configuration, Network
+from trainables.configuration import Configuration, Network
 from trainables.evaluation.thresholds import choose_threshold, score_shift
 from trainables.networks import classifier
 from trainables.storage.record import Record

@@ -16,7 +16,7 @@ from export.runs.variants import SURGERY, VARIANTS, export_run
 from export.surgery import final_norm
 from export.verification.verify import LEVELS, infer, open_session
 from study.commandline import command
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 from trainables.data.images import Images
 from trainables.run import Trial, run
 from trainables.storage.record import Record

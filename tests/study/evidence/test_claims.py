@@ -2,8 +2,9 @@ import pytest
 
 from study.evidence.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, judge
 from study.evidence.groups import AS_DECLARED, Group, group_records
-from study.studies.declaration import MINORITY_F1, REMOVED_MINORITY_F1, Arm, Claim, Pair, Study
-from trainables.configuration.configuration import Configuration
+from study.studies.declaration import Arm, Claim, Pair, Study
+from trainables.configuration import Configuration
+from trainables.evaluation import MINORITY_F1, REMOVED_MINORITY_F1
 from trainables.storage.record import Record
 
 NONE = Arm("none", Configuration())

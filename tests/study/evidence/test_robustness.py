@@ -3,7 +3,7 @@
 from study.evidence import robustness
 from study.evidence.search_results import Setting
 from study.tuning.tune import _winners
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 
 
 def test_the_front_holds_what_nothing_beats() -> None:

@@ -10,7 +10,7 @@ from study.evidence.search_results import SearchResult, Setting
 from study.reporting.figures import search_plots
 from study.studies.ours.tuned import tuned_study
 from study.studies.search_space import SEARCH_ARMS, Choice, Range, Values, space_as_text
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 from trainables.errors import RecordError
 from trainables.storage.record import Record
 from trainables.storage.run_folder import RunFolder

@@ -6,8 +6,9 @@ from study.evidence.claims import judge
 from study.evidence.groups import Group
 from study.evidence.statistics import interval, paired_difference, widened
 from study.reporting.tables.tables import over_seeds
-from study.studies.declaration import MINORITY_F1, Arm, Claim, Pair, Study
-from trainables.configuration.configuration import Configuration
+from study.studies.declaration import Arm, Claim, Pair, Study
+from trainables.configuration import Configuration
+from trainables.evaluation import MINORITY_F1
 from trainables.storage.record import Record
 
 

@@ -9,7 +9,7 @@ import ray
 from study.execution import launch
 from study.execution.prepare import prepare
 from study.execution.resources import Resources
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 from trainables.data.images import Images
 from trainables.errors import ConfigurationError
 from trainables.run import Trial, run

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from study.execution.lease import NAME, Lease
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 from trainables.run import Trial, run
 from trainables.storage.checkpoint import Checkpoint
 from trainables.storage.run_folder import RunFolder

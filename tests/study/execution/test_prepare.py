@@ -12,7 +12,7 @@ from study.commandline.options import read_weights
 from study.execution import launch
 from study.execution.prepare import Prepared, prepare
 from study.execution.resources import Resources
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 from trainables.run import Trial
 from trainables.storage.run_folder import RunFolder
 

@@ -5,7 +5,7 @@ import pytest
 from study.execution import resources
 from study.execution.resources import Resources
 from study.locations import without_password
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError
 
 CPU_NODE, GPU_NODE = {"CPU": 4.0}, {"CPU": 16.0, "GPU": 2.0}

@@ -6,7 +6,8 @@ from study.evidence.groups import Group, group_records
 from study.reporting.markdown import as_markdown, command_of, how_made
 from study.reporting.summary import tables_of
 from study.studies import STUDIES
-from study.studies.declaration import MINORITY_F1, Study
+from study.studies.declaration import Study
+from trainables.evaluation import MINORITY_F1
 from trainables.storage.record import Record
 from trainables.storage.run_folder import RunFolder
 

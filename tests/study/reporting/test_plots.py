@@ -9,7 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from study.evidence.groups import Group
 from study.reporting.figures.plots import COMMON, PLOTS, plots_of
 from study.studies import STUDIES
-from study.studies.declaration import MAJORITY_F1, MINORITY_F1, Study
+from study.studies.declaration import Study
+from trainables.evaluation import MAJORITY_F1, MINORITY_F1
 from trainables.storage.record import Record
 
 ALL = [(name, figure) for name, make in STUDIES.items() for figure in plots_of(make())]

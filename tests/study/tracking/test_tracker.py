@@ -18,7 +18,7 @@ from study.tracking import local_database
 from study.tracking.background import BackgroundTracker
 from study.tracking.contents import best_first
 from study.tracking.tracker import Tracker, TrackingError, open_tracker
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 from trainables.storage.record import Record
 
 STUDY = Study("s", "source", "title", (Arm("plain", Configuration()),), (), ())

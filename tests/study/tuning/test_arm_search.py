@@ -15,7 +15,7 @@ from study.studies.ours.tuned import tuned_study
 from study.studies.search_space import Choice, Range
 from study.tuning import trial_storage
 from study.tuning.arm_search import ArmSearch
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError
 from trainables.evaluation import thresholds
 

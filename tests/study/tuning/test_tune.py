@@ -16,13 +16,14 @@ from study.execution.prepare import Prepared, prepare
 from study.execution.resources import Resources
 from study.execution.session import Settings
 from study.reporting.summary import groups_of, tables_of
-from study.studies.declaration import MINORITY_F1, Arm, Pair, Study
+from study.studies.declaration import Arm, Pair, Study
 from study.studies.search_space import Choice, Range
 from study.tuning import trial_storage
 from study.tuning.tune import Asked, tune
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 from trainables.data.images import Images
 from trainables.data.split import draw_split
+from trainables.evaluation import MINORITY_F1
 from trainables.storage.run_folder import RunFolder
 
 pytestmark = [pytest.mark.usefixtures("ray_local"), pytest.mark.timeout(240)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trainables.configuration.configuration import Data
+from trainables.configuration import Data
 from trainables.data.images import Images
 from trainables.data.split import draw_split
 from trainables.errors import DataError

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainables.configuration.configuration import Configuration, Data
+from trainables.configuration import Configuration, Data
 from trainables.data import datasets
 from trainables.data.image_files import ImageFiles
 from trainables.data.images import Images

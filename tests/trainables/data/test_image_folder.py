@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from export import edge
-from trainables.configuration.configuration import Data
+from trainables.configuration import Data
 from trainables.data import datasets
 from trainables.data.image_files import read
 from trainables.data.image_folder import Folder, load_folder, survey_folder

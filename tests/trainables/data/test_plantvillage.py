@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainables.configuration.configuration import Data
+from trainables.configuration import Data
 from trainables.data import datasets, plantvillage
 from trainables.data.images import Images
 from trainables.data.split import assign_classes, draw_split

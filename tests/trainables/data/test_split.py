@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from trainables.configuration.configuration import Data
+from trainables.configuration import Data
 from trainables.data.images import Images
 from trainables.data.split import assign_classes, draw_split
 from trainables.errors import ConfigurationError, DataError

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainables.configuration.configuration import Configuration, Loss
+from trainables.configuration import Configuration, Loss
 from trainables.data.images import Images
 from trainables.final_norm import algebra
 from trainables.final_norm.weighted import EPS, WeightedBatchNorm, averaging_statistics

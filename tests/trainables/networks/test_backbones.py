@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 from torchvision import models
 
-from trainables.configuration.configuration import Configuration, Network, trains_on_features
+from trainables.configuration import Configuration, Network, trains_on_features
 from trainables.data.images import Images
 from trainables.errors import ConfigurationError, DataError
 from trainables.networks import backbones, classifier, features

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainables.configuration.configuration import Configuration
+from trainables.configuration import Configuration
 from trainables.data.images import Images
 from trainables.errors import RecordError
 from trainables.run import Trial, run

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from trainables.configuration.configuration import Configuration, Data
+from trainables.configuration import Configuration, Data
 from trainables.data import split
 from trainables.data.images import Images
 from trainables.data.split import Split

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from trainables.configuration.configuration import Loss, Network
+from trainables.configuration import Loss, Network
 from trainables.training.losses import class_weights, logit_adjustment, per_label, probabilities, weighted_mean
 
 SCORES = torch.tensor([[2.0, -1.0, 0.5], [0.0, 3.0, -2.0]], dtype=torch.float64)

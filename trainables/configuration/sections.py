@@ -1,0 +1,162 @@
+"""The sections of a configuration, frozen pydantic models: data, augmentation, network, loss, optimiser, schedule.
+
+A new field takes the old behaviour as its default, so that no key changes. Sources: K21 = arXiv:2109.09016,
+Y19 = arXiv:1911.10687.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+WEIGHTS = re.compile(r"none|imagenet|sha256:[0-9a-f]{16}")
+SMALL_NETWORKS = ("dense", "cnn")  # the ones without a backbone
+SOURCES = re.compile(r"digits|mnist|plantvillage(:[A-Za-z]+)?|folder:[0-9a-f]{16}")
+FOLDER = "folder:"  # before the fingerprint of somebody's own images
+OTHERS = "others"  # a class name: every class of the data set that no other role names, taken as one
+
+NormKind = Literal["none", "batch", "standard", "weighted"]  # the last two: Y19, trainables/final_norm/weighted.py
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=0)] | Share | Literal["all"]  # images, a share of the class, or all that are left
+
+
+class Section(BaseModel):
+    """What all sections have in common: frozen, no unknown field, no infinite number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Data(Section):
+    """Which images, which of their classes in which role, how many of each (K21 sec. 3.2: the 1000/10 protocol)."""
+
+    source: str = Field("digits", description="digits | mnist | plantvillage:PLANT | plantvillage | folder:FINGERPRINT")
+    image_size: int | None = Field(None, ge=8, description="pixels per side; None leaves images as they are")
+    split: Literal["random", "blocked", "grouped"] = Field(
+        "random",
+        description="blocked: neighbours in a series stay together; grouped: whole groups, 3/5, 1/5, 1/5",
+    )
+    minority: tuple[str, ...] = Field(("8",), description="rare classes, may be none; 'a+b' merges two into one")
+    majority: tuple[str, ...] = Field((OTHERS,), min_length=1, description="frequent classes; 'others' = all the rest")
+    train_majority: Count = Field(1000, description="training images of each majority class; 'all' that are left")
+    train_minority: Count = Field(10, description="training images of each minority class; 'all' that are left")
+    validation_majority: Count = Field(150, description="validation images of each majority class")
+    validation_minority: Count = Field(7, description="validation images of each minority class")
+    test_majority: Count = Field(150, description="test images of each majority class; 'all' of the official ones")
+    test_minority: Count = Field(150, description="test images of each minority class; 'all' of the official ones")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes in the order of the network's outputs: majority first, as in K21 (0 healthy, 1 unhealthy)."""
+        return self.majority + self.minority
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The role of each class, in the order of `classes`."""
+        return ("majority",) * len(self.majority) + ("minority",) * len(self.minority)
+
+    @property
+    def ratio(self) -> float:
+        """Minority to majority training images per class; NaN where they are not given as numbers."""
+        rare, frequent = self.train_minority, self.train_majority
+        return rare / frequent if isinstance(rare, int) and isinstance(frequent, int) else float("nan")
+
+    @field_validator("train_majority", "train_minority")
+    @classmethod
+    def _trains_on_something(cls, value: Count) -> Count:
+        if value == 0:
+            raise ValueError("got 0; a class needs at least one training image")
+        return value
+
+    @field_validator("source")
+    @classmethod
+    def _known_source(cls, value: str) -> str:
+        if not SOURCES.fullmatch(value):
+            raise ValueError(f"got {value!r}; allowed: digits, mnist, plantvillage:PLANT, plantvillage, folder:PATH")
+        return value
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [part for name in self.classes for part in merged(name)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"got {', '.join(names)}; a class can be named once, in one role")
+        return self
+
+
+def merged(name: str) -> list[str]:
+    """Returns the classes that a name merges, "a+b" -> a, b; a name that only ends in a plus is its own."""
+    parts = name.split("+")
+    return parts if all(parts) else [name]
+
+
+class Augmentation(Section):
+    """What is done to a training batch before the network sees it (two factors of K21 Table 2)."""
+
+    transform: Literal["none", "digits", "leaves"] = Field(
+        "none", description="see trainables/training/augmentation.py"
+    )
+    mixup_alpha: float = Field(0.0, ge=0, description="Beta(alpha, alpha) of arXiv:1710.09412; 0 = no mixup")
+
+
+class Network(Section):
+    """The network, its norms and its output."""
+
+    name: str = Field("dense", description="dense | cnn | a torchvision classifier")
+    hidden: int = Field(128, ge=1, description="units of the hidden layer of 'dense'")
+    first_norm: NormKind = Field("none", description="norm after the hidden layer of 'dense', before its ReLU")
+    final_norm: NormKind = Field("none", description="norm over the class scores, before softmax (K21)")
+    output: Literal["softmax", "sigmoid"] = Field("softmax", description="turns scores into probabilities")
+    norm_momentum: float = Field(0.1, gt=0, le=1, description="of running statistics; backbone norms keep their own")
+    dropout: float | None = Field(None, ge=0, lt=1, description="before the class scores; None: 0, in a K21 head 0.5")
+    initialisation: Literal["torch", "xavier"] = Field("torch", description="of dense layers; xavier as in Y19 sec. 4")
+    weights: str = Field("none", description="backbone: none | imagenet | sha256:DIGITS")
+    cut: str = Field("", description="the backbone's last layer, such as layer3; empty: all before its pooling")
+    trainable: Literal["head", "batchnorm", "all"] = Field("all", description="head: frozen; batchnorm: its norms too")
+
+    @field_validator("weights")
+    @classmethod
+    def _known_weights(cls, value: str) -> str:
+        if not WEIGHTS.fullmatch(value):
+            raise ValueError(f"got {value!r}; allowed: none, imagenet, or sha256:... (--weights PATH makes that)")
+        return value
+
+
+class Loss(Section):
+    """The training loss."""
+
+    name: Literal["cce", "bce"] = Field("cce", description="categorical or binary (one-hot target) cross-entropy")
+    class_weights: Literal["none", "inverse", "effective"] = Field(
+        "none", description="inverse = N / N_k (Y19 eq. 3); effective = (1 - beta) / (1 - beta^N_k) (eq. 13)"
+    )
+    beta: float = Field(0.0, ge=0, lt=1, description="of class_weights=effective")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
+    focal_gamma: float = Field(0.0, ge=0, description="focal loss (arXiv:1708.02002 eq. 4); 0 = none")
+    logit_adjustment: float = Field(0.0, ge=0, description="tau of arXiv:2007.07314 eq. 10; 0 = none")
+
+
+class Optimiser(Section):
+    """The optimiser."""
+
+    name: Literal["adamw", "adam"] = "adamw"
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0, description="decoupled; never on norms and biases")
+
+
+class Schedule(Section):
+    """How long and in what steps."""
+
+    epochs: int = Field(30, ge=1)
+    batch_size: int = Field(64, ge=2, description="images; the last incomplete batch is dropped")
+    learning_rate_shape: Literal["constant", "one-cycle"] = Field("constant", description="one-cycle: up and down once")
+    sampling: Literal["natural", "balanced"] = Field("natural", description="balanced: every class as often, redrawn")
+    steps_per_epoch: int | None = Field(None, ge=1, description="optimiser steps; None: one pass over the images")
+
+
+SECTIONS: Mapping[str, type[Section]] = {
+    "data": Data,
+    "augmentation": Augmentation,
+    "network": Network,
+    "loss": Loss,
+    "optimiser": Optimiser,
+    "schedule": Schedule,
+}
