@@ -82,13 +82,13 @@ def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: P
     if not exported:
         return code
     title = f"{found.study.name} ({found.label}), {source}: whole test sets through onnxruntime"
-    table = variants_table(title, found.overlap, exported)
+    table = variants_table(title, found, exported)
     if args.format == "markdown":
         print(as_markdown(found, [table]))
     else:
         screen.print(table)
     _deploy(found, exported, [done for done in exported if done.record is best[done.record.arm]], every, folder, args)
-    return max(code, DONE if args.best or args.all else _judge_h1(found.overlap, exported, args.require_h1))
+    return max(code, DONE if args.best or args.all else _judge_h1(found, exported, args.require_h1))
 
 
 def _deploy(
@@ -137,11 +137,11 @@ def _arms(found: "Group", args: argparse.Namespace) -> list[list[str]]:
     return selections
 
 
-def _judge_h1(overlap: float, exported: "list[Exported]", required: bool) -> int:
+def _judge_h1(group: "Group", exported: "list[Exported]", required: bool) -> int:
     from study.evidence import REPRODUCED, decide
     from study.reporting import h1_statistic
 
-    statistic = h1_statistic(overlap, exported)
+    statistic = h1_statistic(group, exported)
     if statistic is None:
         print("H1 not judged: it takes a final-BN arm and its control without one", file=sys.stderr)
         return INCOMPLETE if required else DONE

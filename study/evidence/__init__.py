@@ -10,10 +10,10 @@ from study.evidence.claims import (
     judge,
     removal_statistic,
 )
-from study.evidence.groups import AS_DECLARED, Group, as_text, group_records, overlap_of
+from study.evidence.groups import AS_DECLARED, Group, as_text, group_records, interval_of_records
 from study.evidence.robustness import Robustness, judge_robustness, pareto_front, tuned_groups
 from study.evidence.search_results import SearchResult, Setting, State, keep_search_result, recall_search_results
-from study.evidence.statistics import Interval, PairedDifference, interval, paired_difference, widened
+from study.evidence.statistics import Interval, PairedDifference
 
 __all__ = [
     "AS_DECLARED",
@@ -32,15 +32,12 @@ __all__ = [
     "as_text",
     "decide",
     "group_records",
-    "interval",
+    "interval_of_records",
     "judge",
     "judge_robustness",
     "keep_search_result",
-    "overlap_of",
-    "paired_difference",
     "pareto_front",
     "recall_search_results",
     "removal_statistic",
     "tuned_groups",
-    "widened",
 ]

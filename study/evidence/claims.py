@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from study.evidence.groups import Group
-from study.evidence.statistics import PairedDifference, paired_difference, widened
+from study.evidence.statistics import PairedDifference
 from study.studies import Claim
 from trainables.evaluation import MINORITY_F1, REMOVED_MINORITY_F1
 
@@ -37,7 +37,6 @@ class Verdict:
 def judge(claim: Claim, group: Group) -> Verdict:
     """Returns the verdict on a claim from the complete records of a group."""
     statistic, difference = TESTS[claim.test](claim, group)
-    difference = widened(difference, group.overlap)
     return Verdict(claim, statistic, difference, *DECISIONS.get(claim.test, decide)(difference))
 
 
@@ -80,24 +79,24 @@ def decide_no_gain(difference: PairedDifference) -> tuple[str, str]:
     return UNDECIDED, f"the interval crosses {MARGIN:+}"
 
 
-def removal_statistic(removed: Values, final: Values, none: Values) -> PairedDifference:
-    """Returns (removed - none) - 0.5 (final - none), paired over seeds: H1's share of the gain that stays."""
+def removal_statistic(group: Group, removed: Values, final: Values, none: Values) -> PairedDifference:
+    """Returns (removed - none) - 0.5 (final - none), paired over a group's seeds: H1's share of the gain that stays."""
     seeds = removed.keys() & final.keys() & none.keys()
     half_kept = {seed: (removed[seed] - none[seed]) - 0.5 * (final[seed] - none[seed]) for seed in seeds}
-    return paired_difference(half_kept, dict.fromkeys(seeds, 0.0))
+    return group.gain_over(half_kept, dict.fromkeys(seeds, 0.0))
 
 
 def _gain(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     treated = _mean([group.values(arm, claim.metric) for arm in claim.treated])
     control = _mean([group.values(arm, claim.metric) for arm in claim.control])
-    return f"{claim.metric}: {_name(claim.treated)} - {_name(claim.control)}", paired_difference(treated, control)
+    return f"{claim.metric}: {_name(claim.treated)} - {_name(claim.control)}", group.gain_over(treated, control)
 
 
 def _removal(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     removed = _mean([group.values(arm, REMOVED_MINORITY_F1) for arm in claim.treated])
     final = _mean([group.values(arm, MINORITY_F1) for arm in claim.treated])
     none = _mean([group.values(arm, MINORITY_F1) for arm in claim.control])
-    return f"{MINORITY_F1}: (removed - none) - 0.5 (final - none)", removal_statistic(removed, final, none)
+    return f"{MINORITY_F1}: (removed - none) - 0.5 (final - none)", removal_statistic(group, removed, final, none)
 
 
 def _best(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
@@ -107,9 +106,9 @@ def _best(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     means = {arm: sum(its.values()) / len(its) for arm in rivals if (its := group.values(arm, claim.metric))}
     if len(means) < len(rivals):  # the best of those that happen to be there is not the best
         there = f"{len(means)} of {len(rivals)} others are there"
-        return f"{claim.metric}: {treated} - the best other; {there}", paired_difference({}, {})
+        return f"{claim.metric}: {treated} - the best other; {there}", group.gain_over({}, {})
     rival = max(means, key=lambda arm: means[arm])
-    difference = paired_difference(group.values(treated, claim.metric), group.values(rival, claim.metric))
+    difference = group.gain(treated, rival, claim.metric)
     return f"{claim.metric}: {treated} - {rival} (the best other)", difference
 
 
@@ -118,7 +117,7 @@ def _spread(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     treated, control = (
         _mean([_distances(group.values(arm, claim.metric)) for arm in arms]) for arms in (claim.treated, claim.control)
     )
-    return f"{claim.metric}: distance from the median, control - treated", paired_difference(control, treated)
+    return f"{claim.metric}: distance from the median, control - treated", group.gain_over(control, treated)
 
 
 def _sooner(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
@@ -126,7 +125,7 @@ def _sooner(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     treated, control = (
         _mean([_epochs_to(group, arm, claim.metric) for arm in arms]) for arms in (claim.treated, claim.control)
     )
-    return f"epochs until {claim.metric} >= {GOOD_F1}, control - treated", paired_difference(control, treated)
+    return f"epochs until {claim.metric} >= {GOOD_F1}, control - treated", group.gain_over(control, treated)
 
 
 def _epochs_to(group: Group, arm: str, metric: str) -> Values:

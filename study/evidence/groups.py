@@ -4,10 +4,11 @@
 with the same changes form a group; the group without changes is the study as declared.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from study.evidence.search_results import SearchResult
+from study.evidence.statistics import Interval, PairedDifference, interval, paired_difference, widened
 from study.studies import Study
 from trainables.configuration import Configuration
 from trainables.storage import Record
@@ -29,7 +30,7 @@ class Group:
     def overlap(self) -> float:
         """Test / train images, where every seed draws both anew from one folder; else 0. Intervals are wider for it."""
         record = next((record for its in self.records.values() for record in its.values()), None)
-        return 0.0 if record is None else overlap_of(record)
+        return 0.0 if record is None else _overlap_of(record)
 
     def configuration(self, arm: str) -> Configuration:
         """Returns the configuration of an arm's records, changes and all; the declared one where there are none."""
@@ -54,6 +55,22 @@ class Group:
     def values(self, arm: str, metric: str) -> dict[int, float]:
         """Returns {seed: last epoch's value} of an arm; empty where it has no records."""
         return {seed: record.metric(metric) for seed, record in sorted(self.records.get(arm, {}).items())}
+
+    def interval(self, arm: str, metric: str) -> Interval:
+        """Returns the mean of a metric over an arm's seeds with its 95 % interval; n = 0 where it has no records."""
+        return self.interval_over(self.values(arm, metric).values())
+
+    def gain(self, treated: str, control: str, metric: str) -> PairedDifference:
+        """Returns treated - control of a metric over the seeds that both arms have, with its 95 % interval."""
+        return self.gain_over(self.values(treated, metric), self.values(control, metric))
+
+    def interval_over(self, values: Iterable[float]) -> Interval:
+        """Returns what `interval` does for values, one a seed, that were measured apart from the records."""
+        return widened(interval(list(values)), self.overlap)
+
+    def gain_over(self, treated: Mapping[int, float], control: Mapping[int, float]) -> PairedDifference:
+        """Returns what `gain` does for {seed: value} that were measured apart from the records."""
+        return widened(paired_difference(treated, control), self.overlap)
 
 
 def group_records(study: Study, records: Iterable[Record]) -> list[Group]:
@@ -84,7 +101,12 @@ def label_of(changes: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={as_text(value)}" for name, value in changes.items()) or AS_DECLARED
 
 
-def overlap_of(record: Record) -> float:
+def interval_of_records(records: Sequence[Record], metric: str) -> Interval:
+    """Returns the mean of a metric over the seeds of one configuration with its 95 % interval, at least one record."""
+    return widened(interval([record.metric(metric) for record in records]), _overlap_of(records[0]))
+
+
+def _overlap_of(record: Record) -> float:
     """Returns test / train images of a run whose test images are a share of what there is; else 0."""
     data = record.typed_configuration().data
     test, validation = data.test_majority, data.validation_majority

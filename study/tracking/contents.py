@@ -3,7 +3,7 @@
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
-from study.evidence import interval, overlap_of, widened
+from study.evidence import interval_of_records
 from study.locations import without_password
 from study.studies import Study
 from trainables.evaluation import MINORITY_F1, REMOVED_MINORITY_F1, VALIDATION_F1
@@ -32,9 +32,8 @@ def means_of(records: list[Record]) -> list[tuple[str, float, int]]:
     """Returns the mean over seeds of every last metric, and of the headline half of its 95 % interval."""
     if not records:
         return []
-    values = [(name, interval([r.metric(name) for r in records]).mean, 0) for name in records[0].metrics()]
-    found = interval([record.metric(MINORITY_F1) for record in records])
-    half = widened(found, overlap_of(records[0])).half_width
+    values = [(name, interval_of_records(records, name).mean, 0) for name in records[0].metrics()]
+    half = interval_of_records(records, MINORITY_F1).half_width
     values += [(f"{MINORITY_F1}-interval", half, 0), ("seeds", float(len(records)), 0)]
     return [value for value in values if value[1] == value[1]]
 

@@ -1,12 +1,12 @@
 """Groups of records -> figures. Pure: a function draws on a new figure and returns it; saving is the caller's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from study.evidence import Group, interval, paired_difference, widened
+from study.evidence import Group, Interval
 from study.reporting.tables.tables import Predictions
 from study.studies import SMOKE, Arm, Study
 from trainables.evaluation import MINORITY_F1
@@ -25,10 +25,10 @@ def f1_per_arm(group: Group, predictions: Predictions) -> Figure | None:
     axes = figure.add_subplot()
     for row, arm in enumerate(arms):
         values = list(group.values(arm.name, MINORITY_F1).values())
-        found = widened(interval(values), group.overlap)
+        interval = group.interval(arm.name, MINORITY_F1)
         axes.plot(values, [row + 0.22] * len(values), ".", color=_colour(arm), alpha=0.35, markersize=4)
-        half = 0 if np.isnan(found.low) else found.half_width
-        axes.errorbar(found.mean, row, xerr=half, fmt="o", color=_colour(arm), capsize=3, markersize=5)
+        half = 0 if np.isnan(interval.low) else interval.half_width
+        axes.errorbar(interval.mean, row, xerr=half, fmt="o", color=_colour(arm), capsize=3, markersize=5)
         if MINORITY_F1 in arm.published:
             axes.plot(arm.published[MINORITY_F1], row, "x", color="black")
     if any(MINORITY_F1 in arm.published for arm in arms):
@@ -111,7 +111,7 @@ def over_ratio(group: Group, predictions: Predictions) -> Figure | None:
         ):
             its = [arm for arm in arms if arm.configuration.network.final_norm == norm]
             ratios = [group.configuration(arm.name).data.ratio for arm in its]
-            _band(axes, ratios, [interval(list(group.values(arm.name, metric).values())) for arm in its], label, colour)
+            _band(axes, ratios, [group.interval(arm.name, metric) for arm in its], label, colour)
         axes.axvline(0.1, color="grey", linestyle=":", linewidth=0.8)
         axes.set(title={"head": "frozen backbone", "all": "everything trains"}[kind], xscale="log")
         axes.set_xlabel("minority / majority training images")
@@ -139,8 +139,7 @@ def over_batch_size(group: Group, predictions: Predictions) -> Figure | None:
             ]
             its.sort(key=lambda arm: arm.configuration.schedule.batch_size)
             sizes = [float(arm.configuration.schedule.batch_size) for arm in its]
-            found = [interval(list(group.values(arm.name, MINORITY_F1).values())) for arm in its]
-            _band(axes, sizes, found, label, colour)
+            _band(axes, sizes, [group.interval(arm.name, MINORITY_F1) for arm in its], label, colour)
         axes.axvline(64, color="grey", linestyle=":", linewidth=0.8)
         axes.set(title=title, xlabel="batch size")
     panels[0].set_ylabel("test F1 of the minority")
@@ -152,10 +151,10 @@ def gain_over_rate(group: Group, predictions: Predictions) -> Figure | None:
     """Gain of the final BN over the learning rate, one line per data set and ratio."""
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    cells: dict[str, list[tuple[float, Any]]] = {}
+    cells: dict[str, list[tuple[float, Interval]]] = {}
     for pair in group.study.pairs:
         cell, rate = pair.name.split(", rate ")
-        gain = paired_difference(group.values(pair.treated, MINORITY_F1), group.values(pair.control, MINORITY_F1))
+        gain = group.gain(pair.treated, pair.control, MINORITY_F1)
         if gain.n:
             cells.setdefault(cell, []).append((float(rate), gain))
     colours = (NONE_COLOUR, FINAL_COLOUR, THIRD_COLOUR, "#CC79A7")
@@ -188,9 +187,9 @@ def _present(group: Group) -> list[Arm]:
     return [arm for arm in group.study.arms if arm.name in group.records]
 
 
-def _band(axes: Any, x: list[float], found: list[Any], label: str, colour: str) -> None:
-    means, lows, highs = ([getattr(f, name) for f in found] for name in ("mean", "low", "high"))
-    axes.plot(x, means, ".-", color=colour, label=label)
+def _band(axes: Any, x: list[float], intervals: Sequence[Interval], label: str, colour: str) -> None:
+    axes.plot(x, [interval.mean for interval in intervals], ".-", color=colour, label=label)
+    lows, highs = [interval.low for interval in intervals], [interval.high for interval in intervals]
     axes.fill_between(x, lows, highs, color=colour, alpha=0.2, linewidth=0)
 
 

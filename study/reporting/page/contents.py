@@ -15,7 +15,7 @@ from study.reporting.figures.plots import probabilities_of
 from study.reporting.markdown import command_of
 from study.reporting.page.render import Section, Wrong, most_wrong, render
 from study.reporting.summary import groups_of, tables_of, verdicts_of
-from study.reporting.tables.tables import over_seeds, show
+from study.reporting.tables.tables import show
 from study.studies import Study
 from study.tracking import TrackingError, open_tracker
 from trainables.data import is_available, load_images
@@ -85,7 +85,7 @@ def _best(group: Group, shown: str) -> str:
     if len(alike) < 2:
         return ""
     arm = best_arm(record for arm in alike for record in group.records[arm].values())
-    test = show(over_seeds(group, arm, MINORITY_F1))
+    test = show(group.interval(arm, MINORITY_F1))
     return f"Best of {len(alike)} arms on validation images: {arm}. On test images its F1 of the rare class is {test}."
 
 

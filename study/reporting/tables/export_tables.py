@@ -8,7 +8,7 @@ from rich.table import Table
 from export.errors import ATOL
 from export.runs import KEEP, NONE, REMOVE, VARIANTS, Exported
 from export.verification import F1_TOLERANCE
-from study.evidence import PairedDifference, interval, removal_statistic, widened
+from study.evidence import Group, PairedDifference, removal_statistic
 from study.reporting.tables.tables import show
 
 NOT_FOR_DEPLOYMENT = (
@@ -18,11 +18,8 @@ NOT_FOR_DEPLOYMENT = (
 )
 
 
-def variants_table(title: str, overlap: float, exported: Sequence[Exported]) -> Table:
-    """Returns a row per arm and variant: means over seeds, the worst difference, all changed decisions.
-
-    `overlap` widens the intervals, see `widened` of study/statistics.py.
-    """
+def variants_table(title: str, group: Group, exported: Sequence[Exported]) -> Table:
+    """Returns a row per arm and variant of a group: means over seeds, the worst difference, all changed decisions."""
     table = Table(title=title, title_justify="left", caption=NOT_FOR_DEPLOYMENT, caption_justify="left")
     classes = exported[0].record.typed_configuration().data.classes
     names = ("arm", "variant", "seeds", f"max difference to PyTorch (exact: {ATOL:g})", "decisions changed",
@@ -34,7 +31,7 @@ def variants_table(title: str, overlap: float, exported: Sequence[Exported]) -> 
         if not its:
             continue
         changed = f"{sum(len(v.changed) for v in its)} of {sum(v.num_images for v in its)}"
-        f1 = [show(widened(interval([v.metrics[f"f1/{name}"] for v in its]), overlap)) for name in classes]
+        f1 = [show(group.interval_over(v.metrics[f"f1/{name}"] for v in its)) for name in classes]
         latency = [f"{sum(times) / len(its):.3f}" for times in ([v.p50_ms for v in its], [v.p95_ms for v in its])]
         good = sum(v.deployable for v in its)
         deployable = f"{good} of {len(its)}" if 0 < good < len(its) else "yes" if good else "no"
@@ -43,7 +40,7 @@ def variants_table(title: str, overlap: float, exported: Sequence[Exported]) -> 
     return table
 
 
-def h1_statistic(overlap: float, exported: Sequence[Exported]) -> PairedDifference | None:
+def h1_statistic(group: Group, exported: Sequence[Exported]) -> PairedDifference | None:
     """Returns (removed - none) - half of (final - none) over seeds; None without a pair of arms."""
     f1: dict[str, dict[int, float]] = {}
     for done in exported:
@@ -51,4 +48,4 @@ def h1_statistic(overlap: float, exported: Sequence[Exported]) -> PairedDifferen
             f1.setdefault(variant, {})[done.record.seed] = measured.metrics.get("f1/minority", float("nan"))
     if not {REMOVE, KEEP, NONE} <= f1.keys():
         return None
-    return widened(removal_statistic(f1[REMOVE], f1[KEEP], f1[NONE]), overlap)
+    return removal_statistic(group, f1[REMOVE], f1[KEEP], f1[NONE])

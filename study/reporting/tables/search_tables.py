@@ -5,7 +5,7 @@ from collections import Counter
 
 from rich.table import Table
 
-from study.evidence import Group, Robustness, SearchResult, interval, judge_robustness, paired_difference, widened
+from study.evidence import Group, Robustness, SearchResult, judge_robustness
 from study.reporting.tables.tables import show
 from study.studies import FINAL, Values
 from trainables.errors import RecordError
@@ -89,9 +89,9 @@ def _thresholds_table(group: Group, folder: RunFolder) -> Table:
     for arm in (arm.name for arm in group.study.arms):
         gains = ["", ""]
         if arm != FINAL and FINAL in both:
-            gains = [show(widened(paired_difference(its[FINAL], its[arm]), group.overlap)) for its in at]
+            gains = [show(group.gain_over(its[FINAL], its[arm])) for its in at]
         several = (*(its[arm] for its in at), *(group.values(arm, metric) for metric in RANKING.values()))
-        f1, at_chosen, *ranking = (show(widened(interval(list(its.values())), group.overlap)) for its in several)
+        f1, at_chosen, *ranking = (show(group.interval_over(its.values())) for its in several)
         table.add_row(arm, f1, at_chosen, *gains, *ranking)
     return table
 

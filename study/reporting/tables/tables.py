@@ -9,7 +9,7 @@ import numpy as np
 from rich.table import Table
 from scipy.special import softmax
 
-from study.evidence import Group, Interval, Verdict, interval, paired_difference, widened
+from study.evidence import Group, Interval, Verdict
 from trainables.evaluation import MAJORITY_F1, MINORITY_F1, REMOVED_MAJORITY_F1, REMOVED_MINORITY_F1
 
 ARM_COLUMNS = {
@@ -29,11 +29,6 @@ def show(interval_: Interval) -> str:
     return f"{interval_.mean:.3f}" + ("" if math.isnan(interval_.low) else f" ± {interval_.half_width:.3f}")
 
 
-def over_seeds(group: Group, arm: str, metric: str) -> Interval:
-    """Returns the mean of a metric over an arm's seeds with its interval."""
-    return widened(interval(list(group.values(arm, metric).values())), group.overlap)
-
-
 def arms_table(group: Group) -> Table:
     """Returns one row per arm: F1 of both roles with 95 % intervals over seeds, the paper's numbers beside ours."""
     study = group.study
@@ -47,7 +42,7 @@ def arms_table(group: Group) -> Table:
     for arm in study.arms:
         if arm.name not in group.records:
             continue
-        columns = [over_seeds(group, arm.name, metric) for metric in ARM_COLUMNS.values()]
+        columns = [group.interval(arm.name, metric) for metric in ARM_COLUMNS.values()]
         paper = [_number(arm.published.get(metric)) for metric in (MINORITY_F1, MAJORITY_F1)] if published else []
         table.add_row(arm.name, str(len(group.records[arm.name])), *map(show, columns), *paper)
     return table
@@ -60,7 +55,7 @@ def published_table(group: Group) -> Table | None:
         table.add_column(name, justify="left" if name in ("arm", "metric") else "right", no_wrap=True)
     for arm in group.study.arms:
         for metric, printed in arm.published.items():
-            ours = over_seeds(group, arm.name, metric)
+            ours = group.interval(arm.name, metric)
             if ours.n and metric not in (MINORITY_F1, MAJORITY_F1):
                 table.add_row(arm.name, metric, show(ours), _number(printed))
     return table if table.row_count else None
@@ -72,12 +67,8 @@ def pairs_table(group: Group) -> Table | None:
     table.add_column("pair", no_wrap=True)
     for name in ("n", "gain in F1 minority", "sign-flip p", "gain in F1 majority"):
         table.add_column(name, justify="right")
-    overlap = group.overlap
     for pair in group.study.pairs:
-        gains = [
-            widened(paired_difference(group.values(pair.treated, metric), group.values(pair.control, metric)), overlap)
-            for metric in (MINORITY_F1, MAJORITY_F1)
-        ]
+        gains = [group.gain(pair.treated, pair.control, metric) for metric in (MINORITY_F1, MAJORITY_F1)]
         if gains[0].n:
             table.add_row(pair.name, str(gains[0].n), show(gains[0]), _number(gains[0].p), show(gains[1]))
     return table if table.row_count else None
@@ -90,7 +81,7 @@ def affine_table(group: Group) -> Table | None:
         table.add_column(name, justify="left" if name in ("arm", "class") else "right", no_wrap=True)
     for arm in (arm for arm in group.study.arms if arm.name in group.records):
         for name in next(iter(group.records[arm.name].values())).typed_configuration().data.classes:
-            scale, shift = (over_seeds(group, arm.name, f"final-norm/{what}/{name}") for what in ("scale", "shift"))
+            scale, shift = (group.interval(arm.name, f"final-norm/{what}/{name}") for what in ("scale", "shift"))
             if scale.n:
                 table.add_row(arm.name, name, show(scale), show(shift))
     return table if table.row_count else None
@@ -142,7 +133,7 @@ def as_data(group: Group, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         arm.name: {
             "seeds": sorted(group.records[arm.name]),
             "published": dict(arm.published),
-            "metrics": {m: _as_dict(over_seeds(group, arm.name, m)) for m in _metrics(group, arm.name)},
+            "metrics": {m: _as_dict(group.interval(arm.name, m)) for m in _metrics(group, arm.name)},
         }
         for arm in group.study.arms
         if arm.name in group.records

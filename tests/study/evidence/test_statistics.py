@@ -5,7 +5,6 @@ import pytest
 from study.evidence.claims import judge
 from study.evidence.groups import Group
 from study.evidence.statistics import interval, paired_difference, widened
-from study.reporting.tables.tables import over_seeds
 from study.studies.declaration import Arm, Claim, Pair, Study
 from trainables.configuration import Configuration
 from trainables.evaluation import MINORITY_F1
@@ -69,4 +68,5 @@ def test_verdicts_and_tables_of_redrawn_folders_are_wide(tiny: Configuration) ->
     assert redrawn.overlap == pytest.approx(1 / 3)
     narrow, wide = (judge(its.study.claims[0], its).difference for its in (fixed, redrawn))
     assert wide.half_width == pytest.approx(narrow.half_width * math.sqrt(1 + 4 / 3))
-    assert over_seeds(redrawn, "a", MINORITY_F1).half_width > over_seeds(fixed, "a", MINORITY_F1).half_width
+    assert redrawn.interval("a", MINORITY_F1).half_width > fixed.interval("a", MINORITY_F1).half_width
+    assert redrawn.gain("a", "b", MINORITY_F1).half_width == wide.half_width

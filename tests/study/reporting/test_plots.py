@@ -5,12 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
 
 from study.evidence.groups import Group
 from study.reporting.figures.plots import COMMON, PLOTS, plots_of
+from study.reporting.tables.tables import as_data
 from study.studies import STUDIES
 from study.studies.declaration import Study
-from trainables.evaluation import MAJORITY_F1, MINORITY_F1
+from trainables.evaluation import MAJORITY_F1, MINORITY_F1, REMOVED_MINORITY_F1
 from trainables.storage.record import Record
 
 ALL = [(name, figure) for name, make in STUDIES.items() for figure in plots_of(make())]
@@ -21,7 +24,7 @@ def _group(study: Study) -> Group:
     found = Group(study, "as declared")
     for arm in study.arms:
         for seed in range(3):
-            values = {MINORITY_F1: rng.random(), MAJORITY_F1: rng.random(), "test-removed/f1/minority": rng.random()}
+            values = {MINORITY_F1: rng.random(), MAJORITY_F1: rng.random(), REMOVED_MINORITY_F1: rng.random()}
             found.records.setdefault(arm.name, {})[seed] = Record(
                 study=study.name, arm=arm.name, key=arm.configuration.key, seed=seed, status="complete",
                 configuration=arm.configuration.flat(), data_fingerprint="", seconds=1, finished_at="", device="cpu",
@@ -50,3 +53,37 @@ def test_it_is_drawn(name: str, figure: str, tmp_path: Path) -> None:
 def test_what_has_no_predictions_is_not_drawn(figure: str) -> None:
     draw = {**COMMON, **PLOTS["figure1"]}[figure]
     assert draw(_group(STUDIES["figure1"]()), lambda arm: None) is None
+
+
+REDRAWN = {f"data.{part}_{role}": 0.2 for part in ("validation", "test") for role in ("majority", "minority")}
+
+
+def _drawn_bounds(figure: Figure) -> list[float]:
+    """Returns every lower and upper end of the bands of a figure."""
+    bands = [band for axes in figure.axes for band in axes.collections if isinstance(band, PolyCollection)]
+    corners = [
+        np.asarray(path.vertices, dtype=float) for band in bands for path in band.get_paths()
+    ]  # (corners, x and y)
+    return sorted(set(np.concatenate(corners)[:, 1].tolist()))
+
+
+@pytest.mark.parametrize(("name", "figure"), [("figure2a", "ratio"), ("figure2b", "batch"), ("learning-rate", "gain")])
+def test_its_intervals_are_the_tables_where_every_seed_redraws_the_images(name: str, figure: str) -> None:
+    """Regression: the bands over ratio, batch size and rate were drawn without the widening that the tables have."""
+    group = _group(STUDIES[name]().map(lambda configuration: configuration.replace(REDRAWN)))
+    if figure == "gain":
+        gains = [group.gain(pair.treated, pair.control, MINORITY_F1) for pair in group.study.pairs]
+        expected = {bound for gain in gains for bound in (gain.low, gain.high)}
+    else:
+        metrics = [arm["metrics"] for arm in as_data(group, [])["arms"].values()]
+        expected = {arm[MINORITY_F1][end] for arm in metrics for end in ("low", "high")}
+        if figure == "ratio":
+            expected |= {
+                arm["metrics"][REMOVED_MINORITY_F1][end]
+                for name, arm in as_data(group, [])["arms"].items()
+                if name.endswith(", final BN")
+                for end in ("low", "high")
+            }
+    drawn = plots_of(group.study)[figure](group, _predictions)
+    assert drawn is not None
+    assert _drawn_bounds(drawn) == pytest.approx(sorted(expected))
