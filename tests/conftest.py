@@ -75,8 +75,8 @@ def ray_local() -> Iterator[None]:
     """Ray on this machine with two CPUs, shut down after the module."""
     import ray
 
-    from study.execution import launch
+    from study.execution import connect
 
-    launch.connect(num_cpus=2)
+    connect(num_cpus=2)
     yield
     ray.shutdown()

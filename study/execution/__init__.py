@@ -3,35 +3,26 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from study.execution.launch import check_ray, check_resources, cluster_nodes, connect, probe_nodes, run_search
+    from study.execution.cluster import check_ray, check_resources, cluster_nodes, connect, probe_nodes
     from study.execution.lease import Lease
     from study.execution.plan import make_plan
     from study.execution.prepare import prepare
     from study.execution.progress import CountProgress
     from study.execution.resources import Resources
     from study.execution.session import Outcome, Settings, run_session
+    from study.execution.trials import run_search
 else:
     from trainables.lazy import public_names
 
     _FILES = {
-        "launch": (
-            "check_ray",
-            "check_resources",
-            "cluster_nodes",
-            "connect",
-            "probe_nodes",
-            "run_search",
-        ),
+        "cluster": ("check_ray", "check_resources", "cluster_nodes", "connect", "probe_nodes"),
         "lease": ("Lease",),
         "plan": ("make_plan",),
         "prepare": ("prepare",),
         "progress": ("CountProgress",),
         "resources": ("Resources",),
-        "session": (
-            "Outcome",
-            "Settings",
-            "run_session",
-        ),
+        "session": ("Outcome", "Settings", "run_session"),
+        "trials": ("run_search",),
     }
     __getattr__ = public_names(__name__, _FILES)
 

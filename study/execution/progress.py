@@ -23,7 +23,7 @@ class Board(Protocol):
 
 
 class RunProgress:
-    """Counts runs and their epochs, and keeps the best validation score; an observer of study/launch.py."""
+    """Counts runs and their epochs, and keeps the best validation score; an observer of study/execution/trials.py."""
 
     def __init__(self, total: int, already_done: int, console: Console) -> None:
         self._board: Board = (_Bar if console.is_terminal else _Lines)(total, already_done, console, "runs")

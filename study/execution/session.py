@@ -7,11 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study.execution import launch
+from study.execution.cluster import check_resources, cluster_nodes, connect, probe_nodes
 from study.execution.plan import Plan, make_plan, spread
 from study.execution.prepare import prepare
 from study.execution.progress import RunProgress
 from study.execution.resources import Resources, slots
+from study.execution.trials import run_trials
 from study.studies import Study
 from study.tracking import BackgroundTracker
 from trainables.data import Folders
@@ -65,13 +66,13 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
             for study in studies:
                 tracker.sync(study, partial(folder.records, study.name))
         if plan.trials:
-            launch.connect()
-            there = launch.cluster_nodes()
+            connect()
+            there = cluster_nodes()
             requests = [settings.resources.of(trial.configuration, there) for trial in plan.trials]
             plan = spread(plan, max(slots(request, there) for request in requests))
-            for warning in launch.check_resources(settings.resources, [trial.configuration for trial in plan.trials]):
+            for warning in check_resources(settings.resources, [trial.configuration for trial in plan.trials]):
                 console.print(warning, highlight=False, soft_wrap=True)
-            launch.probe_nodes(settings.runs)
+            probe_nodes(settings.runs)
             _run(plan, settings, outcome, console, _Logger(tracker, by_name, folder))
     finally:  # nothing stays half logged, whatever ended the session
         if tracker:
@@ -81,7 +82,7 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
 
 def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, logger: "_Logger") -> None:
     say = partial(console.print, highlight=False, soft_wrap=True)
-    gpus = settings.resources.of_features(launch.cluster_nodes())
+    gpus = settings.resources.of_features(cluster_nodes())
     prepared = prepare(
         plan.trials, settings.data_root, settings.runs, settings.weights, gpus, say, settings.folders, console
     )
@@ -102,7 +103,7 @@ def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, log
     total = len(plan.done) + sum(len(trial.seeds) for trial in runnable)
     with RunProgress(total, len(plan.done), console) as progress:
         both = _Both(progress, logger, outcome)
-        launch.run_trials(runnable, prepared.store, settings.runs, settings.resources, both)
+        run_trials(runnable, prepared.store, settings.runs, settings.resources, both)
     unfinished = [trial for trial in runnable if trial not in both.finished]
     for trial in unfinished:
         outcome.problems.append(f"{trial.study}, {trial.arm}: did not come to an end; run the same command again")

@@ -5,7 +5,7 @@
 All nodes are processes of this machine, so what it shows is the driver: how many slots Tune keeps busy, what a run
 costs the driver in CPU time, and its memory. Each node brings three Python processes that have to start on the cores
 there are: 16 nodes on two cores, with a shorter wait, ask the same of the driver as 64 on more. The trials import no
-torch; they go through study/launch.py as a study's.
+torch; they go through study/execution/trials.py as a study's.
 """
 
 import argparse
@@ -19,7 +19,8 @@ from ray.cluster_utils import Cluster
 from rich.console import Console
 from rich.table import Table
 
-from study.execution import launch, ray_output
+from study.execution import ray_output
+from study.execution.trials import UnsavedCallback, run_tune
 
 STORE = 80 * 2**20  # bytes, the least that Ray takes for a node's object store
 
@@ -49,7 +50,7 @@ class Waiting(tune.Trainable):  # type: ignore[misc]
         """Does nothing."""
 
 
-class _Clock(launch._Unpickled):
+class _Clock(UnsavedCallback):
     """Notes when trials end."""
 
     def __init__(self) -> None:
@@ -79,7 +80,7 @@ def measure(nodes: int, runs: int, seconds: float) -> dict[str, float]:
         before = sum(process.cpu_times()[:2])
         trainable = tune.with_resources(Waiting, tune.PlacementGroupFactory([{"CPU": 1, "GPU": 1}]))
         space = {"seconds": tune.grid_search([seconds] * runs)}
-        launch._fit(trainable, space, tune.TuneConfig(reuse_actors=True), clock)
+        run_tune(trainable, space, tune.TuneConfig(reuse_actors=True), clock)
         cpu = sum(process.cpu_times()[:2]) - before
         elapsed = clock.ends[-1] - clock.ends[0] + seconds
         assert len(clock.ends) == runs

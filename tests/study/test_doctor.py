@@ -10,7 +10,7 @@ import pytest
 
 from export.verification import installation
 from study import doctor
-from study.execution import launch
+from study.execution import check_ray
 from study.studies.search_space import Choice
 from study.tracking import tracker
 from study.tuning import arm_search, trial_storage
@@ -87,7 +87,7 @@ def test_runs_and_trials_left_running_are_found_and_ended(tmp_path: Path) -> Non
 
 
 def test_a_cluster_that_is_not_there_fails_in_one_line(tmp_path: Path) -> None:
-    program = f"from study import launch; print(launch.check({str(tmp_path)!r})[1])"
+    program = f"from study.execution import check_ray; print(check_ray({str(tmp_path)!r})[1])"
     environment = {"PATH": "/usr/bin:/bin", "RAY_ADDRESS": "127.0.0.1:1", "HOME": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment,
                           cwd=Path(__file__).parents[2], check=False)  # fmt: skip
@@ -95,4 +95,4 @@ def test_a_cluster_that_is_not_there_fails_in_one_line(tmp_path: Path) -> None:
 
 
 def test_one_machine_needs_no_address(tmp_path: Path) -> None:
-    assert [finding.state for finding in launch.check_ray(str(tmp_path))] == ["ok", "not applicable"]
+    assert [finding.state for finding in check_ray(str(tmp_path))] == ["ok", "not applicable"]

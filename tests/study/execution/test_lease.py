@@ -38,8 +38,8 @@ def test_a_lease_is_given_back(tmp_path: Path) -> None:
 
 def test_a_second_live_driver_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from study import lease; lease.BEAT = 0.1\n"
-        "from trainables.records import RunFolder\n"
+        "import sys, time; from study.execution import lease; lease.BEAT = 0.1\n"
+        "from trainables.storage import RunFolder\n"
         "with lease.Lease(RunFolder(sys.argv[1]), print):\n    print('held', flush=True); time.sleep(30)"
     )
     other = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
@@ -96,8 +96,8 @@ def test_an_equal_host_name_and_process_number_of_another_machine_is_not_dead(tm
 
 def test_a_driver_whose_lease_was_taken_ends(tmp_path: Path) -> None:
     program = (
-        "import sys, time; from study import lease; lease.BEAT = 0.1\n"
-        "from trainables.records import RunFolder\n"
+        "import sys, time; from study.execution import lease; lease.BEAT = 0.1\n"
+        "from trainables.storage import RunFolder\n"
         "with lease.Lease(RunFolder(sys.argv[1]), print):\n    print('held', flush=True); time.sleep(30)"
     )
     other = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True,

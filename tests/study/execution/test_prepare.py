@@ -9,9 +9,9 @@ from PIL import Image
 from torchvision import models
 
 from study.commandline.options import read_weights
-from study.execution import launch
 from study.execution.prepare import Prepared, prepare
 from study.execution.resources import Resources
+from study.execution.trials import run_trials
 from trainables.configuration import Configuration
 from trainables.run import Trial
 from trainables.storage.run_folder import RunFolder
@@ -72,7 +72,7 @@ def test_features_are_computed_once_and_trained_on(data: Path, frozen: Configura
     assert prepared.store.inputs(frozen).features is not None
     assert prepared.store.inputs(frozen).backbone is None
     assert prepared.store.inputs(moving).features is None  # augmented images are other images
-    launch.run_trials(trials, prepared.store, str(tmp_path), Resources(), _Silent())
+    run_trials(trials, prepared.store, str(tmp_path), Resources(), _Silent())
     records = list(RunFolder(str(tmp_path)).records("s"))
     assert sorted(record.arm for record in records) == ["augmented", "augmented", "bn", "bn", "none", "none"]
     _prepare(trials, data, tmp_path, said)
@@ -103,9 +103,20 @@ def test_a_frozen_network_is_exported_whole(data: Path, frozen: Configuration, t
 
     trial = Trial("s", "bn", frozen, (0,))
     prepared = _prepare([trial], data, tmp_path, [])
-    launch.run_trials([trial], prepared.store, str(tmp_path), Resources(), _Silent())
+    run_trials([trial], prepared.store, str(tmp_path), Resources(), _Silent())
     folder = RunFolder(str(tmp_path))
     (record,) = folder.records("s")
     done = export_run(record, folder, prepared.store.inputs(frozen).images, tmp_path / "onnx")
     assert done.verifications["keep"].changed == done.verifications["fold"].changed == ()
     assert done.verifications["keep"].metrics["f1/minority"] == pytest.approx(record.metric("test/f1/minority"))
+
+
+def test_prepare_says_what_the_data_cannot_give(tmp_path: Path, tiny: Configuration) -> None:
+    greedy = tiny.replace({"data.train_minority": 100})
+    trials = [Trial("s", "a", tiny, (0,)), Trial("s", "b", greedy, (0,))]
+    prepared = prepare(trials, Path(), str(tmp_path), {}, 0, print)
+    assert list(prepared.problems) == [greedy]
+    assert "images asked (random split), 174 there" in prepared.problems[greedy]
+    inputs = prepared.store.inputs(tiny)
+    assert prepared.fingerprints["digits", None] == inputs.images.fingerprint
+    assert inputs.features is None

@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import ray
 
-from study.execution import launch
 from study.execution.prepare import prepare
 from study.execution.resources import Resources
+from study.execution.trials import run_trials, run_work
 from trainables.configuration import Configuration
 from trainables.data.images import Images
-from trainables.errors import ConfigurationError
 from trainables.run import Trial, run
-from trainables.storage.checkpoint import Checkpoint, remove_left_checkpoints
+from trainables.storage.checkpoint import Checkpoint
 from trainables.storage.run_folder import RunFolder
 from trainables.training.inputs import Inputs
 
@@ -29,10 +27,10 @@ class _Heard:
         self.done[trial.arm] = failures
 
 
-def _launch(trials: list[Trial], runs: Path, cpus: float = 1) -> _Heard:
+def _run(trials: list[Trial], runs: Path, cpus: float = 1) -> _Heard:
     heard = _Heard()
     prepared = prepare(trials, Path(), str(runs), {}, 0, print)
-    launch.run_trials(trials, prepared.store, str(runs), Resources(cpus=cpus), heard)
+    run_trials(trials, prepared.store, str(runs), Resources(cpus=cpus), heard)
     return heard
 
 
@@ -42,7 +40,7 @@ def test_reused_actors_equal_fresh_processes_bit_for_bit(tmp_path: Path, tiny: C
     busy = {"augmentation.transform": "digits", "augmentation.mixup_alpha": 0.4, "loss.class_weights": "inverse"}
     arms = {"a": tiny, "b": tiny.replace(busy), "c": tiny.replace({"network.first_norm": "batch"}), "d": tiny}
     trials = [Trial("s", name, arm, (0, 1) if name != "d" else (2,)) for name, arm in arms.items()]
-    heard = _launch(trials, tmp_path / "reused")  # two CPUs, four trials: every actor is used again
+    heard = _run(trials, tmp_path / "reused")  # two CPUs, four trials: every actor is used again
     assert heard.done == {"a": {}, "b": {}, "c": {}, "d": {}}
     for trial in trials:
         *_, last = run(trial, Inputs(digits), RunFolder(str(tmp_path / "fresh")))
@@ -57,31 +55,11 @@ def test_reused_actors_equal_fresh_processes_bit_for_bit(tmp_path: Path, tiny: C
 @pytest.mark.timeout(180)
 def test_a_failing_trial_is_reported_and_the_rest_finish(tmp_path: Path, tiny: Configuration) -> None:
     exploding = tiny.replace({"optimiser.learning_rate": 1e38, "network.final_norm": "none"})
-    heard = _launch([Trial("s", "bad", exploding, (0,)), Trial("s", "good", tiny, (0,))], tmp_path)
+    heard = _run([Trial("s", "bad", exploding, (0,)), Trial("s", "good", tiny, (0,))], tmp_path)
     assert heard.done["good"] == {}
     assert "training loss is" in heard.done["bad"][0]
     statuses = {record.arm: record.status for record in RunFolder(str(tmp_path)).records("s")}
     assert statuses == {"good": "complete", "bad": "failed"}
-
-
-@pytest.mark.usefixtures("ray_local")
-@pytest.mark.timeout(180)
-def test_prepare_says_what_the_data_cannot_give(tmp_path: Path, tiny: Configuration) -> None:
-    greedy = tiny.replace({"data.train_minority": 100})
-    trials = [Trial("s", "a", tiny, (0,)), Trial("s", "b", greedy, (0,))]
-    prepared = prepare(trials, Path(), str(tmp_path), {}, 0, print)
-    assert list(prepared.problems) == [greedy]
-    assert "images asked (random split), 174 there" in prepared.problems[greedy]
-    inputs = prepared.store.inputs(tiny)
-    assert prepared.fingerprints["digits", None] == inputs.images.fingerprint
-    assert inputs.features is None
-
-
-@pytest.mark.usefixtures("ray_local")
-def test_every_node_must_see_the_run_folder(tmp_path: Path) -> None:
-    launch.probe_nodes(str(tmp_path))
-    assert list(tmp_path.iterdir()) == []
-    launch.probe_nodes("file://" + str(tmp_path))
 
 
 @pytest.mark.usefixtures("ray_local")
@@ -93,9 +71,8 @@ def test_a_killed_trial_process_goes_on_from_its_checkpoint(
     import threading
 
     import psutil
-    from ray import tune
 
-    from trainables.tune.adapter import INDEX, SECONDS_PER_REPORT, Store, StudyTrainable, Work, data_key
+    from trainables.tune.adapter import SECONDS_PER_REPORT, Store, Work, data_key
 
     long = tiny.replace({"schedule.epochs": 600})
     trial = Trial("s", "long", long, (0, 1))
@@ -115,10 +92,7 @@ def test_a_killed_trial_process_goes_on_from_its_checkpoint(
     killer = threading.Thread(target=kill)
     killer.start()
     heard = _Heard()
-    launch._fit(
-        tune.with_resources(tune.with_parameters(StudyTrainable, work=work), {"cpu": 1}),
-        {INDEX: tune.grid_search([0])}, tune.TuneConfig(reuse_actors=True), launch._Relay([trial], heard),
-    )  # fmt: skip
+    run_work(work, Resources(), heard)
     killer.join()
     assert heard.done == {"long": {}}
     assert 0 < seen[0] < 600, f"killed after {seen[0]} epochs; a report comes after {SECONDS_PER_REPORT} s"
@@ -130,52 +104,17 @@ def test_a_killed_trial_process_goes_on_from_its_checkpoint(
         assert after.history == before.history
 
 
-def test_a_damaged_checkpoint_is_none(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(RunFolder(str(tmp_path)), "s", "key", (0, 1), "data")
-    assert checkpoint.read() is None
-    checkpoint.write({"a": np.arange(5)})
-    assert np.array_equal(checkpoint.read()["a"], np.arange(5))  # type: ignore[index]
-    file = next((tmp_path / "s" / "key").iterdir())
-    file.write_bytes(file.read_bytes()[:-3])
-    assert checkpoint.read() is None
-    checkpoint.remove()
-    checkpoint.remove()
-
-
-def test_what_trials_with_other_seeds_left_is_removed_of_configurations_that_ended(tmp_path: Path) -> None:
-    folder = RunFolder(str(tmp_path))
-    ended, going_on = Checkpoint(folder, "s", "a", (0, 1), "data"), Checkpoint(folder, "s", "b", (0,), "data")
-    for checkpoint in (ended, going_on):
-        checkpoint.write({"a": np.arange(5)})
-    remove_left_checkpoints(folder, "s", {"a"})
-    assert ended.read() is None
-    assert going_on.read() is not None
-
-
 @pytest.mark.usefixtures("ray_local")
 @pytest.mark.timeout(180)
 def test_a_node_that_joins_later_and_does_not_share_the_folder_runs_nothing(
     tmp_path: Path, tiny: Configuration, digits: Images
 ) -> None:
-
     from trainables.tune.adapter import Store, Work, data_key
 
     trial = Trial("s", "arm", tiny, (0,))
     store = Store({data_key(tiny): ray.put(digits)})
     heard = _Heard()
     work = Work([trial], store, str(tmp_path), marker=str(tmp_path / "what the driver wrote elsewhere"))
-    launch._run_trials(work, Resources(), heard)
+    run_work(work, Resources(), heard)
     assert f"does not share the run folder {tmp_path}" in heard.done["arm"][0]
     assert not list(tmp_path.glob("s/*"))
-
-
-def test_a_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def too_busy(**_: object) -> None:
-        raise RuntimeError("The current node timed out during startup.\nmore")
-
-    monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(ray, "init", too_busy)
-    with pytest.raises(
-        ConfigurationError, match=r"which may be too busy: The current node timed out during startup\.$"
-    ):
-        launch.connect()

@@ -1,0 +1,132 @@
+"""The cluster: connect to it or start Ray here, what its nodes have, whether they can do what is asked."""
+
+import logging
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from study.execution.ray_output import hush, set_up
+from study.execution.resources import Resources, check_requests
+from trainables.configuration import Configuration
+from trainables.errors import ConfigurationError, RecordError, first_line
+from trainables.finding import Finding
+from trainables.storage import RunFolder
+
+SECONDS_TO_ANSWER = 10.0
+SECONDS_TO_PROBE = 120.0  # a new node may start its first worker process for this
+
+
+def connect(num_cpus: int | None = None) -> None:
+    """Connects to the cluster of RAY_ADDRESS (set inside a Ray job), else starts Ray here; once per process.
+
+    Raises:
+        ConfigurationError: nothing answers at RAY_ADDRESS, or Ray does not start here.
+    """
+    if ray.is_initialized():
+        return
+    set_up()
+    quietly = {"logging_level": logging.ERROR, "log_to_driver": False}
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        _check_that_something_listens(address)
+        ray.init(**quietly)
+    else:
+        try:
+            ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quietly)
+        except Exception as error:  # Ray has no kind of its own for it
+            raise ConfigurationError(
+                f"Ray did not start on this machine, which may be too busy: {first_line(error)}"
+            ) from error
+    hush()
+
+
+def _check_that_something_listens(address: str) -> None:
+    """Raises ConfigurationError where nothing listens at HOST:PORT; Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_ANSWER).close()
+        except OSError as error:
+            raise ConfigurationError(f"RAY_ADDRESS={address}: no Ray cluster answers there ({error})") from None
+
+
+def check_ray(runs: str) -> list[Finding]:
+    """Returns findings on Ray: authentication, the nodes of RAY_ADDRESS, and whether they share the run folder."""
+    # Ray asks for a token by default where it starts itself, but not yet (2.60) where `ray start` made the cluster
+    mode = os.environ.get("RAY_AUTH_MODE") or ("not set" if os.environ.get("RAY_ADDRESS") else "token")
+    if mode == "token":
+        auth = Finding("Ray authentication", "ok", "by token")
+    else:
+        problem = f"RAY_AUTH_MODE is {mode}: whoever reaches the cluster can run code; set it to token on every node"
+        auth = Finding("Ray authentication", "failed", problem)
+    if not os.environ.get("RAY_ADDRESS"):
+        return [auth, Finding("Ray cluster", "not applicable", "RAY_ADDRESS is not set: Ray runs on this machine")]
+    try:
+        connect()
+        nodes = _living_nodes()
+        probe_nodes(runs)
+    except (ConfigurationError, RecordError) as error:
+        return [auth, Finding("Ray cluster", "failed", str(error))]
+    except Exception as error:  # Ray raises what it likes where no cluster is to be had
+        return [auth, Finding("Ray cluster", "failed", f"{os.environ['RAY_ADDRESS']}: {first_line(error)}")]
+    totals = ray.cluster_resources()
+    summary = f"{len(nodes)} nodes, {totals.get('CPU', 0):g} CPU, {totals.get('GPU', 0):g} GPU, one run folder"
+    return [auth, Finding("Ray cluster", "ok", summary)]
+
+
+def cluster_nodes() -> list[dict[str, float]]:
+    """Returns what each living node has."""
+    return [node["Resources"] for node in _living_nodes()]
+
+
+def _living_nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def check_resources(resources: Resources, configurations: Sequence[Configuration]) -> list[str]:
+    """Returns warnings on what trials of these configurations ask of the cluster.
+
+    Raises:
+        ConfigurationError: Ray runs on this machine only, and it has less than is asked.
+    """
+    nodes = cluster_nodes()
+    requests = [resources.of(configuration, nodes) for configuration in configurations]
+    return check_requests(requests, nodes, can_grow=bool(os.environ.get("RAY_ADDRESS")))
+
+
+def probe_nodes(runs: str) -> None:
+    """Checks that every node sees one and the same run folder, by a write and a read on each.
+
+    Raises:
+        RecordError: names the first node that does not, with advice.
+    """
+    for node in _living_nodes():
+        on_that_node = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        with RunFolder(runs).scratch(f".from-driver-{node['NodeID']}") as path:
+            try:
+                answer = _probe_run_folder.options(scheduling_strategy=on_that_node).remote(runs, path)
+                problem = ray.get(answer, timeout=SECONDS_TO_PROBE)
+            except ray.exceptions.RayError as error:
+                if node["NodeID"] not in {other["NodeID"] for other in _living_nodes()}:
+                    continue  # it has gone meanwhile
+                problem = f"no answer in {SECONDS_TO_PROBE:g} s: {first_line(error)}"
+        if problem:
+            raise RecordError(
+                f"node {node['NodeManagerAddress']} does not share the run folder {runs} ({problem}); "
+                "use a folder that all nodes mount, or s3://... or gs://..., with --runs"
+            )
+
+
+@ray.remote(num_cpus=0)
+def _probe_run_folder(runs: str, path: str) -> str:
+    """Returns why this node does not share the driver's run folder; "" where it does."""
+    try:
+        folder = RunFolder(runs)
+        folder.probe()
+        return "" if folder.sees(path) else "a file written by the driver is not there"
+    except RecordError as error:
+        return str(error)

@@ -1,0 +1,28 @@
+"""The cluster is connected to, and its nodes are asked for the run folder."""
+
+from pathlib import Path
+
+import pytest
+import ray
+
+from study.execution import connect, probe_nodes
+from trainables.errors import ConfigurationError
+
+
+@pytest.mark.usefixtures("ray_local")
+def test_every_node_must_see_the_run_folder(tmp_path: Path) -> None:
+    probe_nodes(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    probe_nodes("file://" + str(tmp_path))
+
+
+def test_a_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_busy(**_: object) -> None:
+        raise RuntimeError("The current node timed out during startup.\nmore")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", too_busy)
+    with pytest.raises(
+        ConfigurationError, match=r"which may be too busy: The current node timed out during startup\.$"
+    ):
+        connect()
