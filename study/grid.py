@@ -21,7 +21,7 @@ from study.commandline import (
     run_command,
     runs_folder,
 )
-from study.studies import DEFAULT, OWN, PAPER, SMOKE, STUDIES, find, in_words
+from study.studies import DEFAULT, OWN, PAPER, STUDIES, find, in_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,7 +125,7 @@ def _addresses(studies: "list[Study]", tracking_uri: str, runs: str) -> list[str
 
 def _best(study: "Study", args: argparse.Namespace) -> list[str]:
     """Options of export: of somebody's own images the model to deploy, not every seed's."""
-    return ["--best", "--data", args.data] if study.name.removesuffix(SMOKE) == OWN else []
+    return ["--best", "--data", args.data] if study.name_parts.base == OWN else []
 
 
 def _list(studies: "list[Study]", data_root: "Path") -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from study import locations
 from study.commandline import DONE, INCOMPLETE, add_locations, make_parser, run_command, runs_folder
-from study.studies import DEFAULT, find, known
+from study.studies import DEFAULT, find, names_of_studies
 
 if TYPE_CHECKING:
     from study.studies import Study
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     from trainables.storage import RunFolder
 
     folder = RunFolder(runs_folder(args))
-    studies = find(args.studies or known(folder.studies()) or [DEFAULT])
+    studies = find(args.studies or names_of_studies(folder.studies()) or [DEFAULT])
     code = _sync(studies, args, folder) if args.sync else DONE
     if args.format == "json":
         data = [as_data(found, verdicts_of(found)) for study in studies for found in groups_of(study, folder)]

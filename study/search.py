@@ -25,10 +25,8 @@ from study.commandline import (
 from study.studies import (
     DEFAULT,
     OBJECTIVES,
-    PARETO,
     SEARCH_ARMS,
     TELLS_ARMS_APART,
-    TUNED,
     Dimension,
     Study,
     base_of_search,
@@ -118,7 +116,7 @@ def _show(study: Study, runs: str, screen: "Console", tracking_uri: str | None) 
     declared, folder = find([study.name])[0], RunFolder(runs)
     print_study(declared, folder, screen)
     publish_figures(declared, folder, tracking_uri, screen)
-    keys = "--key KEY " if study.name.endswith(f"{PARETO}{TUNED}") else ""
+    keys = "--key KEY " if study.name_parts.search == "several" else ""
     print(f"next, verified ONNX files: {sys.executable} -m export {study.name} {keys}--runs {shlex.quote(runs)}")
 
 

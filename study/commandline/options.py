@@ -7,7 +7,7 @@ from typing import Any
 
 from study.commandline import command
 from study.locations import absolute
-from study.studies import PARETO, TUNED, UNNAMED, Study
+from study.studies import UNNAMED, Study
 from trainables.configuration import SMALL_NETWORKS, Configuration, resolve_field
 from trainables.errors import ConfigurationError
 
@@ -83,8 +83,10 @@ def check(studies: Sequence[Study]) -> None:
     """Raises ConfigurationError for a study of own images without a folder, and for what only a search makes."""
     for study in studies:
         if not study.arms:
-            origin = study.name.removesuffix(TUNED).removesuffix(PARETO)
-            raise ConfigurationError(f"{study.name}: its arms are what a search finds; python -m study.search {origin}")
+            searched = study.name_parts.untuned
+            raise ConfigurationError(
+                f"{study.name}: its arms are what a search finds; python -m study.search {searched}"
+            )
         if any(arm.configuration.data.source == UNNAMED for arm in study.arms):
             raise ConfigurationError(f"{study.name}: where are your images? --data folder:PATH --minority CLASS")
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from study.commandline import BACKBONE_FIELDS, OPTIONS
 from study.evidence import Group, as_text
-from study.studies import OWN, PARETO, SMOKE, TUNED, origin
+from study.studies import OWN, StudyName
 from trainables.configuration import FOLDER, SMALL_NETWORKS
 from trainables.storage import Record
 
@@ -23,7 +23,8 @@ def as_markdown(group: Group, tables: Sequence[Table]) -> str:
 
 def command_of(group: Group) -> str:
     """Returns the command line that makes a group's records, or more where its arms have no field in common."""
-    words = [_program(group.study.name)]
+    name = group.study.name_parts
+    words = [_program(name)]
     small = group.changes.get("network.name") in SMALL_NETWORKS
     varied = {dimension.field for dimension in group.search.space} if group.search else set()
     for field, value in group.changes.items():
@@ -39,22 +40,23 @@ def command_of(group: Group) -> str:
         elif not (small and field in BACKBONE_FIELDS):  # `--network cnn` says them
             words.append(f"--set {shlex.quote(f'{field}={text}')}")
     words += [f"--where {shlex.quote(its)}" for its in _chosen(group)]
-    return " ".join([*words, *_suffixes(group.study.name)])
+    return " ".join([*words, *_suffixes(name)])
 
 
-def maker(name: str) -> str:
+def maker(study_name: str) -> str:
     """Returns the command line that makes the runs of a study by its name; a tuned study's are made by a search."""
-    own = [f"--data {FOLDER}PATH --minority NAME"] if name.endswith(TUNED) and origin(name) == OWN else []
+    name = StudyName.parse(study_name)
+    own = [f"--data {FOLDER}PATH --minority NAME"] if name.search and name.base == OWN else []
     return " ".join([_program(name), *own, *_suffixes(name)])
 
 
-def _program(name: str) -> str:
-    return f"python -m study.{'search' if name.endswith(TUNED) else 'grid'} {origin(name)}"
+def _program(name: StudyName) -> str:
+    return f"python -m study.{'search' if name.search else 'grid'} {name.base}"
 
 
-def _suffixes(name: str) -> list[str]:
-    front = ["--objective minority_f1,latency"] if name.endswith(f"{PARETO}{TUNED}") else []
-    return front + (["--smoke"] if SMOKE in name else [])
+def _suffixes(name: StudyName) -> list[str]:
+    front = ["--objective minority_f1,latency"] if name.search == "several" else []
+    return front + (["--smoke"] if name.smoke else [])
 
 
 def _chosen(group: Group) -> list[str]:

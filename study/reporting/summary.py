@@ -17,7 +17,7 @@ from study.reporting.tables.tables import (
     published_table,
     samples_table,
 )
-from study.studies import TUNED, Study
+from study.studies import Study
 from study.tracking import TrackingError, open_tracker
 from trainables.storage import RunFolder
 
@@ -25,7 +25,7 @@ from trainables.storage import RunFolder
 def groups_of(study: Study, folder: RunFolder) -> list[Group]:
     """Returns the groups of a study's finished runs, empty where there are none."""
     found = folder.records(study.name)
-    if study.name.endswith(TUNED):
+    if study.name_parts.search:
         return tuned_groups(study, found, recall_search_results(folder, study.name))
     return group_records(study, found)
 
@@ -59,7 +59,7 @@ def print_study(study: Study, folder: RunFolder, screen: Console) -> bool:
             screen.print(table)
     if not groups:
         screen.print(f"{study.name}: no finished run in {folder.url}, or none that a search there has found; "
-                     f"{maker(study.name)} makes them" if study.name.endswith(TUNED) else
+                     f"{maker(study.name)} makes them" if study.name_parts.search else
                      f"{study.name}: no finished run in {folder.url}; {maker(study.name)} makes them")  # fmt: skip
     return bool(groups)
 

@@ -2,18 +2,16 @@
 
 from study.studies.arms import FINAL, NONE
 from study.studies.declaration import (
-    PARETO,
-    SMOKE,
-    TUNED,
     Arm,
     Claim,
     Pair,
     Study,
     in_words,
 )
+from study.studies.names import StudyName
 from study.studies.ours.images import SHARE, UNNAMED
 from study.studies.ours.tuned import tuned_study
-from study.studies.registry import DEFAULT, OWN, PAPER, STUDIES, find, known, origin
+from study.studies.registry import DEFAULT, OWN, PAPER, STUDIES, find, names_of_studies
 from study.studies.search_space import (
     OBJECTIVES,
     SEARCH_ARMS,
@@ -38,13 +36,10 @@ __all__ = [
     "OBJECTIVES",
     "OWN",
     "PAPER",
-    "PARETO",
     "SEARCH_ARMS",
     "SHARE",
-    "SMOKE",
     "STUDIES",
     "TELLS_ARMS_APART",
-    "TUNED",
     "UNNAMED",
     "Arm",
     "Choice",
@@ -54,12 +49,12 @@ __all__ = [
     "Pair",
     "Range",
     "Study",
+    "StudyName",
     "Values",
     "base_of_search",
     "find",
     "in_words",
-    "known",
-    "origin",
+    "names_of_studies",
     "parse_dimension",
     "shared_design",
     "space_as_text",

@@ -5,13 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from study.studies.names import StudyName
 from trainables.configuration import SMALL_NETWORKS, Configuration, resolve_field
 from trainables.errors import ConfigurationError
 from trainables.evaluation import MINORITY_F1
-
-SMOKE = "-smoke"  # ends the name of a study's smoke size
-PARETO = "-pareto"  # before TUNED: of a search with several objectives
-TUNED = "-tuned"  # ends the name of the study that a search of it makes; its arms are read from records
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,11 @@ class Study:
     samples: tuple[tuple[float, float], ...] = ()  # printed P(minority) of minority images, control and treated
     seconds_per_run: float | None = None  # measured on one CPU core; None: not measured
 
+    @property
+    def name_parts(self) -> StudyName:
+        """The name taken apart: which study it is, whether its smoke size, whether tuned by a search."""
+        return StudyName.parse(self.name)
+
     def arm(self, name: str) -> Arm:
         """Returns the arm of that name; raises KeyError where the study has none."""
         return next((arm for arm in self.arms if arm.name == name), None) or _missing(name)
@@ -106,7 +108,7 @@ class Study:
 
     def smoke(self) -> "Study":
         """Returns the same study at the smallest size that still runs every part, under a name of its own."""
-        return replace(self.map(_smoke), name=f"{self.name}{SMOKE}", seeds=2)
+        return replace(self.map(_smoke), name=str(replace(self.name_parts, smoke=True)), seeds=2)
 
 
 def _smoke(configuration: Configuration) -> Configuration:

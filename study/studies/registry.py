@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
-from study.studies.declaration import PARETO, SMOKE, TUNED, Study
+from study.studies.declaration import Study
 from study.studies.k21.factorial import factorial
 from study.studies.k21.figure1 import figure1
 from study.studies.k21.figure2a import figure2a
@@ -14,6 +14,7 @@ from study.studies.k21.table4 import table4
 from study.studies.k21.table5 import table5
 from study.studies.k21.table6 import table6
 from study.studies.k21.table7 import table7
+from study.studies.names import StudyName
 from study.studies.ours.digits import digits
 from study.studies.ours.images import images
 from study.studies.ours.learning_rate import learning_rate
@@ -36,34 +37,36 @@ def find(names: list[str]) -> list[Study]:
         ConfigurationError: a name that no study has.
     """
     expanded = [name for given in names for name in (_of_the_papers() if given == PAPER else [given])]
-    for name in map(origin, expanded):
-        if name not in STUDIES:
-            near = get_close_matches(name, STUDIES, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise ConfigurationError(f"unknown study {name!r}{hint}; allowed: {', '.join([*STUDIES, PAPER])}")
-    return [_make(name) for name in dict.fromkeys(expanded)]
+    parsed = [StudyName.parse(name) for name in dict.fromkeys(expanded)]
+    for base in (name.base for name in parsed if name.base not in STUDIES):
+        near = get_close_matches(base, STUDIES, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ConfigurationError(f"unknown study {base!r}{hint}; allowed: {', '.join([*STUDIES, PAPER])}")
+    return [_make(name) for name in parsed]
 
 
-def known(names: Iterable[str]) -> list[str]:
-    """Returns those of some names that are a study's, in the order of the registry, what comes of it behind it."""
+def names_of_studies(names: Iterable[str]) -> list[str]:
+    """Returns those of the names that are a study's, in the order of the registry, whatever order they came in.
+
+    What was made of a study stands behind it: of "old", "table1", "digits-tuned" and "digits", the names of a run
+    folder, "digits", "digits-tuned" and "table1" are left.
+    """
     order = list(STUDIES)
-    there = [name for name in names if origin(name) in order]
-    return sorted(there, key=lambda name: (order.index(origin(name)), name))
-
-
-def origin(name: str) -> str:
-    """Returns the name of the study that a study's smoke size, search or both come from."""
-    return (name.removesuffix(TUNED).removesuffix(PARETO) if name.endswith(TUNED) else name).removesuffix(SMOKE)
+    bases = {name: StudyName.parse(name).base for name in names}
+    return sorted(
+        (name for name, base in bases.items() if base in order), key=lambda name: (order.index(bases[name]), name)
+    )
 
 
 def _of_the_papers() -> list[str]:
     return [name for name in STUDIES if name != OWN]
 
 
-def _make(name: str) -> Study:
-    if name.endswith(TUNED):
-        return tuned_study(name, {})
-    return STUDIES[name.removesuffix(SMOKE)]().smoke() if name.endswith(SMOKE) else STUDIES[name]()
+def _make(name: StudyName) -> Study:
+    if name.search:
+        return tuned_study(str(name), {})
+    declared = STUDIES[name.base]()
+    return declared.smoke() if name.smoke else declared
 
 
 STUDIES: dict[str, Callable[[], Study]] = {

@@ -21,9 +21,7 @@ from study.execution import (
 )
 from study.studies import (
     OBJECTIVES,
-    PARETO,
     SEARCH_ARMS,
-    TUNED,
     Choice,
     Dimension,
     Direction,
@@ -108,7 +106,7 @@ def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, conso
     winners = _winners(found, arms, directions)
     if not winners:
         raise DataError(f"{study.name}: no trial of any arm came to an end with a score")
-    tuned = tuned_study(f"{study.name}{'' if _one(asked) else PARETO}{TUNED}", winners)
+    tuned = tuned_study(str(study.name_parts.tuned(len(asked.objectives))), winners)
     importances = {arm: trial_storage.importances(name, storage) for arm, name in names.items()} if _one(asked) else {}
     changes = _changes(study, base)
     keys = {arm: winner.key for arm, winner in winners.items()}

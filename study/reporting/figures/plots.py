@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from study.evidence import Group, Interval
 from study.reporting.tables.tables import Predictions
-from study.studies import SMOKE, Arm, Study
+from study.studies import Arm, Study
 from trainables.evaluation import MINORITY_F1
 from trainables.training import probabilities
 
@@ -222,4 +222,4 @@ PLOTS: dict[str, dict[str, Plot]] = {
 
 def plots_of(study: Study) -> dict[str, Plot]:
     """Returns name -> figure of a study: its own ones, and the common ones where it compares arms."""
-    return {**(COMMON if study.pairs else {}), **PLOTS.get(study.name.removesuffix(SMOKE), {})}
+    return {**(COMMON if study.pairs else {}), **PLOTS.get(study.name_parts.base, {})}
