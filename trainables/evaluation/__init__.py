@@ -1,6 +1,7 @@
-"""How good are scores, and at which threshold?"""
+"""How good are scores, and at which threshold? Lazy: who needs the names of metrics alone does not wait for NumPy."""
 
-from trainables.evaluation.metrics import measure
+from typing import TYPE_CHECKING
+
 from trainables.evaluation.names import (
     MAJORITY_F1,
     MINORITY_F1,
@@ -9,7 +10,18 @@ from trainables.evaluation.names import (
     VALIDATION_F1,
     metric_key,
 )
-from trainables.evaluation.thresholds import choose_threshold, f1_at_thresholds, odds_of, score_shift
+
+if TYPE_CHECKING:
+    from trainables.evaluation.metrics import measure
+    from trainables.evaluation.thresholds import choose_threshold, f1_at_thresholds, odds_of, score_shift
+else:
+    from trainables.lazy import public_names
+
+    _FILES = {
+        "metrics": ("measure",),
+        "thresholds": ("choose_threshold", "f1_at_thresholds", "odds_of", "score_shift"),
+    }
+    __getattr__ = public_names(__name__, _FILES)
 
 __all__ = [
     "MAJORITY_F1",
