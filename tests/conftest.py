@@ -70,9 +70,9 @@ def clean_python(tmp_path_factory: pytest.TempPathFactory) -> str:
     return python
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ray_local() -> Iterator[None]:
-    """Ray on this machine with two CPUs, shut down after the module."""
+    """Ray on this machine with two CPUs, started once for all tests of this process that use it."""
     import ray
 
     from study.execution import connect

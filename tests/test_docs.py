@@ -22,7 +22,7 @@ ELSEWHERE = {  # commands that another test, or CI itself, runs
     "python3 -m venv": "CI does it in a fresh clone",
     "ray job submit": "tests/study/test_journey.py::test_ray_job_submit",
     "mlflow models serve": "tests/study/test_registry.py",
-    "ray start --head": "tests/faults/aftermath.py, on ports of its own",
+    "ray start --head": "tests/support/faults.py, on ports of its own",
     "ray get-auth-token": "tests/test_clusters.py",
     "mlflow server": "tests/test_clusters.py: its options exist; no PostgreSQL here",
     "pip install 'mlflow[auth]'": "nothing: a service of its own",

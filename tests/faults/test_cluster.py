@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.aftermath import Nodes, check, complete, kill_group, num_records, start, until
+from tests.support.faults import Nodes, check, complete, kill_group, num_records, start, until
 
 ARMS = (
     "--set",

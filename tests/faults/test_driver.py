@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.aftermath import ROOT, check, complete, kill_group, start, until
+from tests.support.faults import ROOT, check, complete, kill_group, start, until
 
 FOUR_ARMS = ("--set", "schedule.epochs=60", "--where", "augmentation.transform=none", "--where", "mixup_alpha=0",
              "--where", "weight_decay=0", "--seeds", "3")  # fmt: skip

@@ -1,5 +1,9 @@
-"""The main job as a user runs it: real processes, real Ray, real MLflow; killed, run again, extended, exported."""
+"""The main job as a user runs it, with real Ray and real MLflow: killed, run again, extended, reported, exported.
 
+What the end of a process is about (a kill, Ctrl-C, a job) has processes of its own; the rest runs in this one.
+"""
+
+import json
 import secrets
 import signal
 import subprocess
@@ -10,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.aftermath import ROOT, Nodes, num_records, until
-from tests.study.commands import python
+from tests.support.commands import run_here, run_process
+from tests.support.faults import ROOT, Nodes, num_records, until
 
 SMALL = (
     "--set",
@@ -24,7 +28,7 @@ SMALL = (
     "weight_decay=0",
 )  # fmt: skip  four arms of the digits study
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.usefixtures("ray_local"), pytest.mark.timeout(300)]
 
 
 def _tracked(runs: Path) -> Counter[tuple[str, str]]:
@@ -48,7 +52,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     killed.wait()
     before = num_records(folder)
     assert 0 < before < 8, "the kill came too late to show anything"
-    done = python("study.grid", *SMALL, "--seeds", "2", runs=folder)
+    done = run_process("study.grid", *SMALL, "--seeds", "2", runs=folder)
     assert done.returncode == 0, done.stderr
     already = int(done.stdout.split(": ")[1].split(" done")[0])
     assert before <= already <= 8  # the killed driver's workers may have come to an end too
@@ -63,29 +67,33 @@ def test_a_killed_study_is_completed_and_nothing_is_there_twice(runs: Path) -> N
     assert set(tracked) == {("configuration", "FINISHED"), ("seed", "FINISHED")}
 
 
-def test_the_same_command_again_has_nothing_to_do_and_more_seeds_do_the_rest(runs: Path) -> None:
-    again = python("study.grid", *SMALL, "--seeds", "2", runs=runs)
+def test_the_same_command_again_has_nothing_to_do(runs: Path) -> None:
+    again = run_here("study.grid", *SMALL, "--seeds", "2", runs=runs)
     assert again.returncode == 0
     assert "8 done, 0 to do" in again.stdout
-    more = python("study.grid", *SMALL, "--seeds", "3", runs=runs)
+
+
+def test_more_seeds_do_the_rest(runs: Path) -> None:
+    more = run_here("study.grid", *SMALL, "--seeds", "3", runs=runs)
     assert "8 done, 4 to do in 4 trials" in more.stdout
     assert _tracked(runs)["seed", "FINISHED"] == 12
 
 
-def test_the_report_is_never_cut_and_json_is_json(runs: Path) -> None:
-    import json
-
-    shown = python("study.report", "digits", runs=runs)
+def test_the_report_is_never_cut(runs: Path) -> None:
+    shown = run_here("study.report", "digits", runs=runs)
     assert shown.returncode == 0, shown.stderr
     assert "final BN + weighted loss" in shown.stdout
     assert "…" not in shown.stdout
-    (group,) = json.loads(python("study.report", "--format", "json", runs=runs).stdout)
+
+
+def test_the_report_as_json_is_json(runs: Path) -> None:
+    (group,) = json.loads(run_here("study.report", "--format", "json", runs=runs).stdout)
     assert group["group"] == "schedule.epochs=50"
     assert {claim["claim"] for claim in group["claims"]} >= {"H0", "H1"}
 
 
 def test_export_writes_verified_files_and_logs_them(runs: Path) -> None:
-    done = python("export", "digits", runs=runs)
+    done = run_here("export", "digits", runs=runs)
     assert done.returncode == 0, done.stderr
     assert all(variant in done.stdout for variant in ("keep", "fold", "remove", "none", "H1 (removed - none)"))
     files = Counter(path.name for path in (runs / "onnx").rglob("*") if path.is_file())
@@ -94,7 +102,7 @@ def test_export_writes_verified_files_and_logs_them(runs: Path) -> None:
 
 
 def test_export_of_what_was_never_run_says_what_to_do(runs: Path) -> None:
-    done = python("export", "table7", runs=runs)
+    done = run_here("export", "table7", runs=runs)
     assert done.returncode == 2
     assert "python -m study.grid table7" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -103,7 +111,7 @@ def test_export_of_what_was_never_run_says_what_to_do(runs: Path) -> None:
 def test_a_nan_loss_fails_its_runs_by_name_and_the_rest_finish(tmp_path: Path) -> None:
     # without a norm these scores overflow; with one they cannot
     arguments = (*SMALL, "--where", "class_weights=none", "--seeds", "1", "--set", "learning_rate=1e38")
-    done = python("study.grid", *arguments, runs=tmp_path)
+    done = run_here("study.grid", *arguments, runs=tmp_path)
     assert done.returncode == 1
     assert "failed: digits, plain, seed 0: seed 0: training loss is nan" in done.stderr
     assert "Traceback" not in done.stderr
@@ -127,7 +135,7 @@ def test_ctrl_c_ends_the_command_and_keeps_what_is_finished(tmp_path: Path) -> N
 
 def test_a_run_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = python("study.grid", runs=tmp_path / "file" / "runs")
+    done = run_here("study.grid", runs=tmp_path / "file" / "runs")
     assert done.returncode == 2
     assert "cannot be written" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -176,10 +184,10 @@ def test_a_study_that_compares_nothing(tmp_path: Path) -> None:
             noise = np.random.default_rng((number, i)).integers(0, 255, (16, 16, 3), dtype=np.uint8)
             Image.fromarray(noise).save(folder / f"{i}.png")
     options = ("--data-root", str(tmp_path / "data"), "--weights", "none", "--image-size", "32", "--network", "cnn")
-    done = python("study.grid", "plantvillage38", *options, "--set", "trainable=all", runs=tmp_path / "runs")
+    done = run_here("study.grid", "plantvillage38", *options, "--set", "trainable=all", runs=tmp_path / "runs")
     assert done.returncode == 0, done.stderr
     assert "1 runs done, 0 were there, 0 failed" in done.stdout
     assert "0.998" in done.stdout  # the paper's accuracy beside ours
-    exported = python("export", "plantvillage38", runs=tmp_path / "runs")
+    exported = run_here("export", "plantvillage38", runs=tmp_path / "runs")
     assert exported.returncode == 2
     assert "it compares nothing; choose with --key" in exported.stderr

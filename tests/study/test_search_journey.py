@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.aftermath import ROOT, until
-from tests.study.commands import python
+from tests.support.commands import run_here, run_process
+from tests.support.faults import ROOT, until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.usefixtures("ray_local"), pytest.mark.timeout(300)]
 
 
 def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
 
     from study.tuning.trial_storage import LOST, open_storage
 
-    command = ["study.search", "digits", "--smoke", "--trials", "6", "--arm", "none", "--arm", "final BN"]
+    command = ("study.search", "digits", "--smoke", "--trials", "6", "--arm", "none", "--arm", "final BN")
     killed = subprocess.Popen([sys.executable, "-m", *command, "--runs", str(tmp_path)], cwd=ROOT,
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
 
@@ -34,19 +34,19 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert 0 < sum(trial.state.is_finished() for trial in trials()) < 12, "the kill came too late to show anything"
-    done = python(*command, runs=tmp_path)
+    done = run_process(*command, runs=tmp_path)
     assert done.returncode == 0, done.stderr
     counted = [trial for trial in trials() if LOST not in trial.user_attrs]
     assert len(counted) == 12
     assert all(trial.state.is_finished() for trial in counted)
     assert "the best setting of every arm" in done.stdout
-    fewer = python(*command, "--trials", "4", "--seeds", "1", runs=tmp_path)
+    fewer = run_here(*command, "--trials", "4", "--seeds", "1", runs=tmp_path)
     assert fewer.returncode == 0, fewer.stderr
     assert "12 trials done, 0 to do" in fewer.stdout
     assert "the best setting of every arm, 1 fresh seed each" in fewer.stdout
-    exported = python("export", "digits-smoke-tuned", runs=tmp_path)
+    exported = run_here("export", "digits-smoke-tuned", runs=tmp_path)
     assert exported.returncode == 0, exported.stderr
-    refused = python(*command, "--space", "learning_rate=0.001..0.01", runs=tmp_path)
+    refused = run_here(*command, "--space", "learning_rate=0.001..0.01", runs=tmp_path)
     assert refused.returncode == 2
     assert "was begun with another space: optimiser.learning_rate" in refused.stderr
 
@@ -66,7 +66,7 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
     ],
 )
 def test_a_search_asked_wrongly(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
-    done = python("study.search", "digits", *arguments, runs=tmp_path)
+    done = run_here("study.search", "digits", *arguments, runs=tmp_path)
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
