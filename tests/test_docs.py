@@ -21,7 +21,7 @@ PAGES = ("README.md", "study/README.md", "export/README.md", "clusters/README.md
 ELSEWHERE = {  # commands that another test, or CI itself, runs
     "python3 -m venv": "CI does it in a fresh clone",
     "ray job submit": "tests/study/test_journey.py::test_ray_job_submit",
-    "mlflow models serve": "tests/study/test_registry.py",
+    "mlflow models serve": "tests/study/tracking/test_model_registry.py",
     "ray start --head": "tests/support/faults.py, on ports of its own",
     "ray get-auth-token": "tests/test_clusters.py",
     "mlflow server": "tests/test_clusters.py: its options exist; no PostgreSQL here",
@@ -29,7 +29,7 @@ ELSEWHERE = {  # commands that another test, or CI itself, runs
     "export ": "variables that its neighbours read",
 }
 PLANNED = {"study.grid": ["--dry-run"]}  # what it says and would run, without running it
-PARSED = ("study.search",)  # tests/study/test_search.py runs it
+PARSED = ("study.search",)  # tests/study/test_search_journey.py runs it
 
 
 def _commands() -> Iterator[str]:

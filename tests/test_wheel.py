@@ -27,7 +27,7 @@ def test_a_wheel_runs_from_an_empty_folder(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as content:
         names = content.namelist()
-    assert "study/page.html" in names
+    assert "study/reporting/page/page.html" in names
     assert not [name for name in names if name.startswith("tests/")]
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -41,5 +41,5 @@ def test_a_wheel_runs_from_an_empty_folder(tmp_path: Path) -> None:
 
     assert ".whl" in out("-c", "import study; print(study.__file__)")
     assert "0 done" in out("-m", "study.grid", "--dry-run")
-    page = out("-c", "from importlib.resources import files; print(files('study').joinpath('page.html').read_text())")
+    page = out("-c", "from importlib.resources import files; print(files('study.reporting.page').joinpath('page.html').read_text())")
     assert page.startswith("<!DOCTYPE html>")
