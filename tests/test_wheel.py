@@ -41,5 +41,6 @@ def test_a_wheel_runs_from_an_empty_folder(tmp_path: Path) -> None:
 
     assert ".whl" in out("-c", "import study; print(study.__file__)")
     assert "0 done" in out("-m", "study.grid", "--dry-run")
-    page = out("-c", "from importlib.resources import files; print(files('study.reporting.page').joinpath('page.html').read_text())")
+    place = "files('study.reporting.page').joinpath('page.html')"
+    page = out("-c", f"from importlib.resources import files; print({place}.read_text())")
     assert page.startswith("<!DOCTYPE html>")
