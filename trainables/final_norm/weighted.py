@@ -13,7 +13,7 @@ m, v       mean over mini-batches of m_r and v_r        (units,)           below
 
 With w = 1 this is the paper's standard BN (eq. 9-10, unbiased variance; torch's is biased). Inference uses m and v,
 which `averaging()` collects over one pass at the end of an epoch. In evaluation the layer is affine like any batch
-norm, so it folds alike (trainables/final_norm.py).
+norm, so it folds alike (algebra.py).
 """
 
 from collections.abc import Iterator
