@@ -31,9 +31,9 @@ from study.studies import (
     Study,
     base_of_search,
     find,
-    parse_dimension,
     space_of,
 )
+from study.tuning import parse_dimension
 from trainables.errors import ConfigurationError, StudyError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _run(
 
     from study.commandline import console, remember
     from study.execution import Lease, Resources, Settings
-    from study.tuning import Asked, open_storage, reached, tune
+    from study.tuning import SearchPlan, database_errors, open_storage, tune_arms
     from trainables.storage import RunFolder
 
     runs = runs_folder(args)
@@ -84,11 +84,11 @@ def _run(
     screen, code = (Console(stderr=True, markup=False, emoji=False) if as_markdown else console()), DONE
     storage = open_storage(args.storage, runs)
     for study, dimensions in zip(chosen.studies, changed, strict=True):
-        asked = Asked(trials, args.tuning_seeds, arms, dimensions, objectives)
+        plan = SearchPlan(trials, args.tuning_seeds, arms, dimensions, objectives)
         try:
-            with Lease(RunFolder(runs), print), reached(args.storage):
+            with Lease(RunFolder(runs), print), database_errors(args.storage):
                 remember(RunFolder(runs), chosen.folders)
-                tuned, outcome = tune(study, asked, storage, settings, screen)
+                tuned, outcome = tune_arms(study, plan, storage, settings, screen)
         except StudyError as error:
             if len(chosen.studies) == 1:
                 raise

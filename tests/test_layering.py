@@ -141,3 +141,11 @@ def test_a_lazy_public_list_offers_what_it_lists() -> None:
         if _public(room):
             module = importlib.import_module(room)
             assert [name for name in _public(room) if not hasattr(module, name)] == [], room
+
+
+def test_no_name_of_a_lazy_public_list_is_hidden_by_a_file() -> None:
+    """A file that was imported is an attribute of its room, and `__getattr__` is not asked any more."""
+    for room in ROOMS:
+        folder = ROOT / room.replace(".", "/")
+        if folder.is_dir() and "public_names(" in (folder / "__init__.py").read_text():
+            assert _public(room) & {path.stem for path in folder.glob("*.py")} == set(), room

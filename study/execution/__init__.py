@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from study.execution.cluster import check_ray, check_resources, cluster_nodes, connect, probe_nodes
     from study.execution.lease import Lease
     from study.execution.plan import make_plan
-    from study.execution.prepare import prepare
+    from study.execution.prepare import prepare_trials
     from study.execution.progress import CountProgress
     from study.execution.resources import Resources
     from study.execution.session import Outcome, Settings, run_session
@@ -18,7 +18,7 @@ else:
         "cluster": ("check_ray", "check_resources", "cluster_nodes", "connect", "probe_nodes"),
         "lease": ("Lease",),
         "plan": ("make_plan",),
-        "prepare": ("prepare",),
+        "prepare": ("prepare_trials",),
         "progress": ("CountProgress",),
         "resources": ("Resources",),
         "session": ("Outcome", "Settings", "run_session"),
@@ -37,7 +37,7 @@ __all__ = [
     "cluster_nodes",
     "connect",
     "make_plan",
-    "prepare",
+    "prepare_trials",
     "probe_nodes",
     "run_search",
     "run_session",

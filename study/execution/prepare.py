@@ -44,7 +44,7 @@ class Prepared:
     problems: dict[Configuration, str] = field(default_factory=dict)
 
 
-def prepare(
+def prepare_trials(
     trials: Sequence[Trial],
     data_root: Path,
     runs: str,

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from study.execution.cluster import check_resources, cluster_nodes, connect, probe_nodes
 from study.execution.plan import Plan, make_plan, spread
-from study.execution.prepare import prepare
+from study.execution.prepare import prepare_trials
 from study.execution.progress import RunProgress
 from study.execution.resources import Resources, slots
 from study.execution.trials import run_trials
@@ -83,7 +83,7 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
 def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, logger: "_Logger") -> None:
     say = partial(console.print, highlight=False, soft_wrap=True)
     gpus = settings.resources.of_features(cluster_nodes())
-    prepared = prepare(
+    prepared = prepare_trials(
         plan.trials, settings.data_root, settings.runs, settings.weights, gpus, say, settings.folders, console
     )
     for source, files in prepared.left_out.items():

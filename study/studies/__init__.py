@@ -13,6 +13,7 @@ from study.studies.ours.images import SHARE, UNNAMED
 from study.studies.ours.tuned import tuned_study
 from study.studies.registry import DEFAULT, OWN, PAPER, STUDIES, find, names_of_studies
 from study.studies.search_space import (
+    NUISANCES,
     OBJECTIVES,
     SEARCH_ARMS,
     TELLS_ARMS_APART,
@@ -22,10 +23,6 @@ from study.studies.search_space import (
     Range,
     Values,
     base_of_search,
-    parse_dimension,
-    shared_design,
-    space_as_text,
-    space_differences,
     space_of,
 )
 
@@ -33,6 +30,7 @@ __all__ = [
     "DEFAULT",
     "FINAL",
     "NONE",
+    "NUISANCES",
     "OBJECTIVES",
     "OWN",
     "PAPER",
@@ -55,10 +53,6 @@ __all__ = [
     "find",
     "in_words",
     "names_of_studies",
-    "parse_dimension",
-    "shared_design",
-    "space_as_text",
-    "space_differences",
     "space_of",
     "tuned_study",
 ]

@@ -1,12 +1,12 @@
 """What a search varies: the settings an arm is tuned over, one line each, and the arms that are tuned alike. Pure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from study.studies.declaration import Study
-from trainables.configuration import SMALL_NETWORKS, Configuration, resolve_field
+from trainables.configuration import SMALL_NETWORKS, Configuration
 from trainables.errors import ConfigurationError
 
 Values = dict[str, Any]  # field -> value
@@ -96,55 +96,3 @@ def space_of(base: Configuration, with_sizes: bool, changed: Sequence[Dimension]
     fitting = tuple(option for option in batches.options if option <= 2 * size)
     usual[batches.field] = Choice(batches.field, fitting if len(fitting) > 1 else (max(2, size // 2), size))
     return tuple((usual | {dimension.field: dimension for dimension in changed}).values())
-
-
-def parse_dimension(name: str, text: str, base: Configuration) -> Dimension:
-    """Returns the dimension of FIELD=LOW..HIGH or FIELD=A,B around a base; a usual dimension keeps its logarithm.
-
-    Raises:
-        ConfigurationError: no such field, an empty range, a value that the field does not allow.
-    """
-    field = resolve_field(name)
-    if field == "schedule.epochs" or (field.startswith("data.") and field != "data.image_size"):
-        raise ConfigurationError(f"--space {field}: what is learnt and for how long is the study's; use --set")
-    if field in TELLS_ARMS_APART:
-        raise ConfigurationError(f"--space {field}: it tells arms apart and is not searched; --arm chooses among them")
-    usual = next((d for d in NUISANCES if d.field == field), None)
-    if ".." not in text:
-        options = tuple(base.replace({field: value}).flat()[field] for value in text.split(","))
-        if len(set(options)) < len(options):
-            raise ConfigurationError(f"--space {field}: got {text!r}; each value once")
-        return Choice(field, options)
-    try:
-        low, high = map(float, text.split("..", 1))
-    except ValueError:
-        raise ConfigurationError(f"--space {field}: got {text!r}; allowed: LOW..HIGH or A,B,C") from None
-    log = isinstance(usual, Range) and usual.log
-    if not low < high or (log and low <= 0):
-        allowed = "0 < LOW < HIGH" if log else "LOW < HIGH"
-        raise ConfigurationError(f"--space {field}: got {text!r}, an empty range; allowed: {allowed}")
-    if isinstance(base.flat()[field], int) or field == "data.image_size":
-        raise ConfigurationError(f"--space {field}: got {text!r}; a whole number is listed: A,B,C")
-    for bound in (low, high):
-        base.replace({field: bound})
-    return Range(field, low, high, log)
-
-
-def shared_design(space: Sequence[Dimension], number: int) -> list[Values]:
-    """Returns the first settings of a quasi-random sequence (Halton), the same for every arm and nested in number."""
-    from scipy.stats import qmc  # takes a second to import, which no --help needs
-
-    shares = qmc.Halton(len(space), scramble=True, rng=0).random(number) if number else []
-    return [{d.field: d.at(float(share)) for d, share in zip(space, row, strict=True)} for row in shares]
-
-
-def space_as_text(space: Sequence[Dimension]) -> dict[str, str]:
-    """Returns {field: description}: what is stored with a search, so that it is not resumed with another space."""
-    return {d.field: repr(d) for d in space}
-
-
-def space_differences(stored: Mapping[str, str], asked: Mapping[str, str]) -> list[str]:
-    """Returns what two stored spaces differ in, a line each."""
-    fields = sorted(stored.keys() | asked.keys())
-    return [f"{f}: {stored.get(f, 'not varied')} then, {asked.get(f, 'not varied')} now" for f in fields
-            if stored.get(f) != asked.get(f)]  # fmt: skip

@@ -16,24 +16,49 @@ from study.studies import Choice, Dimension, Direction
 from study.tuning.trial_storage import DESIGN, REASON
 
 ARM = "arm"  # an entry of a trial's Tune configuration
-FEWEST = 4  # settings of a generation, to have parents to cross
+FEWEST_OF_A_GENERATION = 4  # settings, to have parents to cross
 
 
 class ArmSearch(OptunaSearch):  # type: ignore[misc]
     """One arm's suggestions; a trial that ended early is told as pruned, one without a score as failed."""
 
-    def __init__(self, name: str, storage: BaseStorage, space: Sequence[Dimension], metrics: Sequence[str],
-                 directions: Sequence[Direction], budget: int, seed: int, trials: int) -> None:  # fmt: skip
+    def __init__(
+        self,
+        name: str,
+        storage: BaseStorage,
+        space: Sequence[Dimension],
+        metrics: Sequence[str],
+        directions: Sequence[Direction],
+        epochs: int,
+        seed: int,
+        trials: int,
+    ) -> None:
+        """Loads the Optuna study that `trial_storage.begin` prepared.
+
+        Args:
+            name: of the Optuna study.
+            storage: where it is.
+            space: what is varied.
+            metrics: entries of a trial's reports, one an objective.
+            directions: which way each is better.
+            epochs: a trial with fewer was stopped early.
+            seed: of the sampler.
+            trials: of this arm in all.
+        """
         modes = ["max" if direction == "maximize" else "min" for direction in directions]
-        one = len(metrics) == 1
+        has_one_objective = len(metrics) == 1
         sampler: BaseSampler = TPESampler(seed=seed)
-        if not one:  # the shared design is the first generation, and two more come of it
-            sampler = NSGAIISampler(seed=seed, population_size=max(FEWEST, math.ceil(trials / 3)))
+        if not has_one_objective:  # the shared design is the first generation, and two more come of it
+            sampler = NSGAIISampler(seed=seed, population_size=max(FEWEST_OF_A_GENERATION, math.ceil(trials / 3)))
         super().__init__(
-            {d.field: _distribution(d) for d in space}, metric=metrics[0] if one else list(metrics),
-            mode=modes[0] if one else modes, sampler=sampler, study_name=name, storage=storage,
-        )  # fmt: skip
-        self._metrics, self._budget = list(metrics), budget
+            {dimension.field: _distribution(dimension) for dimension in space},
+            metric=metrics[0] if has_one_objective else list(metrics),
+            mode=modes[0] if has_one_objective else modes,
+            sampler=sampler,
+            study_name=name,
+            storage=storage,
+        )
+        self._metrics, self._epochs = list(metrics), epochs
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
         """Returns the values of the next trial, flat."""
@@ -57,20 +82,21 @@ class ArmSearch(OptunaSearch):  # type: ignore[misc]
         if error or result is None or not all(map(math.isfinite, scores)):
             trial.set_user_attr(REASON, str((result or {}).get("reason") or "its process was lost"))
             self._ot_study.tell(trial, state=TrialState.FAIL)
-        elif result["epoch"] < self._budget:
+        elif result["epoch"] < self._epochs:
             self._ot_study.tell(trial, state=TrialState.PRUNED)
         else:
             self._ot_study.tell(trial, scores)
 
 
 class Arms(Searcher):  # type: ignore[misc]
-    """Asks every arm in turn, each for its own number of trials."""
+    """Asks the arm that has most trials left, so that all go forward together."""
 
     def __init__(self, arms: Mapping[str, ArmSearch], remaining: Mapping[str, int]) -> None:
+        """Takes {arm: its search} and {arm: how many trials it is still to have}."""
         super().__init__(metric="epoch", mode="max")  # not used: each arm has its own
         self._arms, self._remaining = dict(arms), dict(remaining)
-        self._arm_of: dict[str, str] = {}
-        self.number = sum(remaining.values())
+        self._arm_of_trial: dict[str, str] = {}
+        self.num_trials = sum(remaining.values())
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing of it goes into Tune's tuner.pkl: a storage's URL may hold a password."""
@@ -82,12 +108,12 @@ class Arms(Searcher):  # type: ignore[misc]
         if not self._remaining[arm]:
             return str(Searcher.FINISHED)
         self._remaining[arm] -= 1
-        self._arm_of[trial_id] = arm
+        self._arm_of_trial[trial_id] = arm
         return {ARM: arm, **self._arms[arm].suggest(trial_id)}
 
     def of(self, trial_id: str) -> ArmSearch:
         """Returns the arm's search that a trial belongs to."""
-        return self._arms[self._arm_of[trial_id]]
+        return self._arms[self._arm_of_trial[trial_id]]
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Passes it on to the arm."""
@@ -107,39 +133,42 @@ class Arms(Searcher):  # type: ignore[misc]
 class PerArm(FIFOScheduler):  # type: ignore[misc]
     """ASHA (arXiv:1810.05934) within each arm, so that a weak arm is not starved by a strong one."""
 
-    def __init__(self, arms: Arms, metric: str, epochs: int, first: int, factor: int) -> None:
+    def __init__(self, arms: Arms, metric: str, epochs: int, first_look: int, factor: int) -> None:
+        """Stops all but one in `factor` of an arm's trials at each look; the first look is after so many epochs."""
         super().__init__()
-        self._arms, self._settings = arms, {"max_t": epochs, "grace_period": first, "reduction_factor": factor}
-        self._metric_name, self._schedulers = metric, dict[str, ASHAScheduler]()
+        self._arms, self._metric_name = arms, metric
+        self._asha_settings = {"max_t": epochs, "grace_period": first_look, "reduction_factor": factor}
+        self._scheduler_of_arm: dict[str, ASHAScheduler] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing of it goes into Tune's tuner.pkl."""
         return {}
 
-    def _of(self, trial: Any) -> ASHAScheduler:
+    def _scheduler_of(self, trial: Any) -> ASHAScheduler:
         arm = trial.config[ARM]
-        if arm not in self._schedulers:
-            its = ASHAScheduler(time_attr="epoch", metric=self._metric_name, mode="max", **self._settings)
-            self._schedulers[arm] = its
-        return self._schedulers[arm]
+        if arm not in self._scheduler_of_arm:
+            self._scheduler_of_arm[arm] = ASHAScheduler(
+                time_attr="epoch", metric=self._metric_name, mode="max", **self._asha_settings
+            )
+        return self._scheduler_of_arm[arm]
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """A trial begins."""
-        self._of(trial).on_trial_add(tune_controller, trial)
+        self._scheduler_of(trial).on_trial_add(tune_controller, trial)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Says whether a trial goes on."""
-        action = self._of(trial).on_trial_result(tune_controller, trial, result)
-        shared = self._arms.of(trial.trial_id).is_of_design(trial.trial_id)
-        return str(TrialScheduler.CONTINUE if shared else action)
+        action = self._scheduler_of(trial).on_trial_result(tune_controller, trial, result)
+        is_shared = self._arms.of(trial.trial_id).is_of_design(trial.trial_id)
+        return str(TrialScheduler.CONTINUE if is_shared else action)
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
         """A trial has ended."""
-        self._of(trial).on_trial_complete(tune_controller, trial, result)
+        self._scheduler_of(trial).on_trial_complete(tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
         """A trial is taken away."""
-        self._of(trial).on_trial_remove(tune_controller, trial)
+        self._scheduler_of(trial).on_trial_remove(tune_controller, trial)
 
 
 def _distribution(dimension: Dimension) -> BaseDistribution:

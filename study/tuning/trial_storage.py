@@ -1,4 +1,4 @@
-"""What Optuna keeps of a search, one Optuna study per arm: begun, gone on with, read."""
+"""What Optuna stores of a search, one Optuna study per arm: begun, gone on with, read."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,12 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from study import locations
 from study.evidence import Setting, State
-from study.studies import Dimension, Direction, Values, space_as_text, space_differences
+from study.studies import Dimension, Direction, Values
+from study.tuning.space import space_as_text, space_differences
 from trainables.errors import ConfigurationError, first_line
 from trainables.finding import Finding
 
 # attributes that Optuna keeps
-DESIGN, LOST, SPACE, REASON, DATA = "design", "lost with its driver", "space", "reason", "data"
+DESIGN, LOST, REASON = "design", "lost with its driver", "reason"  # of a trial
+SPACE, DATA = "space", "data"  # of a study
 RUN_FOLDER = "run folder"  # an entry of SPACE, where the storage is not the run folder's own
 PREFIX = "final-bn/"  # of the names of this project's studies in a storage that others use too
 ENOUGH = 5  # different scores, for importances to mean anything
@@ -45,8 +47,8 @@ def open_storage(url: str | None, runs: str) -> Storage:
 
 
 @contextmanager
-def reached(url: str | None) -> Iterator[None]:
-    """Turns what a database raises that is read-only, or away in the middle, into a ConfigurationError."""
+def database_errors(url: str | None) -> Iterator[None]:
+    """Turns what a database raises, because it is read-only or has gone away, into a ConfigurationError of one line."""
     try:
         yield
     except (SQLAlchemyError, StorageInternalError) as error:
@@ -68,17 +70,18 @@ def check_trial_storage(url: str | None, runs: str, fix: bool) -> Finding:
     except ConfigurationError as error:
         return Finding("searches", "failed", str(error))
     try:
-        with reached(url):
+        with database_errors(url):
             names = [name for name in optuna.get_all_study_names(storage) if name.startswith(PREFIX)]
-            its = [optuna.load_study(study_name=name, storage=storage) for name in names]
+            studies = [optuna.load_study(study_name=name, storage=storage) for name in names]
             if is_shared(storage):
-                its = [study for study in its if study.user_attrs.get(SPACE, {}).get(RUN_FOLDER, runs) == runs]
-            left = sum(_end_running(study, fix) for study in its)
+                studies = [study for study in studies if study.user_attrs.get(SPACE, {}).get(RUN_FOLDER, runs) == runs]
+            num_running = sum(_end_running(study, fix) for study in studies)
     except ConfigurationError as error:
         return Finding("searches", "failed", str(error))
-    if left and not fix:
-        return Finding("searches", "failed", f"{left} trials RUNNING; if no search is at work, --fix asks them again")
-    return Finding("searches", "ok", f"{len(its)} arms, {left} RUNNING trials put back")
+    if num_running and not fix:
+        advice = "if no search is at work, --fix asks them again"
+        return Finding("searches", "failed", f"{num_running} trials RUNNING; {advice}")
+    return Finding("searches", "ok", f"{len(studies)} arms, {num_running} RUNNING trials put back")
 
 
 def _end_running(study: optuna.Study, end: bool = True) -> int:
@@ -93,43 +96,57 @@ def _end_running(study: optuna.Study, end: bool = True) -> int:
 
 
 def begin(
-    name: str, storage: Storage, space: Sequence[Dimension], directions: Sequence[Direction], design: Sequence[Values],
+    name: str,
+    storage: Storage,
+    space: Sequence[Dimension],
+    directions: Sequence[Direction],
+    design: Sequence[Values],
     fixed: Mapping[str, str] | None = None,
-) -> int:  # fmt: skip
-    """Prepares an arm's Optuna study for (more) trials and returns how many it has that count.
+) -> int:
+    """Prepares an arm's Optuna study for (more) trials and returns how many finished ones it has that count.
 
-    Trials that a dead driver left running are told as failed, do not count and are asked again. `fixed` is what besides
-    the space may not change; raises ConfigurationError where anything differs from what the study was begun with.
+    Trials that a dead driver left running are told as failed, do not count and are asked again.
+
+    Args:
+        name: of the Optuna study.
+        storage: where it is, or is made.
+        space: what is varied.
+        directions: one an objective.
+        design: the settings that all arms share; those that no trial has yet are tried first.
+        fixed: name -> text of what, besides the space, may not change either.
+
+    Raises:
+        ConfigurationError: something differs from what the study was begun with; says what.
     """
     study = optuna.create_study(storage=storage, study_name=name, directions=list(directions), load_if_exists=True)
-    asked = space_as_text(space) | dict(fixed or {})
-    begun = dict(study.user_attrs.get(SPACE, asked))
-    if RUN_FOLDER not in asked:
-        begun.pop(RUN_FOLDER, None)  # a journal goes where its run folder goes
-    differing = space_differences(begun, asked)
+    space_now = space_as_text(space) | dict(fixed or {})
+    space_then = dict(study.user_attrs.get(SPACE, space_now))
+    if RUN_FOLDER not in space_now:
+        space_then.pop(RUN_FOLDER, None)  # a journal goes where its run folder goes
+    differences = space_differences(space_then, space_now)
     if len(study.directions) != len(directions):
-        differing.append(f"{len(study.directions)} objectives then, {len(directions)} now")
-    if differing:
-        raise ConfigurationError(f"search {name} was begun with another space: {'; '.join(differing)}")
-    study.set_user_attr(SPACE, asked)
+        differences.append(f"{len(study.directions)} objectives then, {len(directions)} now")
+    if differences:
+        raise ConfigurationError(f"search {name} was begun with another space: {'; '.join(differences)}")
+    study.set_user_attr(SPACE, space_now)
     _end_running(study)
     trials = [trial for trial in study.get_trials(deepcopy=False) if LOST not in trial.user_attrs]
-    there = {trial.user_attrs.get(DESIGN) for trial in trials}
+    tried_of_design = {trial.user_attrs.get(DESIGN) for trial in trials}
     for number, values in enumerate(design):
-        if number not in there:
+        if number not in tried_of_design:
             study.enqueue_trial(values, user_attrs={DESIGN: number})
     return sum(trial.state.is_finished() for trial in trials)
 
 
 def keep_data(names: Iterable[str], storage: Storage, fingerprint: str) -> None:
-    """Keeps what data the arms are tuned on; raises ConfigurationError where a search was begun on others."""
+    """Stores which data the arms are tuned on; raises ConfigurationError where a search was begun on others."""
     for name in names:
         study = optuna.load_study(study_name=name, storage=storage)
-        before = study.user_attrs.setdefault(DATA, fingerprint)
-        if before != fingerprint:
+        fingerprint_then = study.user_attrs.get(DATA, fingerprint)
+        if fingerprint_then != fingerprint:
             raise ConfigurationError(
-                f"search {name} was begun on data with fingerprint {before}, now it is {fingerprint}; use that data "
-                "again, or another --runs or --storage"
+                f"search {name} was begun on data with fingerprint {fingerprint_then}, now it is {fingerprint}; use "
+                "that data again, or another --runs or --storage"
             )
         study.set_user_attr(DATA, fingerprint)
 

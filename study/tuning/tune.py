@@ -1,12 +1,12 @@
 """One call of `study.search`: every arm of a study is tuned on validation, then the winners run as any runs do."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 
-from study.evidence import SearchResult, Setting, keep_search_result, pareto_front
+from study.evidence import SearchResult, Setting, keep_search_result
 from study.execution import (
     CountProgress,
     Outcome,
@@ -14,7 +14,7 @@ from study.execution import (
     check_resources,
     cluster_nodes,
     connect,
-    prepare,
+    prepare_trials,
     probe_nodes,
     run_search,
     run_session,
@@ -29,13 +29,14 @@ from study.studies import (
     Values,
     base_of_search,
     find,
-    shared_design,
     space_of,
     tuned_study,
 )
 from study.tuning import trial_storage
 from study.tuning.arm_search import Arms, ArmSearch, PerArm
+from study.tuning.space import shared_design
 from study.tuning.trial_storage import Storage
+from study.tuning.winners import winners_of
 from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError, DataError
 from trainables.evaluation import VALIDATION_F1, metric_key
@@ -52,8 +53,16 @@ REDUCTION = 3  # of ASHA: a third of the trials goes on after each look
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What to search: trials per arm, tuning seeds, arms, changed dimensions, objectives."""
+class SearchPlan:
+    """What to search.
+
+    Attributes:
+        trials: of each arm, with those that an earlier call of the same search did.
+        tuning_seeds: how many; a trial's score is the mean over them.
+        arms: names of SEARCH_ARMS.
+        changed: dimensions in the place of the usual ones or besides them.
+        objectives: names of OBJECTIVES, one or two.
+    """
 
     trials: int
     tuning_seeds: int
@@ -61,9 +70,21 @@ class Asked:
     changed: tuple[Dimension, ...]
     objectives: tuple[str, ...]
 
+    @property
+    def has_one_objective(self) -> bool:
+        """Whether arms have a best setting; else the search ends with a Pareto front."""
+        return len(self.objectives) == 1
 
-def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, console: Console) -> tuple[Study, Outcome]:
-    """Tunes the arms of a study, keeps what was found in the run folder, and trains every winner.
+    @property
+    def measures_latency(self) -> bool:
+        """Whether latency is an objective."""
+        return "latency" in self.objectives
+
+
+def tune_arms(
+    study: Study, plan: SearchPlan, storage: Storage, settings: Settings, console: Console
+) -> tuple[Study, Outcome]:
+    """Tunes the arms of a study, keeps what the search found in the run folder, and trains every winner.
 
     Returns:
         The study of the winners, and what came of their runs.
@@ -74,52 +95,52 @@ def tune(study: Study, asked: Asked, storage: Storage, settings: Settings, conso
     base = base_of_search(study)
     if not base.data.validation_minority:
         raise ConfigurationError(f"{study.name} has no validation images of the minority; a search chooses by them")
-    directions = [OBJECTIVES[name][1] for name in asked.objectives]
-    space = space_of(base, "latency" in asked.objectives, asked.changed)
-    shared = shared_design(space, math.ceil(asked.trials / 3))
-    arms = {arm: base.replace(SEARCH_ARMS[arm]) for arm in asked.arms}
-    names = {arm: f"{trial_storage.PREFIX}{study.name}/{base.key}/{'+'.join(asked.objectives)}/{arm}" for arm in arms}
-    fixed = {"tuning seeds": str(asked.tuning_seeds)}
-    if trial_storage.is_shared(storage):  # the lease guards a run folder: two folders would end each other's trials
-        fixed[trial_storage.RUN_FOLDER] = settings.runs
-    counted = {arm: trial_storage.begin(names[arm], storage, space, directions, shared, fixed) for arm in arms}
-    left = {arm: max(0, asked.trials - number) for arm, number in counted.items()}
-    console.print(f"{study.name}: {sum(counted.values())} trials done, {sum(left.values())} to do, {len(arms)} arms")
-    connect()
-    wanted = [*arms.values()] * max(1, sum(left.values()) // len(arms))
-    for warning in check_resources(settings.resources, wanted):
-        console.print(warning)
-    probe_nodes(settings.runs)
-    store, fingerprint = _prepare(study, arms, space, settings, console)
-    trial_storage.keep_data(names.values(), storage, fingerprint)
-    if any(left.values()):
-        metrics = [OBJECTIVES[name][0] for name in asked.objectives]
-        epochs, seed = base.schedule.epochs, sum(counted.values())
-        searches = {
-            arm: ArmSearch(names[arm], storage, space, metrics, directions, epochs, seed + i, asked.trials)
-            for i, arm in enumerate(arms)
-        }
-        _search(asked, arms, Arms(searches, left), store, settings, console)
-    found = {arm: trial_storage.read(name, storage) for arm, name in names.items()}
-    tried = max((its.design for each in found.values() for its in each if its.design is not None), default=-1)
-    shared = shared_design(space, max(len(shared), tried + 1))  # an earlier call with more trials had a longer one
-    winners = _winners(found, arms, directions)
+    arms = {arm: base.replace(SEARCH_ARMS[arm]) for arm in plan.arms}
+    space = space_of(base, plan.measures_latency, plan.changed)
+    design = shared_design(space, math.ceil(plan.trials / 3))
+    search_names = {
+        arm: f"{trial_storage.PREFIX}{study.name}/{base.key}/{'+'.join(plan.objectives)}/{arm}" for arm in arms
+    }
+    _search(study, plan, arms, search_names, space, design, storage, settings, console)
+    settings_of_arm = {arm: trial_storage.read(name, storage) for arm, name in search_names.items()}
+    winners = winners_of(settings_of_arm, arms, _directions(plan))
     if not winners:
         raise DataError(f"{study.name}: no trial of any arm came to an end with a score")
-    tuned = tuned_study(str(study.name_parts.tuned(len(asked.objectives))), winners)
-    importances = {arm: trial_storage.importances(name, storage) for arm, name in names.items()} if _one(asked) else {}
-    changes = _changes(study, base)
-    keys = {arm: winner.key for arm, winner in winners.items()}
-    its = SearchResult(changes, asked.objectives, asked.tuning_seeds, keys, space, shared, found, importances)
-    if hidden := keep_search_result(RunFolder(settings.runs), tuned.name, base.key, its):
+    tuned = tuned_study(str(study.name_parts.tuned(len(plan.objectives))), winners)
+    importances = {}
+    if plan.has_one_objective:
+        importances = {arm: trial_storage.importances(name, storage) for arm, name in search_names.items()}
+    result = SearchResult(
+        changes=_changes(study, base),
+        objectives=plan.objectives,
+        tuning_seeds=plan.tuning_seeds,
+        winners={arm: winner.key for arm, winner in winners.items()},
+        space=space,
+        design=shared_design(space, max(len(design), _length_of_design(settings_of_arm))),
+        settings=settings_of_arm,
+        importances=importances,
+    )
+    if hidden := keep_search_result(RunFolder(settings.runs), tuned.name, base.key, result):
         console.print(f"tuned in another way before, so not in the tables any more: {', '.join(hidden)}")
     seeds = settings.num_seeds or tuned.seeds
     console.print(f"{tuned.name}: the best setting of every arm, {seeds} fresh seed{'s' if seeds > 1 else ''} each")
     outcome = run_session([tuned], settings, console)
-    for arm in (arm for arm, its in found.items() if all(setting.state != "complete" for setting in its)):
-        reasons = [setting.reason for setting in found[arm] if setting.reason]
-        outcome.problems.append(f"{study.name}, {arm}: no trial came to an end ({reasons[-1] if reasons else 'none'})")
+    for arm, tried in settings_of_arm.items():
+        if all(setting.state != "complete" for setting in tried):
+            reasons = [setting.reason for setting in tried if setting.reason]
+            last_reason = reasons[-1] if reasons else "none"
+            outcome.problems.append(f"{study.name}, {arm}: no trial came to an end ({last_reason})")
     return tuned, outcome
+
+
+def _directions(plan: SearchPlan) -> list[Direction]:
+    return [OBJECTIVES[name][1] for name in plan.objectives]
+
+
+def _length_of_design(settings_of_arm: Mapping[str, Sequence[Setting]]) -> int:
+    """Returns how many shared settings were tried: an earlier call with more trials had a longer design."""
+    numbers = (setting.design for settings in settings_of_arm.values() for setting in settings)
+    return 1 + max((number for number in numbers if number is not None), default=-1)
 
 
 def _changes(study: Study, base: Configuration) -> dict[str, object]:
@@ -128,59 +149,97 @@ def _changes(study: Study, base: Configuration) -> dict[str, object]:
     return {field: value for field, value in base.flat().items() if declared[field] != value}
 
 
-def _one(asked: Asked) -> bool:
-    return len(asked.objectives) == 1
-
-
 def _search(
-    asked: Asked, arms: Mapping[str, Configuration], searcher: Arms, store: Store, settings: Settings, console: Console
+    study: Study,
+    plan: SearchPlan,
+    arms: Mapping[str, Configuration],
+    search_names: Mapping[str, str],
+    space: Sequence[Dimension],
+    design: Sequence[Values],
+    storage: Storage,
+    settings: Settings,
+    console: Console,
+) -> None:
+    """Runs the trials that the arms do not have yet; their outcomes are in the storage then."""
+    fixed = {"tuning seeds": str(plan.tuning_seeds)}
+    if trial_storage.is_shared(storage):  # the lease guards a run folder: two folders would end each other's trials
+        fixed[trial_storage.RUN_FOLDER] = settings.runs
+    directions = _directions(plan)
+    counts = {
+        arm: trial_storage.begin(name, storage, space, directions, design, fixed) for arm, name in search_names.items()
+    }
+    remaining = {arm: max(0, plan.trials - count) for arm, count in counts.items()}
+    num_done, num_left = sum(counts.values()), sum(remaining.values())
+    console.print(f"{study.name}: {num_done} trials done, {num_left} to do, {len(arms)} arms")
+    connect()
+    trials_at_once = [*arms.values()] * max(1, num_left // len(arms))
+    for warning in check_resources(settings.resources, trials_at_once):
+        console.print(warning)
+    probe_nodes(settings.runs)
+    store, fingerprint = _prepare(study, arms, space, settings, console)
+    trial_storage.keep_data(search_names.values(), storage, fingerprint)
+    if not num_left:
+        return
+    metrics = [OBJECTIVES[name][0] for name in plan.objectives]
+    epochs = next(iter(arms.values())).schedule.epochs
+    searches = {
+        arm: ArmSearch(name, storage, space, metrics, directions, epochs, num_done + i, plan.trials)
+        for i, (arm, name) in enumerate(search_names.items())
+    }
+    _run_trials(plan, arms, Arms(searches, remaining), store, settings, console)
+
+
+def _run_trials(
+    plan: SearchPlan,
+    arms: Mapping[str, Configuration],
+    searcher: Arms,
+    store: Store,
+    settings: Settings,
+    console: Console,
 ) -> None:
     base = next(iter(arms.values()))
     epochs = base.schedule.epochs
-    first = math.ceil(epochs / REDUCTION**2)
-    looks = tuple(sorted({first, min(first * REDUCTION, epochs), epochs}))
-    seeds = tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + asked.tuning_seeds))
-    score = NATURAL if isinstance(base.data.test_minority, float) else BALANCED
-    search = Search(arms, seeds, store, looks if _one(asked) else (epochs,), score, "latency" in asked.objectives)
-    scheduler = PerArm(searcher, "score", epochs, first, REDUCTION) if _one(asked) else None
-    number = searcher.number
-    with CountProgress(number, console, "trials") as progress:
-        done: Callable[[], None] = progress.add
-        run_search(search, searcher, scheduler, number, settings.resources, done)
+    first_look = math.ceil(epochs / REDUCTION**2)
+    looks: tuple[int, ...] = (epochs,)
+    scheduler = None
+    if plan.has_one_objective:
+        looks = tuple(sorted({first_look, min(first_look * REDUCTION, epochs), epochs}))
+        scheduler = PerArm(searcher, "score", epochs, first_look, REDUCTION)
+    search = Search(
+        arms=arms,
+        seeds=tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + plan.tuning_seeds)),
+        store=store,
+        report_after=looks,
+        metric=NATURAL if isinstance(base.data.test_minority, float) else BALANCED,
+        latency=plan.measures_latency,
+    )
+    with CountProgress(searcher.num_trials, console, "trials") as progress:
+        run_search(search, searcher, scheduler, searcher.num_trials, settings.resources, progress.add)
 
 
 def _prepare(
     study: Study, arms: Mapping[str, Configuration], space: Sequence[Dimension], settings: Settings, console: Console
 ) -> tuple[Store, str]:
-    """Brings data, weights and features of every arm, cut and image size into the object store; says which data."""
-    sizes = [d for d in space if isinstance(d, Choice) and d.field in ("network.cut", "data.image_size")]
+    """Brings data, weights and features of every arm, cut and image size into the object store.
+
+    Returns:
+        The store, and the fingerprints of the data.
+    """
     combinations: list[Values] = [{}]
-    for dimension in sizes:
-        combinations = [{**its, dimension.field: option} for its in combinations for option in dimension.options]
-    trials = [Trial(study.name, arm, its.replace(c), (0,)) for arm, its in arms.items() for c in combinations]
+    for dimension in space:
+        if isinstance(dimension, Choice) and dimension.field in ("network.cut", "data.image_size"):
+            combinations = [
+                {**values, dimension.field: option} for values in combinations for option in dimension.options
+            ]
+    trials = [
+        Trial(study.name, arm, configuration.replace(values), (0,))
+        for arm, configuration in arms.items()
+        for values in combinations
+    ]
     gpus = settings.resources.of_features(cluster_nodes())
-    prepared = prepare(
+    prepared = prepare_trials(
         trials, settings.data_root, settings.runs, settings.weights, gpus, console.print, settings.folders, console
     )
     if prepared.problems:
         raise DataError("; ".join(dict.fromkeys(prepared.problems.values())))
     return prepared.store, " ".join(sorted(set(prepared.fingerprints.values())))
-
-
-def _winners(
-    found: Mapping[str, Sequence[Setting]], arms: Mapping[str, Configuration], directions: Sequence[Direction]
-) -> dict[str, Configuration]:
-    """Returns the best setting of every arm; of several objectives every setting on the front of all arms together."""
-    winners: dict[str, Configuration] = {}
-    if len(directions) == 1:
-        for arm, its in found.items():
-            complete = [setting for setting in its if setting.state == "complete"]
-            if complete:
-                winners[arm] = arms[arm].replace(max(complete, key=lambda setting: setting.scores).values)
-        return winners
-    best = pareto_front([setting for its in found.values() for setting in its], directions)
-    for arm, its in found.items():
-        for setting in (setting for setting in its if setting in best):
-            point = arms[arm].replace(setting.values)
-            winners[f"{arm}, {point.key[:6]}"] = point  # by key: with more trials the front has other points
-    return winners

@@ -11,7 +11,7 @@ import pytest
 from export.verification import installation
 from study import doctor
 from study.execution import check_ray
-from study.studies.search_space import Choice
+from study.studies import Choice
 from study.tracking import tracker
 from study.tuning import arm_search, trial_storage
 from trainables.data import datasets

@@ -9,7 +9,7 @@ from study.evidence import robustness, search_results
 from study.evidence.search_results import SearchResult, Setting
 from study.reporting.figures import search_plots
 from study.studies.ours.tuned import tuned_study
-from study.studies.search_space import SEARCH_ARMS, Choice, Range, Values, space_as_text
+from study.studies.search_space import SEARCH_ARMS, Choice, Range, Values
 from trainables.configuration import Configuration
 from trainables.errors import RecordError
 from trainables.storage.record import Record
@@ -43,9 +43,7 @@ def test_what_was_found_is_read_as_it_was_kept(tmp_path: Path) -> None:
     kept = _found(base, ("none",), 1e-3, {"network.hidden": 64})
     search_results.keep_search_result(folder, "x-tuned", base.key, kept)
     assert search_results.recall_search_results(folder, "x-tuned") == {base.key: kept}
-    assert space_as_text(search_results.recall_search_results(folder, "x-tuned")[base.key].space) == space_as_text(
-        SPACE
-    )  # whole numbers stay whole
+    assert repr(search_results.recall_search_results(folder, "x-tuned")[base.key].space) == repr(SPACE)  # 16 stays 16
 
 
 def test_arms_of_two_calls_belong_together_unless_the_space_is_another(tmp_path: Path) -> None:

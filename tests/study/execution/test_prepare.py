@@ -9,7 +9,7 @@ from PIL import Image
 from torchvision import models
 
 from study.commandline.options import read_weights
-from study.execution.prepare import Prepared, prepare
+from study.execution.prepare import Prepared, prepare_trials
 from study.execution.resources import Resources
 from study.execution.trials import run_trials
 from trainables.configuration import Configuration
@@ -57,7 +57,7 @@ class _Silent:
 
 def _prepare(trials: list[Trial], data: Path, runs: Path, said: list[str], weights: bool = True) -> Prepared:
     files = read_weights(str(data / "resnet18.pt"))[1] if weights else {}
-    return prepare(trials, data, str(runs), files, 0, said.append)
+    return prepare_trials(trials, data, str(runs), files, 0, said.append)
 
 
 def test_features_are_computed_once_and_trained_on(data: Path, frozen: Configuration, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_frozen_network_is_exported_whole(data: Path, frozen: Configuration, t
 def test_prepare_says_what_the_data_cannot_give(tmp_path: Path, tiny: Configuration) -> None:
     greedy = tiny.replace({"data.train_minority": 100})
     trials = [Trial("s", "a", tiny, (0,)), Trial("s", "b", greedy, (0,))]
-    prepared = prepare(trials, Path(), str(tmp_path), {}, 0, print)
+    prepared = prepare_trials(trials, Path(), str(tmp_path), {}, 0, print)
     assert list(prepared.problems) == [greedy]
     assert "images asked (random split), 174 there" in prepared.problems[greedy]
     inputs = prepared.store.inputs(tiny)

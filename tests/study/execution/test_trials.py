@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import ray
 
-from study.execution.prepare import prepare
+from study.execution.prepare import prepare_trials
 from study.execution.resources import Resources
 from study.execution.trials import run_trials, run_work
 from trainables.configuration import Configuration
@@ -29,7 +29,7 @@ class _Heard:
 
 def _run(trials: list[Trial], runs: Path, cpus: float = 1) -> _Heard:
     heard = _Heard()
-    prepared = prepare(trials, Path(), str(runs), {}, 0, print)
+    prepared = prepare_trials(trials, Path(), str(runs), {}, 0, print)
     run_trials(trials, prepared.store, str(runs), Resources(cpus=cpus), heard)
     return heard
 

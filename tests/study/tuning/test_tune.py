@@ -12,14 +12,14 @@ from rich.console import Console
 
 from study.evidence import search_results
 from study.execution import session
-from study.execution.prepare import Prepared, prepare
+from study.execution.prepare import Prepared, prepare_trials
 from study.execution.resources import Resources
 from study.execution.session import Settings
 from study.reporting.summary import groups_of, tables_of
 from study.studies.declaration import Arm, Pair, Study
 from study.studies.search_space import Choice, Range
 from study.tuning import trial_storage
-from study.tuning.tune import Asked, tune
+from study.tuning.tune import SearchPlan, tune_arms
 from trainables.configuration import Configuration
 from trainables.data.images import Images
 from trainables.data.split import draw_split
@@ -42,7 +42,7 @@ def _tune(folder: Path, base: Configuration, *objectives: str) -> search_results
     settings = Settings(str(folder), None, folder, 2, Resources())
     storage = trial_storage.open_storage(None, str(folder))
     screen = Console(file=io.StringIO())
-    tuned, outcome = tune(study, Asked(4, 5, ARMS, CHANGED, objectives), storage, settings, screen)
+    tuned, outcome = tune_arms(study, SearchPlan(4, 5, ARMS, CHANGED, objectives), storage, settings, screen)
     assert not outcome.problems
     (group,) = groups_of(tuned, RunFolder(str(folder)))
     titles = [str(table.title) for table in tables_of(group, RunFolder(str(folder)))]
@@ -69,12 +69,12 @@ def test_test_images_never_reach_the_search(
     for name, images in (("clean", digits), ("poisoned", poisoned)):
 
         def prepared(*arguments: object, images: Images = images) -> Prepared:
-            its = prepare(*arguments)  # type: ignore[arg-type]
+            its = prepare_trials(*arguments)  # type: ignore[arg-type]
             its.store.images = {key: ray.put(images) for key in its.store.images}
             return its
 
-        monkeypatch.setattr(sys.modules[tune.__module__], "prepare", prepared)
-        monkeypatch.setattr(session, "prepare", prepared)
+        monkeypatch.setattr(sys.modules[tune_arms.__module__], "prepare_trials", prepared)
+        monkeypatch.setattr(session, "prepare_trials", prepared)
         kept = _tune(tmp_path / name, base, "minority_f1")
         outcomes.append({arm: [(s.values, s.state, s.scores) for s in its] for arm, its in kept.settings.items()})
         records = list(RunFolder(str(tmp_path / name)).records("digits-tuned"))
