@@ -16,8 +16,6 @@ from study.studies import SHARE, Study
 from trainables.configuration import FOLDER, OTHERS, Configuration, Data
 from trainables.data import (
     IMAGE_SIZE,
-    OF_ANOTHER_CLASS,
-    SAME_BYTES,
     Folder,
     Folders,
     Images,
@@ -104,7 +102,7 @@ def _fix_majority(found: Survey, args: argparse.Namespace) -> None:
         return
     data = _data_of(args)
     images, frequent = without_pixels(found), len(data.majority)
-    if images.blocks is None:
+    if images.groups is None:
         classes = assign_classes(data, images)
         least = min(int((classes == index).sum()) for index in range(frequent))
         least -= 2 * round(SHARE * least)
@@ -174,7 +172,7 @@ def warnings(found: Survey, data: Data) -> Iterator[str]:
             yield f"{name}: no test images; no F1 can be said of it"
         elif tested < FEW_TESTED:
             yield f"{name}: {tested} test images a seed; its F1 moves in steps of about {1 / tested:.2f}"
-    conflicts = [line for line in found.left_out if OF_ANOTHER_CLASS in line]
+    conflicts = [str(left_out) for left_out in found.left_out if left_out.kind == "conflict"]
     if conflicts:
         yield f"{len(conflicts)} images are in two classes: {'; '.join(conflicts[:3])}"
     if found.ungrouped:
@@ -191,7 +189,7 @@ def without_pixels(found: Survey) -> Images:
     """Returns what a split can be drawn from."""
     names = tuple(map(str, found.files))
     return Images(
-        np.empty((len(names), 3, 0, 0), np.uint8), found.labels, found.class_names, names, blocks=found.groups
+        np.empty((len(names), 3, 0, 0), np.uint8), found.labels, found.class_names, names, groups=found.groups
     )
 
 
@@ -222,8 +220,8 @@ def _facts(found: Survey, data: Data) -> Iterator[str]:
     yield f"sizes: {sizes}{more}; all become {size} x {size}"
     if found.groups is not None and data.split == "grouped":
         yield f"groups: {len(np.unique(found.groups))}; a group is in one split only"
-    duplicates = [line for line in found.left_out if SAME_BYTES in line]
-    others = [line for line in found.left_out if line not in duplicates]
+    duplicates = [str(left_out) for left_out in found.left_out if left_out.kind != "other"]
+    others = [str(left_out) for left_out in found.left_out if left_out.kind == "other"]
     for what, lines in (("duplicates", duplicates), ("other files", others)):
         if lines:
             shown = f"{'; '.join(lines[:LISTED])}{'; ...' if len(lines) > LISTED else ''}"

@@ -156,7 +156,7 @@ def _load_data(
             draw_split(data, images, seed=0)
         except StudyError as error:
             problems[data] = str(error)
-    return images, (images.fingerprint, problems, images.left_out, len(images.pixels))
+    return images, (images.fingerprint, problems, tuple(map(str, images.left_out)), len(images.pixels))
 
 
 @ray.remote(num_cpus=0)

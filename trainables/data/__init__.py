@@ -2,19 +2,18 @@
 
 from trainables.data.datasets import Folders, check_data, is_available, load_images
 from trainables.data.image_files import ImageFiles, Pixels
-from trainables.data.image_folder import IMAGE_SIZE, OF_ANOTHER_CLASS, SAME_BYTES, Folder, Survey, survey_folder
+from trainables.data.image_folder import IMAGE_SIZE, Folder, Survey, survey_folder
 from trainables.data.image_groups import as_nfc
-from trainables.data.images import Images
+from trainables.data.images import Images, LeftOut
 from trainables.data.split import Split, assign_classes, draw_split
 
 __all__ = [
     "IMAGE_SIZE",
-    "OF_ANOTHER_CLASS",
-    "SAME_BYTES",
     "Folder",
     "Folders",
     "ImageFiles",
     "Images",
+    "LeftOut",
     "Pixels",
     "Split",
     "Survey",

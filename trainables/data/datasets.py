@@ -27,15 +27,16 @@ def load_images(source: str, data_root: Path, image_size: int | None = None, fol
     """
     name, _, plant = source.partition(":")
     if name == "folder":
-        if source not in (folders or {}):
+        folder = (folders or {}).get(source)
+        if folder is None:
             raise DataError(
                 f"{source}: where these images lie is not known here; name their folder: --data folder:PATH"
             )
-        return image_folder.load_folder(source, (folders or {})[source], image_size)
+        return image_folder.load_folder(source, folder, image_size)
+    if name == "plantvillage" and plant:
+        return plantvillage.load(data_root, plant, image_size)
     if name == "plantvillage":
-        return (
-            plantvillage.load(data_root, plant, image_size) if plant else plantvillage.load_all(data_root, image_size)
-        )
+        return plantvillage.load_all(data_root, image_size)
     if source not in DATASETS:
         raise DataError(
             f"unknown data set {source!r}; allowed: {', '.join(DATASETS)}, plantvillage, plantvillage:PLANT"
@@ -56,20 +57,24 @@ def is_available(source: str, data_root: Path) -> bool:
 
 def check_data(data_root: Path) -> list[Finding]:
     """Returns a finding per downloadable or local data set: there and whole, missing, or damaged."""
-    folder = data_root / "MNIST" / "raw"
+    return [_check_mnist(data_root / "MNIST" / "raw"), _check_plantvillage(data_root)]
+
+
+def _check_mnist(folder: Path) -> Finding:
     if not _mnist_is_there(folder):
-        mnist = Finding("MNIST", "not applicable", f"not in {folder}; downloaded when a study needs it")
-    else:
-        wrong = [f for f, md5 in _MNIST_MD5.items() if hashlib.md5((folder / f).read_bytes()).hexdigest() != md5]
+        return Finding("MNIST", "not applicable", f"not in {folder}; downloaded when a study needs it")
+    damaged = [name for name, md5 in _MNIST_MD5.items() if hashlib.md5((folder / name).read_bytes()).hexdigest() != md5]
+    if damaged:
         remedy = "are not the official files; put those there"
-        detail = f"{', '.join(wrong)} in {folder} {remedy}" if wrong else f"the four official files in {folder}"
-        mnist = Finding("MNIST", "failed" if wrong else "ok", detail)
-    plants = plantvillage.plants(data_root)
-    leaves = Finding(
-        "PlantVillage", "ok" if plants else "not applicable",
-        f"{', '.join(plants) or 'no folder <Plant>___<condition>'} in {data_root / 'plantvillage' / 'color'}",
-    )  # fmt: skip
-    return [mnist, leaves]
+        return Finding("MNIST", "failed", f"{', '.join(damaged)} in {folder} {remedy}")
+    return Finding("MNIST", "ok", f"the four official files in {folder}")
+
+
+def _check_plantvillage(data_root: Path) -> Finding:
+    folder, plants = data_root / "plantvillage" / "color", plantvillage.plants(data_root)
+    if not plants:
+        return Finding("PlantVillage", "not applicable", f"no folder <Plant>___<condition> in {folder}")
+    return Finding("PlantVillage", "ok", f"{', '.join(plants)} in {folder}")
 
 
 def _resize(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
@@ -85,19 +90,21 @@ def _digits(data_root: Path) -> Images:
 
     bunch = load_digits()
     pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
-    return Images(pixels, bunch.target.astype(np.int64), _DIGIT_NAMES, tuple(map(str, range(len(pixels)))))
+    sample_names = tuple(str(i) for i in range(len(pixels)))
+    return Images(pixels, bunch.target.astype(np.int64), _DIGIT_NAMES, sample_names)
 
 
 def _mnist(data_root: Path) -> Images:
     """MNIST by torchvision's layout `<data_root>/MNIST/raw`: read where it is, else downloaded."""
-    train, test = _mnist_part(data_root, "train"), _mnist_part(data_root, "test")
-    names = [f"{part}/{i}" for part, (images, _) in (("train", train), ("test", test)) for i in range(len(images))]
+    train_pixels, train_labels = _mnist_part(data_root, "train")
+    test_pixels, test_labels = _mnist_part(data_root, "test")
+    sample_names = [f"train/{i}" for i in range(len(train_pixels))] + [f"test/{i}" for i in range(len(test_pixels))]
     return Images(
-        np.concatenate([train[0], test[0]])[:, None],
-        np.concatenate([train[1], test[1]]),
+        np.concatenate([train_pixels, test_pixels])[:, None],
+        np.concatenate([train_labels, test_labels]),
         _DIGIT_NAMES,
-        tuple(names),
-        official_test=np.arange(len(names)) >= len(train[0]),
+        tuple(sample_names),
+        official_test=np.arange(len(sample_names)) >= len(train_pixels),
     )
 
 
@@ -106,12 +113,12 @@ def _mnist_part(data_root: Path, part: Literal["train", "test"]) -> tuple[npt.ND
 
     expected = 60_000 if part == "train" else 10_000
     folder = data_root / "MNIST" / "raw"
-    there = _mnist_is_there(folder)
+    was_there = _mnist_is_there(folder)
     try:
-        dataset = MNIST(str(data_root), train=part == "train", download=not there)
+        dataset = MNIST(str(data_root), train=part == "train", download=not was_there)
     except (AssertionError, ValueError, EOFError, OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        if there:
+        if was_there:
             raise DataError(f"MNIST: a file in {folder} is damaged ({reason}); put the official one there") from error
         raise DataError(
             f"MNIST: not in {folder} and the download failed ({reason}); "

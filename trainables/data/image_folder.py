@@ -21,14 +21,13 @@ import numpy.typing as npt
 from trainables.configuration import FOLDER
 from trainables.data.image_files import SUFFIXES, inspect, read
 from trainables.data.image_groups import as_nfc, groups_of, numbered
-from trainables.data.images import Images
+from trainables.data.images import Images, LeftOut
 from trainables.errors import DataError
 
 SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
-SAME_BYTES, OF_ANOTHER_CLASS = "the same bytes as", ", of another class"  # why a file is left out
 IMAGE_SIZE = 224  # pixels per side, where a configuration does not say
 
-_File = tuple[str, Path]  # class, where it lies
+_File = tuple[str, Path]  # class, path
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,10 @@ class Survey:
         files: whole images, each once.
         labels: (files,) index into class_names.
         class_names: class folders, sorted.
-        groups: (files,) or None.
-        ungrouped: images that neither CSV nor pattern names.
-        sizes: (width, height) -> files.
-        left_out: "path: reason".
+        groups: (files,) group numbers; None where neither CSV nor pattern is given.
+        ungrouped: paths of images that the CSV or pattern does not name.
+        sizes: (width, height) -> number of files.
+        left_out: files that do not count.
     """
 
     source: str
@@ -72,7 +71,7 @@ class Survey:
     groups: npt.NDArray[np.int64] | None
     ungrouped: tuple[str, ...]
     sizes: Counter[tuple[int, int]]
-    left_out: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -91,100 +90,124 @@ def survey_folder(folder: Folder, watch: Callable[[Sequence[_File]], Iterable[_F
         DataError: no such folder, one that cannot be read, one class only, no image, groups that name nothing.
     """
     root = Path(folder.path)
-    found = list(_walk(root))
+    all_files = list(_walk(root))
     files: list[Path] = []
     classes: list[str] = []
-    first: dict[str, tuple[str, Path]] = {}  # digest -> class and path of the file that counts
-    left_out: list[str] = []
+    first_with: dict[str, _File] = {}  # digest -> the file that counts
+    left_out: list[LeftOut] = []
     sizes: Counter[tuple[int, int]] = Counter()
     with ThreadPoolExecutor() as pool:
-        for (name, path), (digest, size) in zip(
-            watch(found), pool.map(lambda its: inspect(its[1]), found), strict=True
-        ):
+        outcomes = pool.map(inspect, [path for _, path in all_files])
+        for (class_name, path), (digest_or_reason, size) in zip(watch(all_files), outcomes, strict=True):
             if not _is_text(str(path)):
-                left_out.append(f"{path.name!a}: a name that is no text")
+                left_out.append(LeftOut(f"{path.name!a}", "a name that is no text"))
             elif size is None:
-                left_out.append(f"{path.relative_to(root)}: {digest}")
-            elif digest in first:
-                its, other = first[digest]
-                conflict = "" if its == name else f"{OF_ANOTHER_CLASS}: which is right?"
-                left_out.append(f"{path.relative_to(root)}: {SAME_BYTES} {other.relative_to(root)}{conflict}")
+                left_out.append(LeftOut(str(path.relative_to(root)), digest_or_reason))
+            elif digest_or_reason in first_with:
+                left_out.append(_left_out_copy(path, class_name, first_with[digest_or_reason], root))
             else:
-                first[digest] = (name, path)
+                first_with[digest_or_reason] = (class_name, path)
                 files.append(path)
-                classes.append(name)
+                classes.append(class_name)
                 sizes[size] += 1
-    loose = [path.name for path in root.iterdir() if path.suffix.lower() in SUFFIXES]
-    left_out += [f"{name}: in no class folder" for name in sorted(loose)]
-    names = tuple(sorted(set(classes)))
-    if not names:
-        why = f"; {left_out[0]}" if left_out else ""
-        raise DataError(
-            f"{root}: no image in its class folders ({len(found)} files; {', '.join(SUFFIXES)} are read{why})"
-        )
-    if len(names) < 2:
-        raise DataError(
-            f"{root}: one class only ({names[0]!r}); a folder per class is needed, at least two with images"
-        )
-    relative = [as_nfc(path.relative_to(root).as_posix()) for path in files]
-    known = groups_of(folder.groups, folder.pattern, relative)
-    groups = None if known is None else numbered(known, relative)
-    ungrouped = () if known is None else tuple(name for name in relative if name not in known)
-    content = hashlib.sha256("\n".join(map("\t".join, zip(relative, first, strict=True))).encode())
-    content.update(b"" if groups is None else groups.tobytes())
-    labels = np.array([names.index(name) for name in classes], dtype=np.int64)
-    source = f"{FOLDER}{content.hexdigest()[:16]}"
-    return Survey(source, tuple(files), labels, names, groups, ungrouped, sizes, tuple(left_out))
+    loose = sorted(path.name for path in root.iterdir() if path.suffix.lower() in SUFFIXES)
+    left_out += [LeftOut(name, "in no class folder") for name in loose]
+    class_names = tuple(sorted(set(classes)))
+    _check_classes(root, class_names, len(all_files), left_out)
+    names = [as_nfc(path.relative_to(root).as_posix()) for path in files]
+    group_of = groups_of(folder.groups, folder.pattern, names)
+    groups = None if group_of is None else numbered(group_of, names)
+    return Survey(
+        source=f"{FOLDER}{_fingerprint(names, list(first_with), groups)}",
+        files=tuple(files),
+        labels=np.array([class_names.index(name) for name in classes], dtype=np.int64),
+        class_names=class_names,
+        groups=groups,
+        ungrouped=() if group_of is None else tuple(name for name in names if name not in group_of),
+        sizes=sizes,
+        left_out=tuple(left_out),
+    )
 
 
 def load_folder(source: str, folder: Folder, image_size: int | None) -> Images:
-    """Returns all whole images as RGB squares, groups as `blocks`.
+    """Returns all whole images as RGB squares.
 
     Raises:
-        DataError: as `survey`, or a folder whose images are not those that `source` stands for.
+        DataError: as `survey_folder`, or a folder whose images are not those that `source` stands for.
     """
-    found = survey_folder(folder)
-    if found.source != source:
-        raise DataError(f"{folder.path} has changed: it is {found.source} now, the runs are of {source}")
+    survey = survey_folder(folder)
+    if survey.source != source:
+        raise DataError(f"{folder.path} has changed: it is {survey.source} now, the runs are of {source}")
     size = image_size or IMAGE_SIZE
-    pixels = np.empty((len(found.files), 3, size, size), np.uint8)
+    pixels = np.empty((len(survey.files), 3, size, size), np.uint8)
     with ThreadPoolExecutor() as pool:
-        for i, (reason, image) in enumerate(pool.map(lambda path: read(path, size), found.files)):
+        for i, (reason, image) in enumerate(pool.map(lambda path: read(path, size), survey.files)):
             if image is None:
-                raise DataError(f"{found.files[i]}: {reason}")
+                raise DataError(f"{survey.files[i]}: {reason}")
             pixels[i] = image
-    names = tuple(as_nfc(path.relative_to(folder.path).as_posix()) for path in found.files)
-    return Images(pixels, found.labels, found.class_names, names, blocks=found.groups, left_out=found.left_out)
+    names = tuple(as_nfc(path.relative_to(folder.path).as_posix()) for path in survey.files)
+    return Images(pixels, survey.labels, survey.class_names, names, groups=survey.groups, left_out=survey.left_out)
 
 
-def _walk(root: Path) -> Iterator[tuple[str, Path]]:
+def _left_out_copy(path: Path, class_name: str, first: _File, root: Path) -> LeftOut:
+    first_class, first_path = first
+    name, reason = str(path.relative_to(root)), f"the same bytes as {first_path.relative_to(root)}"
+    if first_class == class_name:
+        return LeftOut(name, reason, "duplicate")
+    return LeftOut(name, f"{reason}, of another class: which is right?", "conflict")
+
+
+def _check_classes(root: Path, class_names: tuple[str, ...], num_files: int, left_out: list[LeftOut]) -> None:
+    if not class_names:
+        first_reason = f"; {left_out[0]}" if left_out else ""
+        raise DataError(
+            f"{root}: no image in its class folders ({num_files} files; {', '.join(SUFFIXES)} are read{first_reason})"
+        )
+    if len(class_names) < 2:
+        raise DataError(
+            f"{root}: one class only ({class_names[0]!r}); a folder per class is needed, at least two with images"
+        )
+
+
+def _fingerprint(names: list[str], digests: list[str], groups: npt.NDArray[np.int64] | None) -> str:
+    """Returns 16 hexadecimal digits for names, bytes and groups of images."""
+    lines = [f"{name}\t{digest}" for name, digest in zip(names, digests, strict=True)]
+    content = hashlib.sha256("\n".join(lines).encode())
+    content.update(b"" if groups is None else groups.tobytes())
+    return content.hexdigest()[:16]
+
+
+def _walk(root: Path) -> Iterator[_File]:
     """Yields (class, file) in the order of their names; links lead neither to another class nor anywhere twice."""
     try:
-        there = root.is_dir()
+        is_folder = root.is_dir()
     except OSError as error:
         _refuse(error)
-    if not there:
+    if not is_folder:
         raise DataError(f"{root}: no such folder")
-    top = sorted(_folders(root))
-    if top and {path.name.lower() for path in top} <= SPLITS:
-        top = sorted((path for part in top for path in _folders(part)), key=lambda path: (path.name, str(path)))
+    class_folders = sorted(_folders(root))
+    if class_folders and {path.name.lower() for path in class_folders} <= SPLITS:
+        class_folders = [path for split_folder in class_folders for path in _folders(split_folder)]
+        class_folders.sort(key=lambda path: (path.name, str(path)))
     above = {os.path.realpath(path) for path in (root, *root.resolve().parents)}
-    roots = {os.path.realpath(path) for path in top}
+    roots = {os.path.realpath(path) for path in class_folders}
     visited: set[str] = set()
-    for folder in top:
-        for place, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
+    for class_folder in class_folders:
+        for place, folders, files in os.walk(class_folder, onerror=_refuse, followlinks=True):
             real = os.path.realpath(place)
-            if real in visited or real in above or (real in roots and place != str(folder)):
+            if real in visited or real in above or (real in roots and place != str(class_folder)):
                 folders.clear()
                 continue
             visited.add(real)
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            yield from ((as_nfc(folder.name), Path(place, name)) for name in sorted(files) if not name.startswith("."))
+            for name in sorted(files):
+                if not name.startswith("."):
+                    yield as_nfc(class_folder.name), Path(place, name)
 
 
 def _folders(path: Path) -> list[Path]:
     try:
-        return [its for its in path.iterdir() if its.is_dir() and not its.name.startswith(".")]
+        return [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
     except OSError as error:
         _refuse(error)
 

@@ -30,10 +30,14 @@ def groups_of(table: str, pattern: str, names: list[str]) -> dict[str, str] | No
     return _from_pattern(pattern, names) if pattern else None
 
 
-def numbered(known: dict[str, str], names: list[str]) -> npt.NDArray[np.int64]:
-    """Returns a group number per image; one that nothing is said of is a group of its own."""
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(known.get(name, f"\0{name}"), len(numbers)) for name in names], dtype=np.int64)
+def numbered(group_of: dict[str, str], names: list[str]) -> npt.NDArray[np.int64]:
+    """Returns a group number per image, (images,); one that is in no group is a group of its own."""
+    number_of: dict[str, int] = {}
+    numbers = []
+    for name in names:
+        group = group_of.get(name, f"\0{name}")  # no group of a CSV or a path begins like this
+        numbers.append(number_of.setdefault(group, len(number_of)))
+    return np.array(numbers, dtype=np.int64)
 
 
 def _from_csv(path: Path, names: list[str]) -> dict[str, str]:
@@ -41,27 +45,33 @@ def _from_csv(path: Path, names: list[str]) -> dict[str, str]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             if not {"file", "group"} <= set(reader.fieldnames or ()):
-                raise DataError(
-                    f"{path}: columns {', '.join(reader.fieldnames or ()) or 'none'}; file and group are needed"
-                )
-            rows: dict[str, str] = {}
+                columns = ", ".join(reader.fieldnames or ()) or "none"
+                raise DataError(f"{path}: columns {columns}; file and group are needed")
+            rows: dict[str, str] = {}  # file -> group
             for row in reader:
-                file_name, its = as_nfc(row["file"] or ""), row["group"] or ""  # None in a row that is too short
-                if rows.setdefault(file_name, its) != its:
-                    raise DataError(f"{path}: {file_name} is in two groups, {rows[file_name]} and {its}")
+                file_name, group = as_nfc(row["file"] or ""), row["group"] or ""  # None in a row that is too short
+                if rows.setdefault(file_name, group) != group:
+                    raise DataError(f"{path}: {file_name} is in two groups, {rows[file_name]} and {group}")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
-    short = Counter(name.rpartition("/")[2] for name in names)
-    known = {}
+    num_with = Counter(_file_name(name) for name in names)
+    group_of = {}
     for name in names:
-        end = name.rpartition("/")[2]
-        if name not in rows and end in rows and short[end] > 1:
-            raise DataError(f"{path}: {end} is the name of {short[end]} images; give its path, such as {name}")
-        known[name] = rows.get(name, rows.get(end, ""))
-    found = {name: group for name, group in known.items() if group}
-    if not found:
+        file_name = _file_name(name)
+        if name not in rows and file_name in rows and num_with[file_name] > 1:
+            raise DataError(
+                f"{path}: {file_name} is the name of {num_with[file_name]} images; give its path, such as {name}"
+            )
+        group = rows.get(name, rows.get(file_name, ""))
+        if group:
+            group_of[name] = group
+    if not group_of:
         raise DataError(f"{path}: none of its {len(rows)} files is among the images, such as {names[0]}")
-    return found
+    return group_of
+
+
+def _file_name(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 def _from_pattern(pattern: str, names: list[str]) -> dict[str, str]:
@@ -71,10 +81,14 @@ def _from_pattern(pattern: str, names: list[str]) -> dict[str, str]:
         raise DataError(f"group pattern {pattern!r}: {error}") from error
     if compiled.groups < 1:
         raise DataError(f"group pattern {pattern!r}: parentheses around the group are needed, such as '(plant\\d+)_'")
-    found = {name: match[1] for name in names if (match := compiled.search(name)) and match[1]}
-    if not found:
+    group_of = {}
+    for name in names:
+        match = compiled.search(name)
+        if match and match[1]:
+            group_of[name] = match[1]
+    if not group_of:
         raise DataError(f"group pattern {pattern!r} is found in no image name, such as {names[0]}")
-    return found
+    return group_of
 
 
 def as_nfc(text: str) -> str:

@@ -4,11 +4,30 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from trainables.data.image_files import Pixels, content
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is not part of a data set, and why.
+
+    Attributes:
+        name: of the file, below the data set's folder.
+        reason: as it is printed, such as "not a whole image (...)".
+        kind: "duplicate" has the bytes of another file of its class, "conflict" those of a file of another class.
+    """
+
+    name: str
+    reason: str
+    kind: Literal["duplicate", "conflict", "other"] = "other"
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -21,10 +40,12 @@ class Images:
         class_names: the data set's own class names.
         sample_names: one name per image, unique within the data set.
         official_test: bool (images,): belongs to the published test set; None where there is no such split.
-        blocks: int64 (images,): photos with one number are neighbours in a series and likely show the same object;
-            -1 lies at a border between blocks; None where there is no series.
+        series: int64 (images,): photos with one number are neighbours in a series and likely show the same object; -1
+            at a border between two such blocks; None where photos are in no order. `data.split=blocked` uses it.
+        groups: int64 (images,): images with one number belong together (one plant, one patient), and no image is
+            without; None where nothing is known of that. `data.split=grouped` uses it.
         merged: names that stand for several classes, such as "unhealthy".
-        left_out: files that are not part of it, each with the reason.
+        left_out: files that are not part of it.
     """
 
     pixels: Pixels
@@ -32,9 +53,10 @@ class Images:
     class_names: tuple[str, ...]
     sample_names: tuple[str, ...]
     official_test: npt.NDArray[np.bool_] | None = None
-    blocks: npt.NDArray[np.int64] | None = None
+    series: npt.NDArray[np.int64] | None = None
+    groups: npt.NDArray[np.int64] | None = None
     merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -1,21 +1,23 @@
 """PlantVillage by its published layout: `<root>/plantvillage/color/<Plant>___<condition>/<photo>`.
 
 Photos of one leaf are neighbours in number, so besides a random split there is a blocked one: each condition is sorted
-by prefix and number and cut into blocks of 20; the first photo after a border is dropped. Exact duplicates count once;
-files that are not whole images are named and left out. One plant's photos are kept in memory, those of all 38 classes
-stay on disk (8 GB at 224 pixels). Source: Hughes and Salathe 2015, CC BY-SA 3.0.
+by prefix and number and cut into blocks of 20; a blocked split drops the first photo after a border. The layout does
+not say which leaf a photo shows, so there are no groups and no grouped split. Exact duplicates count once; files that
+are not whole images are named and left out. One plant's photos are kept in memory, those of all 38 classes stay on disk
+(8 GB at 224 pixels). Source: Hughes and Salathe 2015, CC BY-SA 3.0.
 """
 
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from trainables.data.image_files import ImageFiles, read
-from trainables.data.images import Images
+from trainables.data.images import Images, LeftOut
 from trainables.errors import DataError
 
 BLOCK = 20  # photos
@@ -37,8 +39,8 @@ def load(data_root: Path, plant: str, image_size: int | None) -> Images:
     root = data_root / "plantvillage" / "color"
     folders = {_condition(path): path for path in sorted(_folders(root)) if _plant(path).lower() == plant.lower()}
     if not folders:
-        there = ", ".join(sorted({path.name.split("___")[0] for path in _folders(root)})) or "none at all"
-        raise DataError(f"plantvillage:{plant}: no folder {plant}___* in {root}; plants there: {there}")
+        spellings = ", ".join(sorted({path.name.split("___")[0] for path in _folders(root)})) or "none at all"
+        raise DataError(f"plantvillage:{plant}: no folder {plant}___* in {root}; plants there: {spellings}")
     unhealthy = tuple(condition for condition in folders if condition != HEALTHY)
     return _read(folders, image_size or 256, {UNHEALTHY: unhealthy}, on_disk=False)
 
@@ -61,38 +63,44 @@ def _read(folders: Mapping[str, Path], size: int, merged: Mapping[str, tuple[str
     pixels: list[npt.NDArray[np.uint8]] = []
     paths: list[Path] = []
     labels: list[int] = []
-    blocks: list[int] = []
-    left_out: list[str] = []
-    first: dict[str, Path] = {}  # digest -> the first file with these bytes
-
-    nothing = np.empty((3, 0, size), np.uint8)  # a view of an image would keep the image
+    series: list[int] = []
+    left_out: list[LeftOut] = []
+    first_with: dict[str, Path] = {}  # digest -> the first file with these bytes
+    no_pixels = np.empty((3, 0, size), np.uint8)  # a view of an image would keep the image
 
     def look(path: Path) -> tuple[str, npt.NDArray[np.uint8] | None]:
-        digest, image = read(path, size)
-        return digest, nothing if on_disk and image is not None else image
+        digest_or_reason, image = read(path, size)
+        return digest_or_reason, no_pixels if on_disk and image is not None else image
 
     for label, folder in enumerate(folders.values()):
-        files = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_series)
-        number = len(paths)
+        files = sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_place_in_series)
+        num_before = len(paths)
         with ThreadPoolExecutor() as pool:
-            for path, (digest, image) in zip(files, pool.map(look, files), strict=True):
+            for path, (digest_or_reason, image) in zip(files, pool.map(look, files), strict=True):
                 if image is None:
-                    left_out.append(f"{_name(path)}: {digest}")
-                elif digest in first:
-                    left_out.append(f"{_name(path)}: the same bytes as {_name(first[digest])}")
-                else:
-                    first[digest] = path
-                    paths.append(path)
-                    pixels.append(image)
-        number = len(paths) - number
-        if not number:
+                    left_out.append(LeftOut(_name(path), digest_or_reason))
+                    continue
+                first = first_with.setdefault(digest_or_reason, path)
+                if first is not path:
+                    kind: Literal["duplicate", "conflict"] = "duplicate" if first.parent == folder else "conflict"
+                    left_out.append(LeftOut(_name(path), f"the same bytes as {_name(first)}", kind))
+                    continue
+                paths.append(path)
+                pixels.append(image)
+        num_images = len(paths) - num_before
+        if not num_images:
             raise DataError(f"plantvillage: {folder} holds no whole image ({len(files)} files)")
-        labels += [label] * number
-        blocks += _blocks(number, first=max(blocks, default=-1) + 1)
+        labels += [label] * num_images
+        series += _blocks(num_images, first=max(series, default=-1) + 1)
     return Images(
-        ImageFiles(paths, list(first), size) if on_disk else np.stack(pixels), np.array(labels), tuple(folders),
-        tuple(map(_name, paths)), blocks=np.array(blocks), merged=merged, left_out=tuple(left_out),
-    )  # fmt: skip
+        ImageFiles(paths, list(first_with), size) if on_disk else np.stack(pixels),
+        np.array(labels),
+        tuple(folders),
+        tuple(_name(path) for path in paths),
+        series=np.array(series),
+        merged=merged,
+        left_out=tuple(left_out),
+    )
 
 
 def is_there(data_root: Path, plant: str) -> bool:
@@ -123,13 +131,13 @@ def _name(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
 
-def _series(path: Path) -> tuple[str, int, str]:
-    """The place of a photo in its series: `<id>___FREC_Scab 3335.JPG` -> ("FREC_Scab", 3335, name)."""
+def _place_in_series(path: Path) -> tuple[str, int, str]:
+    """Returns what photos are sorted by: `<id>___FREC_Scab 3335.JPG` -> ("FREC_Scab", 3335, name)."""
     stem = path.stem.split("___")[-1]
-    found = re.search(r"^(.*?)[ _(]*(\d+)\D*$", stem)
-    return (found[1], int(found[2]), path.name) if found else (stem, -1, path.name)
+    match = re.search(r"^(.*?)[ _(]*(\d+)\D*$", stem)
+    return (match[1], int(match[2]), path.name) if match else (stem, -1, path.name)
 
 
 def _blocks(count: int, first: int) -> list[int]:
-    """Block numbers of sorted photos; -1 for the first photo after each border."""
+    """Returns a block number for each of so many sorted photos; -1 for the first photo after each border."""
     return [-1 if i and i % BLOCK == 0 else first + i // BLOCK for i in range(count)]

@@ -134,3 +134,17 @@ def test_groups_and_a_ratio(photos: Path, tmp_path: Path, capsys: pytest.Capture
     assert re.search(r"krank, sehr +│ minority │ +14 │ +2 │", capsys.readouterr().out)
     assert _grid(*arguments, *pattern) == 0
     assert "groups: 8; a group is in one split only" in capsys.readouterr().out
+
+
+def test_a_file_name_does_not_say_why_it_is_left_out(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "healthy" / "the same bytes as, of another class.txt").write_text("no image")
+    (photos / "healthy" / "zz.png").write_bytes((photos / "healthy" / "tree0 0.png").read_bytes())
+    (photos / "other kind" / "zz.png").write_bytes((photos / "krank, sehr" / "tree0 0.png").read_bytes())
+    arguments = ("--data", f"folder:{photos}", "--minority", "krank, sehr", "--dry-run", "--runs", str(tmp_path))
+    assert _grid(*arguments) == 0
+    said = capsys.readouterr().out
+    assert "2 duplicates left out: healthy/zz.png: the same bytes as healthy/tree0 0.png; other kind/zz.png: " in said
+    assert "1 other files left out: healthy/the same bytes as, of another class.txt: not one of .jpg" in said
+    assert "warning: 1 images are in two classes: other kind/zz.png: the same bytes as krank, sehr/tree0 0.png" in said

@@ -12,35 +12,39 @@ from trainables.errors import DataError
 def _unequal(counts: dict[str, list[int]]) -> Images:
     """Images of classes whose groups have so many photos."""
     labels: list[int] = []
-    blocks: list[int] = []
+    groups: list[int] = []
     for label, sizes in enumerate(counts.values()):
         for size in sizes:
-            blocks += [max(blocks, default=-1) + 1] * size
+            groups += [max(groups, default=-1) + 1] * size
             labels += [label] * size
-    number = len(labels)
-    return Images(np.zeros((number, 3, 0, 0), np.uint8), np.array(labels), tuple(counts),
-                  tuple(map(str, range(number))), blocks=np.array(blocks))  # fmt: skip
+    pixels = np.zeros((len(labels), 3, 0, 0), np.uint8)
+    sample_names = tuple(str(i) for i in range(len(labels)))
+    return Images(pixels, np.array(labels), tuple(counts), sample_names, groups=np.array(groups))
 
 
 def _grouped(minority: tuple[str, ...], majority: tuple[str, ...]) -> Data:
     shares = {f"{part}_{role}": 0.2 for part in ("validation", "test") for role in ("majority", "minority")}
-    return Data(minority=minority, majority=majority, split="grouped", train_majority="all", train_minority="all",
-                **shares)  # fmt: skip
+    return Data(
+        minority=minority, majority=majority, split="grouped", train_majority="all", train_minority="all", **shares
+    )
 
 
 def test_seeds_test_different_groups_however_unequal_they_are() -> None:
     rng = np.random.default_rng(0)
     images = _unequal({"a": rng.integers(1, 40, 24).tolist(), "rare": rng.integers(1, 12, 12).tolist()})
+    assert images.groups is not None
     tested = []
     for seed in range(30):
         split = draw_split(_grouped(("rare",), ("a",)), images, seed)
-        tested.append(frozenset(images.blocks[split.test].tolist()))  # type: ignore[index]
+        tested.append(frozenset(images.groups[split.test].tolist()))
         for index in (0, 1):
             of_class = split.classes == index
             for part in (split.test, split.validation):
                 assert 0.05 < of_class[part].sum() / of_class.sum() < 0.45
     assert len(set(tested)) > 25
-    assert max(sum(group in its for its in tested) for group in range(36)) < 20  # no group is tested by most seeds
+    assert (
+        max(sum(group in tested_groups for tested_groups in tested) for group in range(36)) < 20
+    )  # no group is tested by most seeds
 
 
 def test_few_or_large_groups_find_a_place_in_every_split() -> None:

@@ -37,10 +37,20 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def everything() -> Configuration:
     classes = ("Pepper___healthy", *(f"Corn___class{k}" for k in range(1, CLASSES)))
     return Configuration().replace(
-        {"data.source": "plantvillage", "data.majority": classes, "data.minority": (), "data.train_majority": "all",
-         "data.validation_majority": 0, "data.test_majority": 0.2, "data.image_size": 16, "network.name": "cnn",
-         "augmentation.transform": "digits", "augmentation.mixup_alpha": 0.4, "schedule.epochs": 2}
-    )  # fmt: skip
+        {
+            "data.source": "plantvillage",
+            "data.image_size": 16,
+            "data.majority": classes,
+            "data.minority": (),
+            "data.train_majority": "all",
+            "data.validation_majority": 0,
+            "data.test_majority": 0.2,
+            "augmentation.transform": "digits",
+            "augmentation.mixup_alpha": 0.4,
+            "network.name": "cnn",
+            "schedule.epochs": 2,
+        }
+    )
 
 
 def test_shares_are_dealt_per_class_and_the_rest_trains(root: Path, everything: Configuration) -> None:

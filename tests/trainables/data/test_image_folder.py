@@ -40,19 +40,19 @@ def _load(folder: Folder, size: int = 16) -> Images:
 
 
 def test_classes_are_folders_and_the_name_of_the_folder_does_not_matter(root: Path) -> None:
-    found = survey_folder(Folder(str(root)))
-    assert found.class_names == ("gesund", "kränklich, sehr")
-    assert found.counts == {"gesund": 30, "kränklich, sehr": 9}
-    assert found.sizes[20, 16] == 30
+    survey = survey_folder(Folder(str(root)))
+    assert survey.class_names == ("gesund", "kränklich, sehr")
+    assert survey.counts == {"gesund": 30, "kränklich, sehr": 9}
+    assert survey.sizes[20, 16] == 30
     images = _load(Folder(str(root)))
     assert images.pixels.shape == (39, 3, 16, 16)
     assert images.sample_names[-1] == "kränklich, sehr/more/pflanze 2_8.jpg"
     moved = root.rename(root.with_name("moved"))
-    assert survey_folder(Folder(str(moved))).source == found.source
+    assert survey_folder(Folder(str(moved))).source == survey.source
     photo(moved / "gesund" / "new.png", 999)
-    assert survey_folder(Folder(str(moved))).source != found.source
+    assert survey_folder(Folder(str(moved))).source != survey.source
     with pytest.raises(DataError, match="has changed: it is folder:"):
-        datasets.load_images(found.source, Path(), 16, {found.source: Folder(str(moved))})
+        datasets.load_images(survey.source, Path(), 16, {survey.source: Folder(str(moved))})
 
 
 def test_train_and_test_folders_are_taken_together(tmp_path: Path) -> None:
@@ -69,13 +69,13 @@ def test_loops_hidden_files_duplicates_and_other_files(root: Path) -> None:
     (root / "gesund" / "zz copy.png").write_bytes((root / "gesund" / "pflanze 0_0.png").read_bytes())
     whole = (root / "gesund" / "pflanze 0_1.png").read_bytes()
     (root / "gesund" / "cut.png").write_bytes(whole[: len(whole) // 2])
-    found = survey_folder(Folder(str(root)))
-    assert sum(found.counts.values()) == 39
-    left_out = "\n".join(found.left_out)
-    assert "gesund/zz copy.png: the same bytes as gesund/pflanze 0_0.png" in left_out
-    assert "gesund/cut.png: not a whole image" in left_out
-    assert "gesund/notes.txt: not one of .jpg" in left_out
-    assert len(found.left_out) == 3
+    survey = survey_folder(Folder(str(root)))
+    assert sum(survey.counts.values()) == 39
+    cut, notes, copy = survey.left_out
+    assert str(copy) == "gesund/zz copy.png: the same bytes as gesund/pflanze 0_0.png"
+    assert str(cut).startswith("gesund/cut.png: not a whole image")
+    assert str(notes).startswith("gesund/notes.txt: not one of .jpg")
+    assert [left_out.kind for left_out in survey.left_out] == ["other", "other", "duplicate"]
 
 
 def _every_kind(folder: Path) -> list[Path]:
@@ -122,15 +122,15 @@ def test_a_group_is_in_one_split_only(root: Path, tmp_path: Path, by: str) -> No
     table.write_text("file,group\n" + "".join(f'"{name}",{group}\n' for name, group in rows), encoding="utf-8")
     folder = Folder(str(root), groups=str(table)) if by == "csv" else Folder(str(root), pattern=r"(pflanze \d+)_")
     images = _load(folder)
-    assert images.blocks is not None
-    assert len(set(images.blocks.tolist())) == 10  # ten plants, three of them with photos of both classes
+    assert images.groups is not None
+    assert len(set(images.groups.tolist())) == 10  # ten plants, three of them with photos of both classes
     shares = {f"{part}_{role}": 0.2 for part in ("validation", "test") for role in ("majority", "minority")}
     source = survey_folder(folder).source
-    data = Data(source=source, minority=("kränklich, sehr",), split="grouped", train_majority="all",
-                train_minority="all", **shares)  # fmt: skip
+    counts = {"train_majority": "all", "train_minority": "all"} | shares
+    data = Data(source=source, minority=("kränklich, sehr",), split="grouped", **counts)
     for seed in range(3):
         split = draw_split(data, images, seed)
-        parts = [set(images.blocks[part].tolist()) for part in (split.train, split.validation, split.test)]
+        parts = [set(images.groups[part].tolist()) for part in (split.train, split.validation, split.test)]
         assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
         assert sorted(np.concatenate([split.train, split.validation, split.test]).tolist()) == list(range(39))
         for part in (split.train, split.validation, split.test):
@@ -138,8 +138,8 @@ def test_a_group_is_in_one_split_only(root: Path, tmp_path: Path, by: str) -> No
 
 
 def test_images_without_a_group_and_names_that_fit_several_are_said(root: Path, tmp_path: Path) -> None:
-    found = survey_folder(Folder(str(root), pattern=r"(pflanze [12])_"))
-    assert len(found.ungrouped) == 30 - 6 + 9 - 6
+    survey = survey_folder(Folder(str(root), pattern=r"(pflanze [12])_"))
+    assert len(survey.ungrouped) == 30 - 6 + 9 - 6
     photo(root / "kränklich, sehr" / "pflanze 0_0.png", 999)  # a name that a healthy one has too
     table = tmp_path / "short.csv"
     table.write_text("file,group\npflanze 0_0.png,1\n", encoding="utf-8")
@@ -154,9 +154,9 @@ def test_a_file_name_in_another_encoding_is_left_out(root: Path) -> None:
     raw = os.fsencode(root / "gesund") + b"/Bl\xe4tt.png"
     with open(raw, "wb") as file:
         file.write((root / "gesund" / "pflanze 0_0.png").read_bytes())
-    found = survey_folder(Folder(str(root)))
-    assert [line for line in found.left_out if "a name that is no text" in line]
-    assert sum(found.counts.values()) == 39
+    survey = survey_folder(Folder(str(root)))
+    assert [left_out.reason for left_out in survey.left_out] == ["a name that is no text"]
+    assert sum(survey.counts.values()) == 39
 
 
 def test_what_is_wrong_is_said(root: Path, tmp_path: Path) -> None:
@@ -201,12 +201,12 @@ def test_a_broken_exif_header_turns_nothing_and_refuses_nothing(root: Path) -> N
     path = root / "gesund" / "broken header.jpg"
     noise = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path, exif=b"Exif\x00\x00no TIFF header at all")
-    found = survey_folder(Folder(str(root)))
-    assert path in found.files
-    images = load_folder(found.source, Folder(str(root)), 16)
+    survey = survey_folder(Folder(str(root)))
+    assert path in survey.files
+    images = load_folder(survey.source, Folder(str(root)), 16)
     with Image.open(path) as image:
         expected = np.asarray(image.convert("RGB").resize((16, 16), Image.Resampling.BILINEAR)).transpose(2, 0, 1)
-    np.testing.assert_array_equal(images.pixels[np.array([found.files.index(path)])][0], expected)
+    np.testing.assert_array_equal(images.pixels[np.array([survey.files.index(path)])][0], expected)
 
 
 def test_an_umlaut_in_two_code_points_is_the_same_name(root: Path) -> None:
@@ -220,12 +220,12 @@ def test_an_umlaut_in_two_code_points_is_the_same_name(root: Path) -> None:
 def test_what_is_in_two_classes_or_in_none_is_said(root: Path) -> None:
     (root / "gesund" / "copy.jpg").write_bytes((root / "kränklich, sehr/more/pflanze 0_0.jpg").read_bytes())
     photo(root / "loose.png", 996)
-    left_out = survey_folder(Folder(str(root))).left_out
-    assert (
-        "kränklich, sehr/more/pflanze 0_0.jpg: the same bytes as gesund/copy.jpg, of another class: which is right?"
-        in (left_out)
+    conflict, loose = survey_folder(Folder(str(root))).left_out
+    assert (str(conflict), conflict.kind) == (
+        "kränklich, sehr/more/pflanze 0_0.jpg: the same bytes as gesund/copy.jpg, of another class: which is right?",
+        "conflict",
     )
-    assert "loose.png: in no class folder" in left_out
+    assert (str(loose), loose.kind) == ("loose.png: in no class folder", "other")
 
 
 @pytest.mark.parametrize("names", [("ER+", "PR+"), ("others", "healthy"), ("C++", "C")])
@@ -233,8 +233,8 @@ def test_unusual_class_names(names: tuple[str, str], tmp_path: Path) -> None:
     for number, name in enumerate(names):
         for i in range(6):
             photo(tmp_path / name / f"{i}.png", 10 * number + i)
-    data = Data(minority=names[:1], majority=names[1:], train_majority=2, train_minority=2, validation_majority=1,
-                validation_minority=1, test_majority=1, test_minority=1)  # fmt: skip
+    counts = dict.fromkeys(("validation_majority", "validation_minority", "test_majority", "test_minority"), 1)
+    data = Data(minority=names[:1], majority=names[1:], train_majority=2, train_minority=2, **counts)
     split = draw_split(data, _load(Folder(str(tmp_path))), 0)
     assert len(split.train) == 4
     assert (split.classes == 1).sum() == 6

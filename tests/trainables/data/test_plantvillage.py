@@ -46,12 +46,21 @@ def test_published_layout(root: Path) -> None:
 
 
 def test_what_is_left_out_is_named_with_its_reason(root: Path) -> None:
-    left_out = "\n".join(datasets.load_images("plantvillage:Apple", root, 16).left_out)
-    assert "cut.jpg: not a whole image" in left_out
-    assert "notes.txt: not one of .jpg, .jpeg, .png, .bmp" in left_out
-    assert "the same bytes as Apple___healthy/" in left_out
-    assert left_out.count("\n") == 2
-    assert ".hidden" not in left_out
+    left_out = datasets.load_images("plantvillage:Apple", root, 16).left_out
+    lines = "\n".join(str(file) for file in left_out)
+    assert "cut.jpg: not a whole image" in lines
+    assert "notes.txt: not one of .jpg, .jpeg, .png, .bmp" in lines
+    assert "the same bytes as Apple___healthy/" in lines
+    assert ".hidden" not in lines
+    assert sorted(file.kind for file in left_out) == ["duplicate", "other", "other"]
+
+
+def test_the_same_photo_in_two_classes_is_a_conflict(root: Path) -> None:
+    scab = root / "plantvillage" / "color" / "Apple___Apple_scab" / "id___FREC_Scab 0.png"
+    (root / "plantvillage" / "color" / "Apple___healthy" / "scab.png").write_bytes(scab.read_bytes())
+    left_out = datasets.load_images("plantvillage:Apple", root, 16).left_out
+    (conflict,) = (file for file in left_out if file.kind == "conflict")
+    assert str(conflict) == f"Apple___healthy/scab.png: the same bytes as Apple___Apple_scab/{scab.name}"
 
 
 @pytest.mark.parametrize("spelling", ["Pepper,_bell", "Pepper__bell", "Pepper"])
@@ -84,22 +93,18 @@ def test_a_plant_with_too_few_images_says_needed_and_had(root: Path) -> None:
 
 
 def _numbered(images: Images, positions: np.ndarray) -> set[int]:
-    assert images.blocks is not None
-    return set(images.blocks[positions].tolist())
+    assert images.series is not None
+    return set(images.series[positions].tolist())
 
 
 def test_blocked_splits_share_no_block_and_no_border(root: Path) -> None:
     images = datasets.load_images("plantvillage:Apple", root, 16)
-    assert images.blocks is not None
-    healthy = images.blocks[images.labels == 1]
-    assert np.bincount(healthy[healthy >= 0])[-3:].tolist() == [
-        20,
-        19,
-        4,
-    ]  # 45 photos, the first after a border dropped
-    data = Data(source="plantvillage:Apple", minority=("unhealthy",), majority=("healthy",), split="blocked",
-                train_majority=10, train_minority=1, validation_majority=2, validation_minority=0,
-                test_majority=4, test_minority=1)  # fmt: skip
+    assert images.series is not None
+    healthy = images.series[images.labels == 1]
+    sizes = np.bincount(healthy[healthy >= 0])[-3:].tolist()
+    assert sizes == [20, 19, 4]  # 45 photos, the first after a border dropped
+    counts = {"train_majority": 10, "validation_majority": 2, "validation_minority": 0, "test_majority": 4}
+    data = Data(source="plantvillage:Apple", minority=("unhealthy",), majority=("healthy",), split="blocked", **counts)
     data = data.model_copy(update={"train_minority": 0, "test_minority": 5})
     for seed in range(5):
         split = draw_split(data, images, seed)
@@ -108,6 +113,17 @@ def test_blocked_splits_share_no_block_and_no_border(root: Path) -> None:
         ]
         assert not parts[0] & parts[1] | parts[0] & parts[2] | parts[1] & parts[2]
         assert all(-1 not in part for part in parts)
+
+
+def test_a_grouped_split_is_refused_since_nothing_names_the_leaf(root: Path) -> None:
+    images = datasets.load_images("plantvillage:Apple", root, 16)
+    assert images.groups is None
+    data = Data(source="plantvillage:Apple", minority=("unhealthy",), majority=("healthy",), split="grouped")
+    with pytest.raises(
+        DataError,
+        match=r"^data.split=grouped: the images of plantvillage:Apple have no groups; random and blocked are allowed$",
+    ):
+        draw_split(data, images, 0)
 
 
 def test_real_photos(real_data: Path) -> None:
