@@ -7,25 +7,21 @@ from study.reporting.markdown import as_markdown, command_of, how_made
 from study.reporting.summary import tables_of
 from study.studies import STUDIES
 from study.studies.declaration import Study
+from tests.support.records import make_records
 from trainables.evaluation import MINORITY_F1
-from trainables.storage.record import Record
 from trainables.storage.run_folder import RunFolder
 
 
 def _groups(study: Study, changes: dict[str, object]) -> list[Group]:
     changed = study.map(lambda configuration: configuration.replace(changes))
-    return group_records(
-        study,
-        [
-            Record(
-                study=study.name, arm=arm.name, key=arm.configuration.key, seed=seed, status="complete", seconds=36,
-                configuration=arm.configuration.flat(), data_fingerprint="", finished_at="2026-11-21T10:00:00+00:00",
-                device="cpu", versions={"torch": "2.15.0"}, history={MINORITY_F1: [0.5 + seed / 10]},
-            )
-            for arm in changed.arms
-            for seed in (0, 1)
-        ],
-    )  # fmt: skip
+    records = make_records(
+        changed,
+        metrics=lambda arm, seed: {MINORITY_F1: 0.5 + seed / 10},
+        seconds=36,
+        finished_at="2026-11-21T10:00:00+00:00",
+        versions={"torch": "2.15.0"},
+    )
+    return group_records(study, records)
 
 
 @pytest.mark.parametrize(

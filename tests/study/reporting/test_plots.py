@@ -8,34 +8,30 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from study.evidence.groups import Group
+from study.evidence.groups import Group, group_records
 from study.reporting.figures.plots import COMMON, PLOTS, plots_of
 from study.reporting.tables.tables import as_data
 from study.studies import STUDIES
-from study.studies.declaration import Study
+from study.studies.declaration import Arm, Study
+from tests.support.records import make_predictions, make_records
 from trainables.evaluation import MAJORITY_F1, MINORITY_F1, REMOVED_MINORITY_F1
-from trainables.storage.record import Record
 
+ACCURACY = "test/accuracy/all"
 ALL = [(name, figure) for name, make in STUDIES.items() for figure in plots_of(make())]
 
 
 def _group(study: Study) -> Group:
-    rng = np.random.default_rng(0)
-    found = Group(study, "as declared")
-    for arm in study.arms:
-        for seed in range(3):
-            values = {MINORITY_F1: rng.random(), MAJORITY_F1: rng.random(), REMOVED_MINORITY_F1: rng.random()}
-            found.records.setdefault(arm.name, {})[seed] = Record(
-                study=study.name, arm=arm.name, key=arm.configuration.key, seed=seed, status="complete",
-                configuration=arm.configuration.flat(), data_fingerprint="", seconds=1, finished_at="", device="cpu",
-                history={**{k: [v] for k, v in values.items()}, "test/accuracy/all": [0.5, rng.random()]},
-            )  # fmt: skip
-    return found
+    generator = np.random.default_rng(0)
+
+    def metrics(arm: Arm, seed: int) -> dict[str, float | None]:
+        return {name: generator.random() for name in (MINORITY_F1, MAJORITY_F1, REMOVED_MINORITY_F1, ACCURACY)}
+
+    (group,) = group_records(study, make_records(study, (0, 1, 2), metrics))
+    return group
 
 
 def _predictions(arm: str) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(1)
-    return {"scores": rng.normal(size=(40, 2)).astype(np.float32), "labels": np.repeat([0, 1], 20)}
+    return {name.removeprefix("test/"): array for name, array in make_predictions().items()}
 
 
 @pytest.mark.parametrize(("name", "figure"), ALL, ids=[f"{name}-{figure}" for name, figure in ALL])
