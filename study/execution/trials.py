@@ -14,7 +14,7 @@ from study.execution.cluster import cluster_nodes
 from study.execution.resources import Resources
 from trainables.run import Trial
 from trainables.storage import RunFolder
-from trainables.tune import INDEX, Search, SearchTrainable, Store, StudyTrainable, Work
+from trainables.tune import INDEX, Search, SearchTrainable, Store, StudyTrainable, TrialReport, Work
 
 LOST_PROCESS_RETRIES = 2  # deterministic failures never get here: they end as failed records
 
@@ -114,10 +114,10 @@ class _ObserverCallback(UnsavedCallback):
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
         our_trial = self.trials[trial.config[INDEX]]
-        self.observer.epoch_done(our_trial, result["epoch"], result["validation_minority_f1"])
-        if result["done"]:
-            failures = {seed: reason for seed, status, reason in result["finished"] if status == "failed"}
-            self.observer.trial_done(our_trial, failures)
+        report = TrialReport.from_result(result)
+        self.observer.epoch_done(our_trial, report.epoch, report.validation_minority_f1)
+        if report.done:
+            self.observer.trial_done(our_trial, dict(report.failures))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         our_trial = self.trials[trial.config[INDEX]]

@@ -14,8 +14,8 @@ from ray.tune.search.optuna import OptunaSearch
 
 from study.studies import Choice, Dimension, Direction
 from study.tuning.trial_storage import DESIGN, REASON
+from trainables.tune import ARM, EPOCH, SearchReport
 
-ARM = "arm"  # an entry of a trial's Tune configuration
 FEWEST_OF_A_GENERATION = 4  # settings, to have parents to cross
 
 
@@ -27,7 +27,7 @@ class ArmSearch(OptunaSearch):  # type: ignore[misc]
         name: str,
         storage: BaseStorage,
         space: Sequence[Dimension],
-        metrics: Sequence[str],
+        objectives: Sequence[str],
         directions: Sequence[Direction],
         epochs: int,
         seed: int,
@@ -39,26 +39,26 @@ class ArmSearch(OptunaSearch):  # type: ignore[misc]
             name: of the Optuna study.
             storage: where it is.
             space: what is varied.
-            metrics: entries of a trial's reports, one an objective.
+            objectives: one or two, by their names in a SearchReport.
             directions: which way each is better.
             epochs: a trial with fewer was stopped early.
             seed: of the sampler.
             trials: of this arm in all.
         """
         modes = ["max" if direction == "maximize" else "min" for direction in directions]
-        has_one_objective = len(metrics) == 1
+        has_one_objective = len(objectives) == 1
         sampler: BaseSampler = TPESampler(seed=seed)
         if not has_one_objective:  # the shared design is the first generation, and two more come of it
             sampler = NSGAIISampler(seed=seed, population_size=max(FEWEST_OF_A_GENERATION, math.ceil(trials / 3)))
         super().__init__(
             {dimension.field: _distribution(dimension) for dimension in space},
-            metric=metrics[0] if has_one_objective else list(metrics),
+            metric=objectives[0] if has_one_objective else list(objectives),
             mode=modes[0] if has_one_objective else modes,
             sampler=sampler,
             study_name=name,
             storage=storage,
         )
-        self._metrics, self._epochs = list(metrics), epochs
+        self._objectives, self._epochs = list(objectives), epochs
 
     def suggest(self, trial_id: str) -> dict[str, Any]:
         """Returns the values of the next trial, flat."""
@@ -72,20 +72,23 @@ class ArmSearch(OptunaSearch):  # type: ignore[misc]
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Reports a score on the way."""
-        if len(self._metrics) == 1 and math.isfinite(result[self._metrics[0]]):
-            self._ot_trials[trial_id].report(result[self._metrics[0]], result["epoch"])
+        report = SearchReport.from_result(result)
+        value = report.objective(self._objectives[0])
+        if len(self._objectives) == 1 and math.isfinite(value):
+            self._ot_trials[trial_id].report(value, report.epoch)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tells the outcome: complete, pruned (stopped before the last epoch), or failed."""
         trial = self._ot_trials[trial_id]
-        scores = [float((result or {}).get(metric, math.nan)) for metric in self._metrics]
-        if error or result is None or not all(map(math.isfinite, scores)):
-            trial.set_user_attr(REASON, str((result or {}).get("reason") or "its process was lost"))
+        report = SearchReport.failed(0, "") if error or not result else SearchReport.from_result(result)
+        values = [report.objective(name) for name in self._objectives]
+        if not all(map(math.isfinite, values)):
+            trial.set_user_attr(REASON, report.reason or "its process was lost")
             self._ot_study.tell(trial, state=TrialState.FAIL)
-        elif result["epoch"] < self._epochs:
+        elif report.epoch < self._epochs:
             self._ot_study.tell(trial, state=TrialState.PRUNED)
         else:
-            self._ot_study.tell(trial, scores)
+            self._ot_study.tell(trial, values)
 
 
 class Arms(Searcher):  # type: ignore[misc]
@@ -93,7 +96,7 @@ class Arms(Searcher):  # type: ignore[misc]
 
     def __init__(self, arms: Mapping[str, ArmSearch], remaining: Mapping[str, int]) -> None:
         """Takes {arm: its search} and {arm: how many trials it is still to have}."""
-        super().__init__(metric="epoch", mode="max")  # not used: each arm has its own
+        super().__init__(metric=EPOCH, mode="max")  # not used: each arm has its own
         self._arms, self._remaining = dict(arms), dict(remaining)
         self._arm_of_trial: dict[str, str] = {}
         self.num_trials = sum(remaining.values())
@@ -148,7 +151,7 @@ class PerArm(FIFOScheduler):  # type: ignore[misc]
         arm = trial.config[ARM]
         if arm not in self._scheduler_of_arm:
             self._scheduler_of_arm[arm] = ASHAScheduler(
-                time_attr="epoch", metric=self._metric_name, mode="max", **self._asha_settings
+                time_attr=EPOCH, metric=self._metric_name, mode="max", **self._asha_settings
             )
         return self._scheduler_of_arm[arm]
 

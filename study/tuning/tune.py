@@ -134,7 +134,7 @@ def tune_arms(
 
 
 def _directions(plan: SearchPlan) -> list[Direction]:
-    return [OBJECTIVES[name][1] for name in plan.objectives]
+    return [OBJECTIVES[name] for name in plan.objectives]
 
 
 def _length_of_design(settings_of_arm: Mapping[str, Sequence[Setting]]) -> int:
@@ -180,10 +180,9 @@ def _search(
     trial_storage.keep_data(search_names.values(), storage, fingerprint)
     if not num_left:
         return
-    metrics = [OBJECTIVES[name][0] for name in plan.objectives]
     epochs = next(iter(arms.values())).schedule.epochs
     searches = {
-        arm: ArmSearch(name, storage, space, metrics, directions, epochs, num_done + i, plan.trials)
+        arm: ArmSearch(name, storage, space, plan.objectives, directions, epochs, num_done + i, plan.trials)
         for i, (arm, name) in enumerate(search_names.items())
     }
     _run_trials(plan, arms, Arms(searches, remaining), store, settings, console)
@@ -204,7 +203,7 @@ def _run_trials(
     scheduler = None
     if plan.has_one_objective:
         looks = tuple(sorted({first_look, min(first_look * REDUCTION, epochs), epochs}))
-        scheduler = PerArm(searcher, "score", epochs, first_look, REDUCTION)
+        scheduler = PerArm(searcher, plan.objectives[0], epochs, first_look, REDUCTION)
     search = Search(
         arms=arms,
         seeds=tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + plan.tuning_seeds)),

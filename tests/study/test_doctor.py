@@ -79,7 +79,7 @@ def test_runs_and_trials_left_running_are_found_and_ended(tmp_path: Path) -> Non
 
     storage = trial_storage.open_storage(None, str(tmp_path))
     trial_storage.begin("final-bn/s", storage, SPACE, ["maximize"], [])
-    arm_search.ArmSearch("final-bn/s", storage, SPACE, ["score"], ["maximize"], 1, 0, 1).suggest("0")
+    arm_search.ArmSearch("final-bn/s", storage, SPACE, ["minority_f1"], ["maximize"], 1, 0, 1).suggest("0")
     assert trial_storage.check_trial_storage(None, str(tmp_path), fix=False).state == "failed"
     assert "1 RUNNING trials put back" in trial_storage.check_trial_storage(None, str(tmp_path), fix=True).detail
     assert trial_storage.check_trial_storage(None, str(tmp_path), fix=False).state == "ok"

@@ -1,25 +1,21 @@
 """How do trials run in the actors of Ray Tune? The only room of this package that knows Ray."""
 
-from trainables.tune.adapter import (
-    INDEX,
-    DataKey,
-    Search,
-    SearchTrainable,
-    Store,
-    StudyTrainable,
-    WeightsKey,
-    Work,
-    data_key,
-    weights_key,
-)
+from trainables.tune.reports import EPOCH, SearchReport, TrialReport
+from trainables.tune.search_trainable import ARM, Search, SearchTrainable
+from trainables.tune.shared_inputs import DataKey, Store, WeightsKey, data_key, weights_key
+from trainables.tune.study_trainable import INDEX, StudyTrainable, Work
 
 __all__ = [
+    "ARM",
+    "EPOCH",
     "INDEX",
     "DataKey",
     "Search",
+    "SearchReport",
     "SearchTrainable",
     "Store",
     "StudyTrainable",
+    "TrialReport",
     "WeightsKey",
     "Work",
     "data_key",

@@ -72,7 +72,8 @@ def test_a_killed_trial_process_goes_on_from_its_checkpoint(
 
     import psutil
 
-    from trainables.tune.adapter import SECONDS_PER_REPORT, Store, Work, data_key
+    from trainables.tune import Store, Work, data_key
+    from trainables.tune.study_trainable import SECONDS_PER_REPORT
 
     long = tiny.replace({"schedule.epochs": 600})
     trial = Trial("s", "long", long, (0, 1))
@@ -109,7 +110,7 @@ def test_a_killed_trial_process_goes_on_from_its_checkpoint(
 def test_a_node_that_joins_later_and_does_not_share_the_folder_runs_nothing(
     tmp_path: Path, tiny: Configuration, digits: Images
 ) -> None:
-    from trainables.tune.adapter import Store, Work, data_key
+    from trainables.tune import Store, Work, data_key
 
     trial = Trial("s", "arm", tiny, (0,))
     store = Store({data_key(tiny): ray.put(digits)})

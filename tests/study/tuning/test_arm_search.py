@@ -1,6 +1,5 @@
 """How a trial's outcome is told to Optuna."""
 
-import math
 from pathlib import Path
 
 import optuna
@@ -10,6 +9,7 @@ from study.studies import Choice, Range
 from study.tuning import trial_storage
 from study.tuning.arm_search import ArmSearch
 from study.tuning.space import shared_design
+from trainables.tune import SearchReport
 
 SPACE = (Range("optimiser.learning_rate", 1e-4, 1e-1, log=True), Choice("schedule.batch_size", (16, 32)))
 
@@ -18,14 +18,14 @@ def test_outcomes_are_told_as_they_are(tmp_path: Path) -> None:
     storage = trial_storage.open_storage(None, str(tmp_path))
     design = shared_design(SPACE, 2)
     assert trial_storage.begin("s", storage, SPACE, ["maximize"], design) == 0
-    search = ArmSearch("s", storage, SPACE, ["score"], ["maximize"], epochs=9, seed=0, trials=9)
+    search = ArmSearch("s", storage, SPACE, ["minority_f1"], ["maximize"], epochs=9, seed=0, trials=9)
     for i in range(5):
         assert search.suggest(str(i)).keys() == {"optimiser.learning_rate", "schedule.batch_size"}
     assert [search.is_of_design(str(i)) for i in range(5)] == [True, True, False, False, False]
-    search.on_trial_result("0", {"score": 0.5, "epoch": 3})
-    search.on_trial_complete("0", {"score": 0.7, "epoch": 9})
-    search.on_trial_complete("1", {"score": 0.9, "epoch": 3})  # stopped early
-    search.on_trial_complete("2", {"score": math.nan, "epoch": 1, "reason": "loss is nan"})
+    search.on_trial_result("0", SearchReport(3, 0.5).to_result())
+    search.on_trial_complete("0", SearchReport(9, 0.7, done=True).to_result())
+    search.on_trial_complete("1", SearchReport(3, 0.9).to_result())  # stopped early
+    search.on_trial_complete("2", SearchReport.failed(1, "loss is nan").to_result())
     search.on_trial_complete("3", None, error=True)
     settings = trial_storage.read("s", storage)
     assert [s.state for s in settings] == ["complete", "pruned", "failed", "failed"]

@@ -11,6 +11,7 @@ from study.tuning import trial_storage
 from study.tuning.arm_search import ArmSearch
 from study.tuning.space import shared_design
 from trainables.errors import ConfigurationError
+from trainables.tune import SearchReport
 
 SPACE = (Range("optimiser.learning_rate", 1e-4, 1e-1, log=True), Choice("schedule.batch_size", (16, 32)))
 
@@ -22,21 +23,21 @@ def _storage(folder: Path) -> trial_storage.Storage:
 def test_a_dead_drivers_trials_are_asked_again_and_counted_once(tmp_path: Path) -> None:
     storage, design = _storage(tmp_path), shared_design(SPACE, 3)
     trial_storage.begin("s", storage, SPACE, ["maximize"], design)
-    search = ArmSearch("s", storage, SPACE, ["score"], ["maximize"], epochs=9, seed=0, trials=9)
+    search = ArmSearch("s", storage, SPACE, ["minority_f1"], ["maximize"], epochs=9, seed=0, trials=9)
     first_settings = [search.suggest(str(i)) for i in range(2)]
-    search.on_trial_complete("0", {"score": 0.7, "epoch": 9})  # and then the driver dies
+    search.on_trial_complete("0", SearchReport(9, 0.7, done=True).to_result())  # and then the driver dies
     again = _storage(tmp_path)
     assert trial_storage.begin("s", again, SPACE, ["maximize"], design) == 1
     study = optuna.load_study(study_name="s", storage=again)
     assert not study.get_trials(states=(TrialState.RUNNING,))
-    search = ArmSearch("s", again, SPACE, ["score"], ["maximize"], epochs=9, seed=1, trials=9)
+    search = ArmSearch("s", again, SPACE, ["minority_f1"], ["maximize"], epochs=9, seed=1, trials=9)
     following = [search.suggest(str(i)) for i in range(2)]
     assert first_settings[1] in following
     assert [search.is_of_design(str(i)) for i in range(2)] == [True, True]
     assert len(trial_storage.read("s", again)) == 1
     more = shared_design(SPACE, 5)  # a larger budget has a longer design
     for i in range(2):
-        search.on_trial_complete(str(i), {"score": 0.1, "epoch": 9})
+        search.on_trial_complete(str(i), SearchReport(9, 0.1, done=True).to_result())
     assert trial_storage.begin("s", again, SPACE, ["maximize"], more) == 3
     waiting = study.get_trials(states=(TrialState.WAITING,))
     assert sorted(trial.user_attrs[trial_storage.DESIGN] for trial in waiting) == [3, 4]
