@@ -45,8 +45,11 @@ class Group:
     def alike(self, arm: str) -> list[str]:
         """Returns the arms with records that tell the same classes of the same images apart: this one and others."""
         data = {its: self.configuration(its).data for its in (*self.records, arm)}
-        return [its for its in self.records
-                if (data[its].source, data[its].classes) == (data[arm].source, data[arm].classes)]  # fmt: skip
+        return [
+            its
+            for its in self.records
+            if (data[its].source, data[its].classes) == (data[arm].source, data[arm].classes)
+        ]
 
     def first_record(self, arm: str) -> Record:
         """Returns a record of an arm that has some; all of an arm have one configuration."""

@@ -43,8 +43,9 @@ def tuned_groups(study: Study, records: Iterable[Record], searches: Mapping[str,
     for search in searches.values():
         its = {
             arm: {seed: record.model_copy(update={"arm": arm}) for seed, record in by_key[key].items()}
-            for arm, key in search.winners.items() if key in by_key
-        }  # fmt: skip
+            for arm, key in search.winners.items()
+            if key in by_key
+        }
         if its:
             winners = {arm: next(iter(runs.values())).typed_configuration() for arm, runs in its.items()}
             label = label_of(search.changes)
@@ -60,13 +61,22 @@ def pareto_front(settings: Sequence[Setting], directions: Sequence[str]) -> list
         return [sign * score for sign, score in zip(signs, a.scores, strict=True)]
 
     complete = [setting for setting in settings if setting.state == "complete"]
-    return [a for a in complete
-            if not any(all(x >= y for x, y in zip(gains(b), gains(a), strict=True)) and gains(b) != gains(a)
-                       for b in complete)]  # fmt: skip
+    return [
+        a
+        for a in complete
+        if not any(
+            all(x >= y for x, y in zip(gains(b), gains(a), strict=True)) and gains(b) != gains(a) for b in complete
+        )
+    ]
 
 
-def judge_robustness(control: str, treated: Scores, other: Scores, design: Sequence[Values], space: Iterable[object],
-               ) -> Robustness:  # fmt: skip
+def judge_robustness(
+    control: str,
+    treated: Scores,
+    other: Scores,
+    design: Sequence[Values],
+    space: Iterable[object],
+) -> Robustness:
     """Returns how the final BN's scores compare with an arm's, setting by setting.
 
     Robust: the whole interval of the share of settings ahead is above one half; reversed: it is below; else fragile.

@@ -52,9 +52,12 @@ class SearchResult:
         if earlier is None or len(self.objectives) > 1 or self.is_another(earlier):
             return self
         return replace(
-            self, winners=earlier.winners | self.winners, settings=earlier.settings | self.settings,
-            importances=earlier.importances | self.importances, design=max(earlier.design, self.design, key=len),
-        )  # fmt: skip
+            self,
+            winners=earlier.winners | self.winners,
+            settings=earlier.settings | self.settings,
+            importances=earlier.importances | self.importances,
+            design=max(earlier.design, self.design, key=len),
+        )
 
     def is_another(self, earlier: "SearchResult") -> bool:
         """Whether arms of both cannot be compared: other dimensions or tuning seeds."""

@@ -82,7 +82,11 @@ def _sign_flip_p(differences: Sequence[float]) -> float:
         return math.nan
     resamples = math.inf if len(differences) <= EXACT_UP_TO else 9999
     result = stats.permutation_test(
-        (np.array(differences),), lambda x, axis: x.mean(axis=axis), permutation_type="samples",
-        vectorized=True, n_resamples=resamples, rng=np.random.default_rng(0),
-    )  # fmt: skip
+        (np.array(differences),),
+        lambda x, axis: x.mean(axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=resamples,
+        rng=np.random.default_rng(0),
+    )
     return float(result.pvalue)

@@ -10,7 +10,7 @@ from study.studies.declaration import (
 )
 from study.studies.names import StudyName
 from study.studies.ours.images import SHARE, UNNAMED
-from study.studies.ours.tuned import tuned_study
+from study.studies.ours.tuned import name_of_point, tuned_study
 from study.studies.registry import DEFAULT, OWN, PAPER, STUDIES, find, names_of_studies
 from study.studies.search_space import (
     NUISANCES,
@@ -52,6 +52,7 @@ __all__ = [
     "base_of_search",
     "find",
     "in_words",
+    "name_of_point",
     "names_of_studies",
     "space_of",
     "tuned_study",

@@ -1,6 +1,6 @@
 """What K21's image studies share (sec. 3.1-4.2) and how their arms and pairs are named."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from study.studies.declaration import Arm, Pair
@@ -18,10 +18,17 @@ def leaves(plant: str, **changes: Any) -> Configuration:
     "__" for the dot.
     """
     base = {
-        "data.source": f"plantvillage:{plant}", "data.minority": "unhealthy", "data.majority": "healthy",
-        "data.image_size": 224, "network.name": "resnet34", "network.weights": "imagenet", "network.trainable": "head",
-        "optimiser.learning_rate": 1e-2, "schedule.epochs": 10, "schedule.learning_rate_shape": "one-cycle",
-    }  # fmt: skip
+        "data.source": f"plantvillage:{plant}",
+        "data.minority": "unhealthy",
+        "data.majority": "healthy",
+        "data.image_size": 224,
+        "network.name": "resnet34",
+        "network.weights": "imagenet",
+        "network.trainable": "head",
+        "optimiser.learning_rate": 1e-2,
+        "schedule.epochs": 10,
+        "schedule.learning_rate_shape": "one-cycle",
+    }
     return Configuration().replace(base | {name.replace("__", "."): value for name, value in changes.items()})
 
 
@@ -30,20 +37,28 @@ def unfrozen(configuration: Configuration, trainable: str) -> Configuration:
     return configuration.replace({"network.trainable": trainable, "optimiser.learning_rate": 1e-3})
 
 
+def arm_in(cell: str, method: str, configuration: Configuration, published: Mapping[str, float] | None = None) -> Arm:
+    """Returns the arm "<cell>, <method>", or "<method>" in a study that is not divided into cells."""
+    return Arm(f"{cell}, {method}" if cell else method, configuration, published or {}, cell, method)
+
+
 def compare(
     cell: str, base: Configuration, published: Mapping[str, Mapping[str, float]] | None = None
 ) -> tuple[list[Arm], Pair]:
     """Returns the arms "<cell>, none" and "<cell>, final BN" of a base configuration, and their pair.
 
     Args:
-        cell: what tells the pair from others.
+        cell: what tells the pair from others; "" where there is one only.
         base: without a final norm.
         published: {"none" | "final BN": {metric: the paper's number}}.
     """
     numbers = published or {}
-    prefix = f"{cell}, " if cell else ""
-    arms = [
-        Arm(f"{prefix}{NONE}", base, numbers.get(NONE, {})),
-        Arm(f"{prefix}{FINAL}", base.replace(FINAL_NORM), numbers.get(FINAL, {})),
-    ]
-    return arms, Pair(cell or FINAL, arms[1].name, arms[0].name)
+    control = arm_in(cell, NONE, base, numbers.get(NONE))
+    treated = arm_in(cell, FINAL, base.replace(FINAL_NORM), numbers.get(FINAL))
+    return [control, treated], Pair(cell or FINAL, treated.name, control.name)
+
+
+def treated_and_control(pairs: Iterable[Pair]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns the treated arms of pairs and their controls, in the same order, as a claim takes them."""
+    listed = list(pairs)
+    return tuple(pair.treated for pair in listed), tuple(pair.control for pair in listed)

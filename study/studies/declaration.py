@@ -13,11 +13,26 @@ from trainables.evaluation import MINORITY_F1
 
 @dataclass(frozen=True)
 class Arm:
-    """One configuration of a study, by a name that stays when `--set` changes the configuration."""
+    """One configuration of a study, by a name that stays when `--set` changes the configuration.
+
+    Attributes:
+        name: what the arm is called everywhere; no other arm of the study has it.
+        configuration: what is trained.
+        published: metric -> the paper's number.
+        cell: the part of the study that the arm belongs to, such as a plant; "" where the study is not divided. Figures
+            draw a panel or a line for each.
+        method: what the arm does for the rare class, "final BN" say; default: its name.
+    """
 
     name: str
     configuration: Configuration
-    published: Mapping[str, float] = field(default_factory=dict)  # metric -> the paper's number
+    published: Mapping[str, float] = field(default_factory=dict)
+    cell: str = ""
+    method: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.method:
+            object.__setattr__(self, "method", self.name)
 
 
 @dataclass(frozen=True)
@@ -117,9 +132,13 @@ def _smoke(configuration: Configuration) -> Configuration:
     if configuration.network.name not in SMALL_NETWORKS:
         changes = {"schedule.epochs": 1}
         if not isinstance(configuration.data.test_majority, float):  # shares fit whatever there is
-            changes |= {"data.validation_majority": 16, "data.validation_minority": 4, "data.test_majority": 16,
-                        "data.test_minority": 16,
-                        "data.train_majority": max(100, configuration.schedule.batch_size)}  # fmt: skip
+            changes |= {
+                "data.validation_majority": 16,
+                "data.validation_minority": 4,
+                "data.test_majority": 16,
+                "data.test_minority": 16,
+                "data.train_majority": max(100, configuration.schedule.batch_size),
+            }
     return configuration.replace(changes)
 
 

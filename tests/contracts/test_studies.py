@@ -29,6 +29,19 @@ def test_pairs_differ_in_norms_only(study: Study) -> None:
         assert treated.model_copy(update={"network": control.network}) == control
 
 
+def test_an_arm_is_named_by_its_cell_and_its_method(study: Study) -> None:
+    for arm in study.arms:
+        assert arm.cell in arm.name
+        assert arm.method in arm.name.removeprefix(arm.cell)
+
+
+def test_a_pair_compares_two_methods_of_one_cell(study: Study) -> None:
+    for pair in study.pairs:
+        treated, control = study.arm(pair.treated), study.arm(pair.control)
+        assert treated.cell == control.cell
+        assert treated.method != control.method
+
+
 def test_claims_name_arms_that_are_there(study: Study) -> None:
     assert len({claim.id for claim in study.claims}) == len(study.claims)
     for claim in study.claims:

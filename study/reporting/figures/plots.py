@@ -153,10 +153,10 @@ def gain_over_rate(group: Group, predictions: Predictions) -> Figure | None:
     axes = figure.add_subplot()
     cells: dict[str, list[tuple[float, Interval]]] = {}
     for pair in group.study.pairs:
-        cell, rate = pair.name.split(", rate ")
+        treated = group.study.arm(pair.treated)
         gain = group.gain(pair.treated, pair.control, MINORITY_F1)
         if gain.n:
-            cells.setdefault(cell, []).append((float(rate), gain))
+            cells.setdefault(treated.cell, []).append((treated.configuration.optimiser.learning_rate, gain))
     colours = (NONE_COLOUR, FINAL_COLOUR, THIRD_COLOUR, "#CC79A7")
     for (cell, points), colour in zip(sorted(cells.items()), colours, strict=False):
         points.sort(key=lambda point: point[0])
@@ -169,14 +169,14 @@ def gain_over_rate(group: Group, predictions: Predictions) -> Figure | None:
 
 def over_epochs(group: Group, predictions: Predictions) -> Figure | None:
     """Test accuracy over the epochs, mean over seeds, one panel per pair's control problem (Y19's curves)."""
-    problems = list(dict.fromkeys(arm.name.split(" ")[0] for arm in _present(group)))
+    problems = list(dict.fromkeys(arm.cell for arm in _present(group)))
     figure = Figure(figsize=(3.6 * len(problems), 4), layout="constrained")
     panels = figure.subplots(1, len(problems), squeeze=False, sharey=True)[0]
     for axes, problem in zip(panels, problems, strict=True):
-        for arm in (arm for arm in _present(group) if arm.name.startswith(f"{problem} ")):
+        for arm in (arm for arm in _present(group) if arm.cell == problem):
             series = [record.history["test/accuracy/all"] for record in group.records[arm.name].values()]
             mean = np.array(series, dtype=float).mean(axis=0)
-            axes.plot(np.arange(1, len(mean) + 1), mean, label=arm.name.removeprefix(f"{problem} "), linewidth=1.2)
+            axes.plot(np.arange(1, len(mean) + 1), mean, label=arm.method, linewidth=1.2)
         axes.set(title=f"problem {problem}", xlabel="epoch")
         axes.legend(fontsize=7)
     panels[0].set_ylabel("test accuracy, mean over seeds")

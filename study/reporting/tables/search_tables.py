@@ -40,7 +40,7 @@ def _settings_table(group: Group, found: SearchResult) -> Table:
     for name in ("arm", "key", "complete", "pruned", "failed", "score", *(field.split(".")[1] for field in fields)):
         table.add_column(name, justify="left" if name in ("arm", "key") else "right", no_wrap=True)
     for arm in group.study.arms:
-        its = found.settings[arm.name.split(", ")[0]]
+        its = found.settings[arm.method]
         states = Counter(setting.state for setting in its)
         chosen = next((s for s in its if s.state == "complete" and _is(s.values, arm.configuration.flat())), None)
         numbers = (str(states[state]) for state in ("complete", "pruned", "failed"))

@@ -1,7 +1,7 @@
 """K21 Figure 2a (H2): the gain over the imbalance ratio, frozen and unfrozen."""
 
-from study.studies.arms import FINAL, NONE, compare, leaves, unfrozen
-from study.studies.declaration import Claim, Study
+from study.studies.arms import compare, leaves, treated_and_control, unfrozen
+from study.studies.declaration import Arm, Claim, Pair, Study
 
 COUNTS = (*range(5, 101, 5), 150, 200, 400)  # minority images per 1000; the paper's 20 and three above
 
@@ -15,32 +15,34 @@ def figure2a() -> Study:
     Cost: 92 arms x 10 seeds; the frozen half with features 10 CPU minutes, the other about 20 GPU hours.
     `python -m study.grid figure2a`
     """
-    arms, pairs = [], []
+    arms: list[Arm] = []
+    pairs: dict[tuple[str, int], Pair] = {}
     for trainable in ("head", "all"):
         for count in COUNTS:
             base = leaves("Apple", data__train_minority=count)
-            its, pair = compare(
-                f"{trainable}, {count} per 1000", base if trainable == "head" else unfrozen(base, "all")
-            )
-            arms += its
-            pairs.append(pair)
-    few = [f"head, {count} per 1000, " for count in COUNTS if count <= 100]
-    many = [f"head, {count} per 1000, " for count in COUNTS if count > 100]
-    everything = [f"all, {count} per 1000, {NONE}" for count in COUNTS if count <= 100]
+            configuration = base if trainable == "head" else unfrozen(base, "all")
+            arms_of_cell, pairs[trainable, count] = compare(f"{trainable}, {count} per 1000", configuration)
+            arms += arms_of_cell
+    few = [pairs["head", count] for count in COUNTS if count <= 100]
+    at_limit = pairs["head", 100]
+    many = [pairs["head", count] for count in COUNTS if count > 100]
+    unfrozen_few = [pairs["all", count] for count in COUNTS if count <= 100]
     return Study(
         name="figure2a",
         source="K21 Figure 2a",
         title="the gain over the imbalance ratio, Apple, frozen and unfrozen",
         arms=tuple(arms),
-        pairs=tuple(sorted(pairs, key=lambda pair: pair.name != "head, 10 per 1000")),
+        pairs=tuple(sorted(pairs.values(), key=lambda pair: pair.name != "head, 10 per 1000")),
         claims=(
-            Claim("H2", "the gain is positive up to ratio 0.1", "gain",
-                  tuple(cell + FINAL for cell in few), tuple(cell + NONE for cell in few)),
-            Claim("H2 at 0.1", "still at ratio 0.1 itself", "gain",
-                  (f"head, 100 per 1000, {FINAL}",), (f"head, 100 per 1000, {NONE}",)),
-            Claim("H2 above", "there is no gain above ratio 0.1", "no effect",
-                  tuple(cell + FINAL for cell in many), tuple(cell + NONE for cell in many)),
-            Claim("H2b", "frozen with the final BN equals unfrozen without", "no effect",
-                  tuple(cell + FINAL for cell in few), tuple(everything)),
+            Claim("H2", "the gain is positive up to ratio 0.1", "gain", *treated_and_control(few)),
+            Claim("H2 at 0.1", "still at ratio 0.1 itself", "gain", *treated_and_control([at_limit])),
+            Claim("H2 above", "there is no gain above ratio 0.1", "no effect", *treated_and_control(many)),
+            Claim(
+                "H2b",
+                "frozen with the final BN equals unfrozen without",
+                "no effect",
+                tuple(pair.treated for pair in few),
+                tuple(pair.control for pair in unfrozen_few),
+            ),
         ),
-    )  # fmt: skip
+    )

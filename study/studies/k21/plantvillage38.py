@@ -34,11 +34,17 @@ def plantvillage38() -> Study:
     Open choices: as figure2a's unfrozen half; no validation split, as the paper names none.
     Cost: 1 run of 434,000 images, about 20 minutes of a GPU. `python -m study.grid plantvillage38 --gpus-per-trial 1`
     """
-    classes = tuple(f"{plant}___{condition}" for plant, its in CONDITIONS.items() for condition in its)
+    classes = tuple(f"{plant}___{condition}" for plant, conditions in CONDITIONS.items() for condition in conditions)
     configuration = unfrozen(leaves("Apple"), "all").replace(
-        {"data.source": "plantvillage", "data.majority": classes, "data.minority": (), "data.train_majority": "all",
-         "data.validation_majority": 0, "data.test_majority": 0.2}
-    )  # fmt: skip
+        {
+            "data.source": "plantvillage",
+            "data.majority": classes,
+            "data.minority": (),
+            "data.train_majority": "all",
+            "data.validation_majority": 0,
+            "data.test_majority": 0.2,
+        }
+    )
     return Study(
         name="plantvillage38",
         source="K21 section 3",

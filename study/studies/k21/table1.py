@@ -1,7 +1,7 @@
 """K21 and K20 Table 1: none, weighted loss and final BN on three plants."""
 
-from study.studies.arms import FINAL, FINAL_NORM, NONE, WEIGHTED, leaves
-from study.studies.declaration import Arm, Claim, Pair, Study
+from study.studies.arms import FINAL, FINAL_NORM, NONE, WEIGHTED, arm_in, leaves
+from study.studies.declaration import Claim, Pair, Study
 from trainables.evaluation import MAJORITY_F1, MINORITY_F1
 
 # plant -> (unhealthy, healthy) of none, weighted loss, final BN
@@ -10,7 +10,7 @@ PUBLISHED = {
     "Pepper": ((0.7237, 0.8229), (0.8939, 0.9121), (0.9575, 0.9558)),
     "Tomato": ((0.5688, 0.7708), (0.8671, 0.9121), (0.9786, 0.9780)),
 }
-ARMS = {NONE: {}, "weighted loss": WEIGHTED, FINAL: FINAL_NORM}
+METHODS = {NONE: {}, "weighted loss": WEIGHTED, FINAL: FINAL_NORM}
 SMOOTHED = "label smoothing"
 
 
@@ -25,10 +25,10 @@ def table1() -> Study:
     arms, pairs, claims = [], [], []
     for plant, printed in PUBLISHED.items():
         base = leaves(plant, network__name="vgg19")
-        for (label, changes), (unhealthy, healthy) in zip(ARMS.items(), printed, strict=True):
+        for (method, changes), (unhealthy, healthy) in zip(METHODS.items(), printed, strict=True):
             numbers = {MINORITY_F1: unhealthy, MAJORITY_F1: healthy}
-            arms.append(Arm(f"{plant}, {label}", base.replace(changes), numbers))
-        arms.append(Arm(f"{plant}, {SMOOTHED}", base.replace({"loss.label_smoothing": 0.1})))
+            arms.append(arm_in(plant, method, base.replace(changes), numbers))
+        arms.append(arm_in(plant, SMOOTHED, base.replace({"loss.label_smoothing": 0.1})))
         none, weighted, final, smoothed = ((arm.name,) for arm in arms[-4:])
         pairs.append(Pair(plant, final[0], none[0]))
         claims += [

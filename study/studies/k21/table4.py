@@ -24,11 +24,15 @@ def table4() -> Study:
     for plant, (none, final, removed) in PUBLISHED.items():
         printed = {
             NONE: {MAJORITY_F1: none[0], MINORITY_F1: none[1]},
-            FINAL: {MAJORITY_F1: final[0], MINORITY_F1: final[1],
-                    REMOVED_MAJORITY_F1: removed[0], REMOVED_MINORITY_F1: removed[1]},
-        }  # fmt: skip
-        its, pair = compare(plant, leaves(plant), printed)
-        arms += its
+            FINAL: {
+                MAJORITY_F1: final[0],
+                MINORITY_F1: final[1],
+                REMOVED_MAJORITY_F1: removed[0],
+                REMOVED_MINORITY_F1: removed[1],
+            },
+        }
+        arms_of_plant, pair = compare(plant, leaves(plant), printed)
+        arms += arms_of_plant
         pairs.append(pair)
         treated, control = (pair.treated,), (pair.control,)
         claims += [

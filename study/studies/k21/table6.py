@@ -1,6 +1,6 @@
 """K21 Table 6 (H5): several majorities and minorities of MNIST."""
 
-from study.studies.arms import FINAL, NONE, compare
+from study.studies.arms import FINAL, NONE, compare, treated_and_control
 from study.studies.declaration import Claim, Study
 from trainables.configuration import Configuration
 
@@ -22,31 +22,39 @@ def table6() -> Study:
     0.06 to 0.00.
     Cost: 10 arms x 10 seeds, about 80 s a run. `python -m study.grid table6`
     """
-    arms, pairs = [], []
+    arms, pairs = [], {}
     for setting, (minority, majority, without, final) in SETTINGS.items():
         base = Configuration().replace(
-            {"data.source": "mnist", "data.minority": minority, "data.majority": majority, "network.name": "resnet34",
-             "schedule.epochs": 10}
-        )  # fmt: skip
+            {
+                "data.source": "mnist",
+                "data.minority": minority,
+                "data.majority": majority,
+                "network.name": "resnet34",
+                "schedule.epochs": 10,
+            }
+        )
         printed = {NONE: _metrics(minority, majority, without), FINAL: _metrics(minority, majority, final)}
-        its, pair = compare(f"setting {setting}", base, printed)
-        arms += its
-        pairs.append(pair)
-    single = [f"setting {setting}, " for setting in "1235"]
+        arms_of_setting, pairs[setting] = compare(f"setting {setting}", base, printed)
+        arms += arms_of_setting
+    one_majority = [pairs[setting] for setting in "1235"]
+    two_majorities = pairs["4"]
     return Study(
         name="table6",
         source="K21 Table 6",
         title="several majorities and minorities of MNIST, ResNet-34 from scratch",
         arms=tuple(arms),
-        pairs=tuple(pairs),
+        pairs=tuple(pairs.values()),
         seconds_per_run=80,
         claims=(
-            Claim("H5", "the gain is there with one majority", "gain",
-                  tuple(cell + FINAL for cell in single), tuple(cell + NONE for cell in single)),
-            Claim("H5 two majorities", "there is none with two majorities", "no effect",
-                  (f"setting 4, {FINAL}",), (f"setting 4, {NONE}",)),
+            Claim("H5", "the gain is there with one majority", "gain", *treated_and_control(one_majority)),
+            Claim(
+                "H5 two majorities",
+                "there is none with two majorities",
+                "no effect",
+                *treated_and_control([two_majorities]),
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 def _metrics(minority: str, majority: str, printed: dict[str, float]) -> dict[str, float]:

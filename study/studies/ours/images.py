@@ -21,23 +21,38 @@ def images() -> Study:
     `python -m study.grid images --data folder:PATH --minority NAME --export`
     """
     base = leaves("Apple").replace(
-        {"data.source": UNNAMED, "data.minority": "rare", "data.majority": "others", "network.name": "resnet18",
-         "data.train_majority": "all", "data.train_minority": "all",
-         **{f"data.{part}_{role}": SHARE for part, role in product(("validation", "test"), ("majority", "minority"))}}
-    )  # fmt: skip
+        {
+            "data.source": UNNAMED,
+            "data.minority": "rare",
+            "data.majority": "others",
+            "network.name": "resnet18",
+            "data.train_majority": "all",
+            "data.train_minority": "all",
+            **{
+                f"data.{part}_{role}": SHARE for part, role in product(("validation", "test"), ("majority", "minority"))
+            },
+        }
+    )
     both = f"{FINAL} + weighted loss"
-    arms, pairs = [], []
+    methods = {NONE: {}, "weighted loss": WEIGHTED, FINAL: FINAL_NORM, both: {**FINAL_NORM, **WEIGHTED}}
+    arms: list[Arm] = []
+    pairs = []
     for rate in RATES:
-        at = base.replace({"optimiser.learning_rate": rate})
-        end = f", rate {rate:g}"
-        changes = {NONE: {}, "weighted loss": WEIGHTED, FINAL: FINAL_NORM, both: {**FINAL_NORM, **WEIGHTED}}
-        arms += [Arm(name + end, at.replace(its)) for name, its in changes.items()]
-        pairs += [Pair(f"rate {rate:g}", FINAL + end, NONE + end),
-                  Pair(f"weighted loss, rate {rate:g}", both + end, f"weighted loss{end}")]  # fmt: skip
+        at_rate = base.replace({"optimiser.learning_rate": rate})
+        arm_of = {
+            method: Arm(f"{method}, rate {rate:g}", at_rate.replace(changes), method=method)
+            for method, changes in methods.items()
+        }
+        arms += arm_of.values()
+        pairs += [
+            Pair(f"rate {rate:g}", arm_of[FINAL].name, arm_of[NONE].name),
+            Pair(f"weighted loss, rate {rate:g}", arm_of[both].name, arm_of["weighted loss"].name),
+        ]
 
-    def cells(name: str) -> tuple[str, ...]:
-        return tuple(f"{name}, rate {rate:g}" for rate in RATES)
+    def at_all_rates(method: str) -> tuple[str, ...]:
+        return tuple(arm.name for arm in arms if arm.method == method)
 
+    none, weighted, final, together = (at_all_rates(method) for method in methods)
     return Study(
         name="images",
         source="your images",
@@ -45,13 +60,10 @@ def images() -> Study:
         arms=tuple(arms),
         pairs=tuple(pairs),
         claims=(
-            Claim("H0", "the final BN lifts the minority F1", "gain", cells(FINAL), cells(NONE)),
-            Claim("H0 weighted", "it lifts it more than a weighted loss does", "gain", cells(FINAL),
-                  cells("weighted loss")),
-            Claim("weighted", "a weighted loss lifts the minority F1", "gain", cells("weighted loss"), cells(NONE)),
-            Claim("both", "both together lift it more than a weighted loss alone", "gain", cells(both),
-                  cells("weighted loss")),
-            Claim("H1", "removing it at inference keeps at least half of the gain", "removal", cells(FINAL),
-                  cells(NONE)),
+            Claim("H0", "the final BN lifts the minority F1", "gain", final, none),
+            Claim("H0 weighted", "it lifts it more than a weighted loss does", "gain", final, weighted),
+            Claim("weighted", "a weighted loss lifts the minority F1", "gain", weighted, none),
+            Claim("both", "both together lift it more than a weighted loss alone", "gain", together, weighted),
+            Claim("H1", "removing it at inference keeps at least half of the gain", "removal", final, none),
         ),
-    )  # fmt: skip
+    )

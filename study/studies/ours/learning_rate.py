@@ -5,7 +5,7 @@ from study.studies.declaration import Arm, Claim, Pair, Study
 from trainables.configuration import Configuration
 
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
-ARMS = {NONE: {}, "weighted loss": WEIGHTED, FINAL: FINAL_NORM}
+METHODS = {NONE: {}, "weighted loss": WEIGHTED, FINAL: FINAL_NORM}
 
 
 def learning_rate() -> Study:
@@ -15,20 +15,22 @@ def learning_rate() -> Study:
     with that peak, 10 epochs; 1000/10 and 1000/50), batch 64, 10 seeds, rates 1e-4 to 3e-2.
     Cost: 72 arms x 10 seeds, with features about 15 CPU minutes. `python -m study.grid learning-rate`
     """
-    arms, pairs = [], []
+    arms, pairs, claims = [], [], []
     for data, base in (("digits", Configuration()), ("Apple", leaves("Apple"))):
         for count in (10, 50) if data == "Apple" else (10, 17):
+            cell = f"{data}, {count} per 1000"
             for rate in RATES:
-                cell = f"{data}, {count} per 1000, rate {rate:g}"
-                its = base.replace({"data.train_minority": count, "optimiser.learning_rate": rate})
-                arms += [Arm(f"{cell}, {label}", its.replace(changes)) for label, changes in ARMS.items()]
-                pairs.append(Pair(cell, f"{cell}, {FINAL}", f"{cell}, {NONE}"))
-    claims = [
-        Claim(f"rate {pair.name.split(', rate ')[1]} ({pair.name.split(',')[0]})",
-              "the final BN lifts the minority F1 at this rate", "gain", (pair.treated,), (pair.control,))
-        for pair in pairs
-        if "10 per 1000" in pair.name
-    ]  # fmt: skip
+                at_rate = base.replace({"data.train_minority": count, "optimiser.learning_rate": rate})
+                arm_of = {
+                    method: Arm(f"{cell}, rate {rate:g}, {method}", at_rate.replace(changes), cell=cell, method=method)
+                    for method, changes in METHODS.items()
+                }
+                arms += arm_of.values()
+                pairs.append(Pair(f"{cell}, rate {rate:g}", arm_of[FINAL].name, arm_of[NONE].name))
+                if count == 10:
+                    sentence = "the final BN lifts the minority F1 at this rate"
+                    treated, control = (arm_of[FINAL].name,), (arm_of[NONE].name,)
+                    claims.append(Claim(f"rate {rate:g} ({data})", sentence, "gain", treated, control))
     return Study(
         name="learning-rate",
         source="this project",

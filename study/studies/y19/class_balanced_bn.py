@@ -1,5 +1,6 @@
 """Y19 eq. 13, left open there: class-balanced weights with standard and weighted batch normalization."""
 
+from study.studies.arms import treated_and_control
 from study.studies.declaration import Arm, Claim, Pair, Study
 from study.studies.y19.weighted_bn import ACCURACY, PROBLEMS, problem, with_norms
 
@@ -18,13 +19,15 @@ def class_balanced_bn() -> Study:
     for name in PROBLEMS:
         for beta in BETAS:
             base = problem(name).replace({"loss.class_weights": "effective", "loss.beta": beta})
-            cell = f"({name}) beta {beta:g}"
-            its = [Arm(f"{cell}, {label}", with_norms(base, norm)) for label, norm in NORMS.items()]
-            arms += its
-            pairs.append(Pair(cell, its[1].name, its[0].name))
-        cells = pairs[-len(BETAS) :]
-        claims.append(Claim(f"Y1 ({name})", "weighted BN beats standard BN, mean over beta", "gain",
-                            tuple(p.treated for p in cells), tuple(p.control for p in cells), ACCURACY))  # fmt: skip
+            arm_of = {}
+            for label, norm in NORMS.items():
+                method = f"beta {beta:g}, {label}"
+                arm_of[norm] = Arm(f"({name}) {method}", with_norms(base, norm), cell=f"({name})", method=method)
+            arms += arm_of.values()
+            pairs.append(Pair(f"({name}) beta {beta:g}", arm_of["weighted"].name, arm_of["standard"].name))
+        treated, control = treated_and_control(pairs[-len(BETAS) :])
+        sentence = "weighted BN beats standard BN, mean over beta"
+        claims.append(Claim(f"Y1 ({name})", sentence, "gain", treated, control, ACCURACY))
     return Study(
         name="class-balanced-bn",
         source="Y19 eq. 13",

@@ -23,12 +23,23 @@ def problem(name: str) -> Configuration:
     """
     minority, majority, few, many, _ = PROBLEMS[name]
     return Configuration().replace(
-        {"data.source": "mnist", "data.minority": minority, "data.majority": majority, "data.train_minority": few,
-         "data.train_majority": many, "data.validation_minority": 0, "data.validation_majority": 0,
-         "data.test_minority": "all", "data.test_majority": "all", "network.hidden": 200,
-         "network.initialisation": "xavier", "optimiser.name": "adam", "schedule.epochs": 50,
-         "schedule.batch_size": 100}
-    )  # fmt: skip
+        {
+            "data.source": "mnist",
+            "data.minority": minority,
+            "data.majority": majority,
+            "data.train_minority": few,
+            "data.train_majority": many,
+            "data.validation_minority": 0,
+            "data.validation_majority": 0,
+            "data.test_minority": "all",
+            "data.test_majority": "all",
+            "network.hidden": 200,
+            "network.initialisation": "xavier",
+            "optimiser.name": "adam",
+            "schedule.epochs": 50,
+            "schedule.batch_size": 100,
+        }
+    )
 
 
 def with_norms(configuration: Configuration, kind: str) -> Configuration:
@@ -49,11 +60,19 @@ def weighted_bn() -> Study:
         for (method, (weights, norm)), numbers in zip(METHODS.items(), printed, strict=True):
             configuration = with_norms(problem(name).replace({"loss.class_weights": weights}), norm)
             published = {f"test/{'accuracy' if of == 'all' else 'recall'}/{of}": value for of, value in numbers.items()}
-            arms.append(Arm(f"({name}) {method}", configuration, published))
+            arms.append(Arm(f"({name}) {method}", configuration, published, cell=f"({name})", method=method))
         loss, weighted, proposed = ((f"({name}) {method}",) for method in METHODS)
         pairs.append(Pair(f"({name}) WLF", proposed[0], weighted[0]))
-        claims.append(Claim(f"Y1 ({name})", "weighted BN beats standard BN under a weighted loss", "gain",
-                            proposed, weighted, ACCURACY))  # fmt: skip
+        claims.append(
+            Claim(
+                f"Y1 ({name})",
+                "weighted BN beats standard BN under a weighted loss",
+                "gain",
+                proposed,
+                weighted,
+                ACCURACY,
+            )
+        )
         if name != "ii":
             claims.append(
                 Claim(f"Y2 ({name})", "a weighted loss with standard BN hurts", "gain", loss, weighted, ACCURACY)
