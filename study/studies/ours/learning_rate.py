@@ -15,7 +15,8 @@ def learning_rate() -> Study:
     with that peak, 10 epochs; 1000/10 and 1000/50), batch 64, 10 seeds, rates 1e-4 to 3e-2.
     Cost: 72 arms x 10 seeds, with features about 15 CPU minutes. `python -m study.grid learning-rate`
     """
-    arms, pairs, claims = [], [], []
+    arms: list[Arm] = []
+    pairs, claims = [], []
     for data, base in (("digits", Configuration()), ("Apple", leaves("Apple"))):
         for count in (10, 50) if data == "Apple" else (10, 17):
             cell = f"{data}, {count} per 1000"

@@ -15,7 +15,8 @@ def class_balanced_bn() -> Study:
     images: the raw weights fall below 1 / batch for large beta, and eq. 12 divides by Z_r - 1. No printed numbers.
     Cost: 24 arms x 10 seeds, about 55 CPU minutes. `python -m study.grid class-balanced-bn`
     """
-    arms, pairs, claims = [], [], []
+    arms: list[Arm] = []
+    pairs, claims = [], []
     for name in PROBLEMS:
         for beta in BETAS:
             base = problem(name).replace({"loss.class_weights": "effective", "loss.beta": beta})
