@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from study.evidence import Setting, pareto_front
-from study.studies import Direction
+from study.studies import Direction, name_of_point
 from trainables.configuration import Configuration
 
 
@@ -36,5 +36,5 @@ def winners_of(
         for setting in settings:
             if setting in front:
                 point = arms[arm].replace(setting.values)
-                winners[f"{arm}, {point.key[:6]}"] = point  # by key: with more trials the front has other points
+                winners[name_of_point(arm, point.key)] = point
     return winners
