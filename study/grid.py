@@ -113,11 +113,11 @@ def _say_what_is_next(studies: "list[Study]", args: argparse.Namespace, tracking
 
 def _addresses(studies: "list[Study]", tracking_uri: str, runs: str) -> list[str]:
     """Where MLflow's pages show each study; none where it cannot be asked."""
-    from study.tracking import TrackingError, best_first, one_line, open_tracker
+    from study.tracking import TrackingError, best_first, open_tracker, tracking_errors
 
     try:
         tracker = open_tracker(tracking_uri, runs)
-        with one_line():
+        with tracking_errors():
             return [best_first(tracking_uri, tracker.experiment_id(study)) for study in studies[:SHOWN]]
     except TrackingError:
         return []

@@ -3,7 +3,7 @@
 from study.tracking.background import BackgroundTracker
 from study.tracking.contents import best_first
 from study.tracking.model_registry import CHAMPION, ONNX, register
-from study.tracking.tracker import Tracker, TrackingError, check_tracking, one_line, open_tracker
+from study.tracking.tracker import Tracker, TrackingError, check_tracking, open_tracker, tracking_errors
 
 __all__ = [
     "CHAMPION",
@@ -13,7 +13,7 @@ __all__ = [
     "TrackingError",
     "best_first",
     "check_tracking",
-    "one_line",
     "open_tracker",
     "register",
+    "tracking_errors",
 ]

@@ -11,19 +11,22 @@ from trainables.storage import Record
 
 log = logging.getLogger(__name__)
 
+ReadRecords = Callable[[], Iterable[Record]]
+
 
 class BackgroundTracker:
-    """Logs what is queued, until the first failure: that is said once, and the rest is left to `--sync`."""
+    """Logs what is queued until something fails: that is said once, and the rest is left to `study.report --sync`."""
 
     def __init__(self, uri: str, runs: str, warn: Callable[[str], None]) -> None:
+        """Starts the thread; `warn` is called in it with what failed."""
         self._uri, self._runs, self._warn = uri, runs, warn
-        self._queue: queue.Queue[tuple[Study, Callable[[], Iterable[Record]]] | None] = queue.Queue()
+        self._queue: queue.Queue[tuple[Study, ReadRecords] | None] = queue.Queue()  # None ends the thread
         self._thread = threading.Thread(target=self._run, name="mlflow", daemon=True)
         self.failed = False
         self._thread.start()
 
-    def sync(self, study: Study, read: Callable[[], Iterable[Record]]) -> None:
-        """Queues a study's records, which the thread will read: all of each configuration they belong to."""
+    def sync(self, study: Study, read: ReadRecords) -> None:
+        """Queues records of a study; `read` is called in the thread and returns all of each of their configurations."""
         self._queue.put((study, read))
 
     def close(self) -> bool:

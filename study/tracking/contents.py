@@ -1,12 +1,13 @@
 """Records -> what MLflow is told of them: metrics with names, values, epochs, times; and where it shows them. Pure."""
 
+import math
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from study.evidence import interval_of_records
 from study.locations import without_password
 from study.studies import Study
-from trainables.evaluation import MINORITY_F1, REMOVED_MINORITY_F1, VALIDATION_F1
+from trainables.evaluation import MINORITY_F1, PER_CLASS, REMOVED_MINORITY_F1, VALIDATION_F1
 from trainables.storage import Record
 
 NOTE = "mlflow.note.content"  # the description that MLflow's pages show
@@ -15,27 +16,47 @@ LEVEL = "study.level"  # tag: configuration, or seed
 CURVES = ("train/loss/all", "validation/loss/all", VALIDATION_F1, MINORITY_F1, REMOVED_MINORITY_F1)
 
 
-def values_of(record: Record) -> list[tuple[str, float, int]]:
-    """Returns (metric, value, epoch): curves for every epoch, the rest for the last, and the best epochs' headline."""
-    last = len(record.history.get("train/loss/all", []))
-    values = [(name, value, last) for name, value in record.metrics().items() if name not in CURVES]
+Value = tuple[str, float, int]  # metric, value, epoch
+
+
+def values_of(record: Record) -> list[Value]:
+    """Returns the values of a run: curves for every epoch, other metrics for the last, and the best epochs' test F1."""
+    last_epoch = len(record.history.get("train/loss/all", []))
+    values = [(name, value, last_epoch) for name, value in _last_metrics(record).items() if name not in CURVES]
     for name in CURVES:
         series = enumerate(record.history.get(name, []), start=1)
         values += [(name, value, epoch) for epoch, value in series if value is not None]
     for label, epoch in (("validation", record.best_epoch_by_validation), ("test", record.best_epoch_by_test)):
         if epoch is not None:
             values.append((f"test-at-best-{label}/f1/minority", record.metric(MINORITY_F1, epoch), epoch))
-    return [value for value in values if value[1] == value[1]]  # NaN: not defined, such as the F1 of no minority
+    return _without_nan(values)
 
 
-def means_of(records: list[Record]) -> list[tuple[str, float, int]]:
-    """Returns the mean over seeds of every last metric, and of the headline half of its 95 % interval."""
+def means_of(records: list[Record]) -> list[Value]:
+    """Returns the means over seeds of the last metrics, and half of the 95 % interval of the minority's test F1."""
     if not records:
         return []
-    values = [(name, interval_of_records(records, name).mean, 0) for name in records[0].metrics()]
-    half = interval_of_records(records, MINORITY_F1).half_width
-    values += [(f"{MINORITY_F1}-interval", half, 0), ("seeds", float(len(records)), 0)]
-    return [value for value in values if value[1] == value[1]]
+    values = [(name, interval_of_records(records, name).mean, 0) for name in _last_metrics(records[0])]
+    half_width = interval_of_records(records, MINORITY_F1).half_width
+    values += [(f"{MINORITY_F1}-interval", half_width, 0), ("seeds", float(len(records)), 0)]
+    return _without_nan(values)
+
+
+def _last_metrics(record: Record) -> dict[str, float]:
+    """Returns a record's last metrics; those of a class that is alone in its role stand under the role's name only."""
+    data = record.typed_configuration().data
+    alone_in_role = {names[0] for names in (data.minority, data.majority) if len(names) == 1} - set(data.roles)
+    metrics = {}
+    for name, value in record.metrics().items():
+        _, metric, class_name = name.split("/", 2)
+        if metric not in PER_CLASS or class_name not in alone_in_role:
+            metrics[name] = value
+    return metrics
+
+
+def _without_nan(values: list[Value]) -> list[Value]:
+    """Leaves out what is not defined, such as the F1 of no minority."""
+    return [(name, value, epoch) for name, value, epoch in values if not math.isnan(value)]
 
 
 def labels_of(study: Study, record: Record) -> dict[str, str]:
@@ -44,22 +65,30 @@ def labels_of(study: Study, record: Record) -> dict[str, str]:
     data, network = configuration.data, configuration.network
     backbone = f"{network.name}{f' up to {network.cut}' if network.cut else ''}"
     numbers = f"{data.train_minority} against {data.train_majority} training images"
+    description = (
+        f"{study.title}: arm **{record.arm}** on {data.source}, {', '.join(data.minority) or 'no class'} rare "
+        f"({numbers}), {backbone}, final norm {network.final_norm}, {configuration.schedule.epochs} epochs."
+    )
     return {
-        "study.arm": record.arm, "study.data": data.source, "study.network": network.name,
-        "study.final_norm": network.final_norm, "study.minority": ", ".join(data.minority),
-        NOTE: (
-            f"{study.title}: arm **{record.arm}** on {data.source}, {', '.join(data.minority) or 'no class'} rare "
-            f"({numbers}), {backbone}, final norm {network.final_norm}, {configuration.schedule.epochs} epochs."
-        ),
-    }  # fmt: skip
+        "study.arm": record.arm,
+        "study.data": data.source,
+        "study.network": network.name,
+        "study.final_norm": network.final_norm,
+        "study.minority": ", ".join(data.minority),
+        NOTE: description,
+    }
 
 
 def best_first(tracking_uri: str, experiment: str) -> str:
     """Returns the address where MLflow's pages list an experiment's configurations, the best on validation first."""
     server = without_password(tracking_uri) if tracking_uri.startswith("http") else "http://127.0.0.1:5000"
-    asked = {"workflowType": "machine_learning", "searchFilter": f"tags.`{LEVEL}` = 'configuration'",
-             "orderByKey": f"metrics.`{VALIDATION_F1}`", "orderByAsc": "false"}  # fmt: skip
-    return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{urlencode(asked, quote_via=quote)}"
+    query = {
+        "workflowType": "machine_learning",
+        "searchFilter": f"tags.`{LEVEL}` = 'configuration'",
+        "orderByKey": f"metrics.`{VALIDATION_F1}`",
+        "orderByAsc": "false",
+    }
+    return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{urlencode(query, quote_via=quote)}"
 
 
 def note_of(study: Study) -> str:
@@ -76,7 +105,7 @@ def note_of(study: Study) -> str:
 
 def metric_name(metric: str) -> str:
     """Returns a name MLflow accepts: letters, digits and _-. :/ stay, others become "_"."""
-    return "".join(c if c.isalnum() or c in "_-. :/" else "_" for c in metric)
+    return "".join(letter if letter.isalnum() or letter in "_-. :/" else "_" for letter in metric)
 
 
 def finished_at(record: Record) -> int:

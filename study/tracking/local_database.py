@@ -8,34 +8,34 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-NEW = ".new"  # ends the name of a database that is being made
+ENDING_WHILE_MADE = ".new"  # of the name of a database that has not all its tables yet
 
 
 def create(uri: str, fill: Callable[[str], object]) -> None:
-    """Makes the database of `sqlite:///PATH` under another name first, unless it is there.
+    """Makes the database of `sqlite:///PATH` unless it exists: under another name first, renamed when it is whole.
 
     MLflow makes its tables in dozens of steps that SQLite does not undo: a driver killed among them would leave a
     database that no later one can use.
 
     Args:
-        uri: where it is to be.
-        fill: makes the tables of the database at the URI it is given.
+        uri: of the database.
+        fill: makes the tables of the database at the URI that it is called with.
     """
     path = Path(uri.removeprefix("sqlite:///"))
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{os.getpid()}{NEW}")
-    new.unlink(missing_ok=True)
-    fill(f"sqlite:///{new}")
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}{ENDING_WHILE_MADE}")
+    unfinished.unlink(missing_ok=True)
+    fill(f"sqlite:///{unfinished}")
     if path.exists():  # another command was faster
-        new.unlink()
+        unfinished.unlink()
     else:
-        os.replace(new, path)
+        os.replace(unfinished, path)
 
 
 @cache
-def tune() -> None:
+def write_ahead() -> None:
     """Lets SQLite append to a log instead of waiting for the disk at every commit, of which MLflow makes ten a run.
 
     A power cut can then cost the last commits, which `sync` makes good, but never the database. The log needs memory
@@ -48,8 +48,10 @@ def tune() -> None:
     def connected(connection: Any, _: Any) -> None:
         if not type(connection).__module__.startswith("sqlite3"):
             return
-        if str(connection.execute("PRAGMA database_list").fetchone()[2]).endswith(NEW):
+        file = str(connection.execute("PRAGMA database_list").fetchone()[2])
+        if file.endswith(ENDING_WHILE_MADE):
             return  # it will be renamed, a log of its own would not
         with suppress(sqlite3.OperationalError):  # somebody else has it open: it stays as it is
-            connection.execute(f"PRAGMA journal_mode={'DELETE' if os.environ.get('RAY_ADDRESS') else 'WAL'}")
+            mode = "DELETE" if os.environ.get("RAY_ADDRESS") else "WAL"
+            connection.execute(f"PRAGMA journal_mode={mode}")
         connection.execute("PRAGMA synchronous=NORMAL")

@@ -1,7 +1,7 @@
 """All of MLflow: records -> a parent run per configuration and a child run per seed. A view that can be rebuilt.
 
 Every run is looked up by its tags before it is created, so logging again changes nothing, and an earlier driver's death
-leaves nothing twice. Nothing here is fatal: the first error is said once and logging stops until the next sync.
+leaves nothing twice.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from study.tracking import local_database
 from study.tracking.contents import (
     LEVEL,
     NOTE,
+    Value,
     finished_at,
     labels_of,
     means_of,
@@ -41,17 +42,24 @@ class TrackingError(StudyError):
 
 
 KEY, SEED, STATE = "study.key", "study.seed", "study.state"
-BATCH = 1000
+LARGEST_BATCH = 1000  # metrics, parameters and tags that MLflow takes in one call
+METRICS_WITH_THE_REST = 800  # that go with the parameters and tags of a run
 LONGEST_STATE = 4000  # characters; MLflow takes tags of 8000
+
+Place = tuple[str, str]  # key of a configuration; a seed, or "" for the run of the configuration itself
 
 
 @dataclass
-class _Known:
-    """A run that MLflow has already."""
+class _Run:
+    """A run in MLflow: `state` says from which records it was written, "" where it was begun only."""
 
     run_id: str
     status: str
     state: str
+
+    def is_current(self, state: str) -> bool:
+        """Whether the run was written to its end from records of this state."""
+        return self.state == state and self.status in ("FINISHED", "FAILED")
 
 
 class Tracker:
@@ -71,11 +79,11 @@ class Tracker:
         for name in ("alembic", "mlflow", "urllib3"):  # after the import, which sets them
             logging.getLogger(name).setLevel(logging.ERROR)
         if uri.startswith("sqlite:"):
-            local_database.tune()
+            local_database.write_ahead()
         self.client: MlflowClient = MlflowClient(tracking_uri=uri)
         self._artifacts = artifacts
         self._experiments: dict[str, str] = {}
-        self._known: dict[str, dict[tuple[str, str], _Known]] = {}
+        self._runs_of: dict[str, dict[Place, _Run]] = {}  # by experiment
 
     def sync(self, study: Study, records: Iterable[Record]) -> int:
         """Brings MLflow in line with a study's records, all of one configuration together; returns runs written.
@@ -86,120 +94,140 @@ class Tracker:
         by_key: dict[str, list[Record]] = defaultdict(list)
         for record in records:
             by_key[record.key].append(record)
-        with one_line():
-            return sum(self._sync_configuration(study, sorted(its, key=lambda r: r.seed)) for its in by_key.values())
+        num_written = 0
+        with tracking_errors():
+            for records_of_key in by_key.values():
+                num_written += self._sync_configuration(study, sorted(records_of_key, key=lambda record: record.seed))
+        return num_written
 
     def log_files(self, study: Study, key: str, seed: int | None, files: Sequence[Path], folder: str) -> None:
         """Attaches files to the run of a seed, or with None to the run of its configuration; raises as `sync`."""
         run_id = self.run_id(study, key, seed)
-        with one_line():
+        with tracking_errors():
             for file in files:
                 self.client.log_artifact(run_id, str(file), folder)
 
     def run_id(self, study: Study, key: str, seed: int | None) -> str:
         """Returns MLflow's id of a run that was synced; raises as `sync`."""
-        with one_line():
+        with tracking_errors():
             return self._runs(self.experiment_id(study))[key, "" if seed is None else str(seed)].run_id
 
     def left_running(self, end: bool) -> int:
         """Returns how many of this project's runs are RUNNING; with `end` they are ended as KILLED."""
-        with one_line():
-            ours = self.client.search_experiments(filter_string="name LIKE 'final-bn/%'")
-            found = [run for e in ours for run in self.client.search_runs([e.experiment_id], "status = 'RUNNING'")]
-            for run in found if end else ():
+        with tracking_errors():
+            experiments = self.client.search_experiments(filter_string="name LIKE 'final-bn/%'")
+            running = [
+                run
+                for experiment in experiments
+                for run in self.client.search_runs([experiment.experiment_id], "status = 'RUNNING'")
+            ]
+            for run in running if end else ():
                 self.client.set_terminated(run.info.run_id, "KILLED")
-        return len(found)
+        return len(running)
 
     def _sync_configuration(self, study: Study, records: list[Record]) -> int:
+        """Writes what is not current of a configuration's run and of its seeds' runs; returns how many were written."""
         experiment = self.experiment_id(study)
-        key, runs = records[0].key, self._runs(experiment)
-        states = {(key, str(record.seed)): f"{record.status} {record.finished_at}" for record in records}
-        if not {(key, ""), *states} <= runs.keys():  # another command may have logged them since
-            runs.update(self._search(experiment, f"tags.`{KEY}` = '{key}'"))
-        stale = [r for r in records if not _is_current(runs.get((key, str(r.seed))), states[key, str(r.seed)])]
-        parent_state = " ".join(f"{record.seed}:{states[key, str(record.seed)]}" for record in records)
-        if len(parent_state) > LONGEST_STATE:
-            parent_state = hashlib.sha256(parent_state.encode()).hexdigest()
-        if not stale and _is_current(runs.get((key, "")), parent_state):
+        first, key, runs = records[0], records[0].key, self._runs(experiment)
+        states = {record.seed: f"{record.status} {record.finished_at}" for record in records}
+        state_of_all = " ".join(f"{seed}:{state}" for seed, state in states.items())
+        if len(state_of_all) > LONGEST_STATE:
+            state_of_all = hashlib.sha256(state_of_all.encode()).hexdigest()
+        if not {(key, ""), *((key, str(seed)) for seed in states)} <= runs.keys():
+            runs.update(self._search(experiment, f"tags.`{KEY}` = '{key}'"))  # another command may have logged them
+        stale = []
+        for record in records:
+            run = runs.get((key, str(record.seed)))
+            if run is None or not run.is_current(states[record.seed]):
+                stale.append(record)
+        parent = runs.get((key, ""))
+        if not stale and parent is not None and parent.is_current(state_of_all):
             return 0
-        first = records[0]
         parent_tags = {KEY: key, LEVEL: "configuration", "mlflow.runName": first.arm, **labels_of(study, first)}
-        parent = self._open(experiment, runs, (key, ""), parent_tags, started_at(first))
+        parent = self._begin(experiment, (key, ""), parent_tags, started_at(first))
         for record in stale:
-            tags = {KEY: key, LEVEL: "seed", SEED: str(record.seed), **labels_of(study, record),
-                    "mlflow.runName": f"{record.arm}, seed {record.seed}",
-                    "mlflow.parentRunId": parent.run_id}  # fmt: skip
-            child = self._open(experiment, runs, (key, str(record.seed)), tags, started_at(record))
-            more = {"study.reason": record.reason} if record.reason else {}
-            params = {**record.configuration, "seed": record.seed}
-            failed = record.status == "failed"
-            self._write(
-                child, values_of(record), params, more, states[key, str(record.seed)], failed, finished_at(record)
-            )
+            self._write_seed(study, record, parent, states[record.seed])
         complete = [record for record in records if record.status == "complete"]
-        failed = len(complete) < len(records)
         # at one step MLflow shows the value of the latest time, so a mean that changes needs a later one
         now = max(int(time.time() * 1000), *map(finished_at, records))
-        self._write(parent, means_of(complete), first.configuration, {}, parent_state, failed, now)
+        failed = len(complete) < len(records)
+        self._write(parent, means_of(complete), first.configuration, {}, state_of_all, failed, now)
         return len(stale) + 1
 
+    def _write_seed(self, study: Study, record: Record, parent: _Run, state: str) -> None:
+        tags = {
+            KEY: record.key,
+            LEVEL: "seed",
+            SEED: str(record.seed),
+            **labels_of(study, record),
+            "mlflow.runName": f"{record.arm}, seed {record.seed}",
+            "mlflow.parentRunId": parent.run_id,
+        }
+        run = self._begin(self.experiment_id(study), (record.key, str(record.seed)), tags, started_at(record))
+        reason = {"study.reason": record.reason} if record.reason else {}
+        parameters = {**record.configuration, "seed": record.seed}
+        failed = record.status == "failed"
+        self._write(run, values_of(record), parameters, reason, state, failed, finished_at(record))
+
     def experiment_id(self, study: Study) -> str:
-        """Returns MLflow's id of a study's experiment, made if it is not there."""
+        """Returns MLflow's id of a study's experiment, which is made if need be."""
         name = f"final-bn/{study.name}"
         if name not in self._experiments:
-            found = self.client.get_experiment_by_name(name)
-            if found is None:
-                place = f"{self._artifacts}/{study.name}" if self._artifacts else None
+            experiment = self.client.get_experiment_by_name(name)
+            if experiment is None:
+                artifacts = f"{self._artifacts}/{study.name}" if self._artifacts else None
                 note = {NOTE: note_of(study)}
-                self._experiments[name] = self.client.create_experiment(name, artifact_location=place, tags=note)
+                self._experiments[name] = self.client.create_experiment(name, artifact_location=artifacts, tags=note)
             else:
-                self._experiments[name] = found.experiment_id
+                self._experiments[name] = experiment.experiment_id
         return self._experiments[name]
 
-    def _runs(self, experiment: str) -> dict[tuple[str, str], _Known]:
-        """Returns {(key, seed or ""): run} of an experiment, read once."""
-        if experiment not in self._known:
-            self._known[experiment] = self._search(experiment, "")
-        return self._known[experiment]
+    def _runs(self, experiment: str) -> dict[Place, _Run]:
+        """Returns the runs of an experiment, read once."""
+        if experiment not in self._runs_of:
+            self._runs_of[experiment] = self._search(experiment, "")
+        return self._runs_of[experiment]
 
-    def _search(self, experiment: str, query: str) -> dict[tuple[str, str], _Known]:
-        known, token = {}, None
+    def _search(self, experiment: str, query: str) -> dict[Place, _Run]:
+        runs, token = {}, None
         while True:
             page = self.client.search_runs([experiment], query, max_results=1000, page_token=token)
             for run in page:
                 tags = run.data.tags
                 if KEY in tags:
-                    found = _Known(run.info.run_id, run.info.status, tags.get(STATE, ""))
-                    known[tags[KEY], tags.get(SEED, "")] = found
+                    place = tags[KEY], tags.get(SEED, "")
+                    runs[place] = _Run(run.info.run_id, run.info.status, tags.get(STATE, ""))
             token = page.token
             if not token:
-                return known
+                return runs
 
-    def _open(
-        self,
-        experiment: str,
-        runs: dict[tuple[str, str], _Known],
-        place: tuple[str, str],
-        tags: dict[str, str],
-        start: int,
-    ) -> _Known:
+    def _begin(self, experiment: str, place: Place, tags: dict[str, str], start: int) -> _Run:
+        """Returns a run, created if MLflow does not have it; `start` in milliseconds since 1970."""
+        runs = self._runs(experiment)
         if place not in runs:
             created = self.client.create_run(experiment, start_time=start, tags=tags)
-            runs[place] = _Known(created.info.run_id, "RUNNING", "")
+            runs[place] = _Run(created.info.run_id, "RUNNING", "")
         return runs[place]
 
     def _write(
-        self, run: _Known, metrics: list[tuple[str, float, int]], params: Mapping[str, Any], tags: Mapping[str, str],
-        state: str, failed: bool, now: int,
-    ) -> None:  # fmt: skip
+        self,
+        run: _Run,
+        values: list[Value],
+        parameters: Mapping[str, Any],
+        tags: Mapping[str, str],
+        state: str,
+        failed: bool,
+        now: int,
+    ) -> None:
+        """Logs a run to its end; the state goes last, so that a run that was not finished is written again."""
         from mlflow.entities import Metric, Param, RunTag
 
-        entries = [Metric(metric_name(name), value, now, step) for name, value, step in metrics]
-        settings = [Param(name, str(value)) for name, value in params.items()] if not run.state else []
-        labels = [RunTag(name, value) for name, value in {**tags, STATE: state}.items()]
-        for start in range(BATCH - 200, len(entries), BATCH):
-            self.client.log_batch(run.run_id, metrics=entries[start : start + BATCH])
-        self.client.log_batch(run.run_id, metrics=entries[: BATCH - 200], params=settings, tags=labels)
+        metrics = [Metric(metric_name(name), value, now, epoch) for name, value, epoch in values]
+        params = [] if run.state else [Param(name, str(value)) for name, value in parameters.items()]
+        run_tags = [RunTag(name, value) for name, value in {**tags, STATE: state}.items()]
+        for start in range(METRICS_WITH_THE_REST, len(metrics), LARGEST_BATCH):
+            self.client.log_batch(run.run_id, metrics=metrics[start : start + LARGEST_BATCH])
+        self.client.log_batch(run.run_id, metrics=metrics[:METRICS_WITH_THE_REST], params=params, tags=run_tags)
         status = "FAILED" if failed else "FINISHED"
         self.client.set_terminated(run.run_id, status, now)
         run.status, run.state = status, state
@@ -213,29 +241,30 @@ def open_tracker(uri: str | None, runs: str) -> Tracker:
     """
     if uri is None:
         raise TrackingError("a remote run folder has no MLflow of its own; name one with --tracking-uri")
-    local = uri.startswith("sqlite:") and not is_remote(runs)
-    with one_line():
-        if local:
-            local_database.create(uri, lambda new: Tracker(new, None).client.search_experiments(max_results=1))
-        return Tracker(uri, f"{runs}/mlflow-artifacts" if local else None)
+    is_local = uri.startswith("sqlite:") and not is_remote(runs)
+    with tracking_errors():
+        if is_local:
+            local_database.create(uri, lambda new_uri: Tracker(new_uri, None).client.search_experiments(max_results=1))
+        return Tracker(uri, f"{runs}/mlflow-artifacts" if is_local else None)
 
 
 def check_tracking(uri: str | None, runs: str, fix: bool) -> Finding:
     """Returns whether MLflow can be reached and no run was left RUNNING by a dead driver; `fix` ends those."""
     if uri is None:
         return Finding("MLflow", "not applicable", "off: the run folder is remote and no --tracking-uri is given")
-    shown = without_password(uri)
+    uri_to_show = without_password(uri)
     try:
-        left = open_tracker(uri, runs).left_running(fix)
+        num_running = open_tracker(uri, runs).left_running(fix)
     except TrackingError as error:
         return Finding("MLflow", "failed", f"{error}; records are safe, study.report --sync fills it later")
-    if left and not fix:
-        return Finding("MLflow", "failed", f"{left} runs RUNNING in {shown}; if no driver is at work, --fix ends them")
-    return Finding("MLflow", "ok", shown + (f"; {left} RUNNING runs ended" if left else ""))
+    if num_running and not fix:
+        advice = "if no driver is at work, --fix ends them"
+        return Finding("MLflow", "failed", f"{num_running} runs RUNNING in {uri_to_show}; {advice}")
+    return Finding("MLflow", "ok", uri_to_show + (f"; {num_running} RUNNING runs ended" if num_running else ""))
 
 
 @contextmanager
-def one_line() -> Iterator[None]:
+def tracking_errors() -> Iterator[None]:
     """Turns whatever MLflow, its server or its database raises into a TrackingError of one line."""
     try:
         yield
@@ -249,7 +278,3 @@ def one_line() -> Iterator[None]:
                 cause = cause.__context__  # type: ignore[assignment]
             line = f"{line.partition(' failed with exception ')[0]} failed: {cause}"
         raise TrackingError(without_password(f"MLflow: {type(error).__name__}: {line}")) from error
-
-
-def _is_current(run: _Known | None, state: str) -> bool:
-    return run is not None and run.state == state and run.status in ("FINISHED", "FAILED")

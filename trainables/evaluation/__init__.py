@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from trainables.evaluation.names import (
     MAJORITY_F1,
     MINORITY_F1,
+    PER_CLASS,
     REMOVED_MAJORITY_F1,
     REMOVED_MINORITY_F1,
     VALIDATION_F1,
@@ -26,6 +27,7 @@ else:
 __all__ = [
     "MAJORITY_F1",
     "MINORITY_F1",
+    "PER_CLASS",
     "REMOVED_MAJORITY_F1",
     "REMOVED_MINORITY_F1",
     "VALIDATION_F1",

@@ -14,10 +14,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from study.studies.declaration import Arm, Study
-from study.tracking import local_database
 from study.tracking.background import BackgroundTracker
 from study.tracking.contents import best_first
-from study.tracking.tracker import Tracker, TrackingError, open_tracker
+from study.tracking.tracker import TrackingError, open_tracker
 from trainables.configuration import Configuration
 from trainables.storage.record import Record
 
@@ -41,9 +40,9 @@ def _runs(uri: str) -> list[tuple[str, str, str, dict[str, float]]]:
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name("final-bn/s")
     assert experiment is not None
-    found = client.search_runs([experiment.experiment_id])
     return [
-        (r.data.tags["study.level"], r.data.tags.get("study.seed", ""), r.info.status, r.data.metrics) for r in found
+        (run.data.tags["study.level"], run.data.tags.get("study.seed", ""), run.info.status, run.data.metrics)
+        for run in client.search_runs([experiment.experiment_id])
     ]
 
 
@@ -68,20 +67,6 @@ def test_a_complete_run_that_doctor_ended_is_finished_by_the_next_sync(uri: str,
     tracker.client.set_terminated(tracker.run_id(STUDY, "k", 0), "KILLED")
     open_tracker(uri, str(tmp_path)).sync(STUDY, [_record(0)])
     assert {status for _, _, status, _ in _runs(uri)} == {"FINISHED"}
-
-
-def test_a_database_half_made_is_never_there(tmp_path: Path) -> None:
-    path = tmp_path / "mlflow.db"
-
-    def killed(uri: str) -> None:
-        Path(uri.removeprefix("sqlite:///")).write_text("half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        local_database.create(f"sqlite:///{path}", killed)
-    assert not path.exists()
-    assert open_tracker(f"sqlite:///{path}", str(tmp_path)).sync(STUDY, [_record(0)]) == 2
-    assert [file.name for file in tmp_path.glob("mlflow.db*.new*")] == []
 
 
 @pytest.mark.timeout(120)
@@ -113,10 +98,10 @@ def test_the_printed_address_asks_for_the_best_configurations_first(uri: str, tm
         tracker.sync(STUDY, [record.model_copy(update={"key": key})])
     server, _, page = best_first("http://user:secret@host:1/", tracker.experiment_id(STUDY)).partition("#")
     assert server == "http://user:***@host:1/"
-    experiment, asked = urlsplit(page).path.split("/")[2], dict(parse_qsl(urlsplit(page).query))
-    order = [f"{asked['orderByKey']} {'ASC' if asked['orderByAsc'] == 'true' else 'DESC'}"]
-    found = tracker.client.search_runs([experiment], asked["searchFilter"], order_by=order)
-    assert [run.data.tags["study.key"] for run in found] == ["high", "middle", "low"]
+    experiment, query = urlsplit(page).path.split("/")[2], dict(parse_qsl(urlsplit(page).query))
+    order = [f"{query['orderByKey']} {'ASC' if query['orderByAsc'] == 'true' else 'DESC'}"]
+    runs = tracker.client.search_runs([experiment], query["searchFilter"], order_by=order)
+    assert [run.data.tags["study.key"] for run in runs] == ["high", "middle", "low"]
 
 
 @pytest.mark.timeout(120)
@@ -147,7 +132,7 @@ def test_what_a_killed_driver_left_running_is_completed_not_repeated(uri: str, t
         raise KeyboardInterrupt  # not an Exception: nothing after it runs, as with SIGKILL
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Tracker, "_write", killed)
+        patch.setattr(tracker.client, "log_batch", killed)
         with pytest.raises(KeyboardInterrupt):
             tracker.sync(STUDY, [_record(0)])
     assert [status for _, _, status, _ in _runs(uri)] == ["RUNNING", "RUNNING"]
@@ -156,13 +141,13 @@ def test_what_a_killed_driver_left_running_is_completed_not_repeated(uri: str, t
 
 
 def test_a_server_that_is_away_is_said_once_and_is_never_fatal(tmp_path: Path) -> None:
-    said: list[str] = []
-    tracker = BackgroundTracker("http://127.0.0.1:9", str(tmp_path), said.append)
+    warnings: list[str] = []
+    tracker = BackgroundTracker("http://127.0.0.1:9", str(tmp_path), warnings.append)
     for _ in range(3):
         tracker.sync(STUDY, lambda: [_record(0)])
     assert tracker.close() is False
-    assert len(said) == 1
-    assert "study.report --sync" in said[0]
+    assert len(warnings) == 1
+    assert "study.report --sync" in warnings[0]
     with pytest.raises(TrackingError, match=r"http://127.0.0.1:9/.* failed: .*refused$"):
         open_tracker("http://127.0.0.1:9", str(tmp_path)).sync(STUDY, [_record(0)])
 
