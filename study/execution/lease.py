@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 NAME = "driver-lease.json"
 BEAT, EXPIRY = 5.0, 30.0  # seconds; a live driver beats six times before it counts as dead
 SETTLE = 0.5  # seconds until the last of several writers has won
+FIELDS = {"host", "pid", "token", "beat"}  # of a lease that can be used
 
 
 class Lease:
@@ -36,22 +37,25 @@ class Lease:
 
     def __init__(self, folder: RunFolder, say: Callable[[str], object]) -> None:
         """Takes nothing yet; `say` hears of a wait."""
-        self._folder, self._say, self._beats = folder, say, 0
-        self._mine = {
-            "host": socket.gethostname(), "machine": _machine(), "pid": os.getpid(), "token": secrets.token_hex(8),
-        }  # fmt: skip
+        self._folder, self._say, self._num_beats = folder, say, 0
+        self._own_lease = {
+            "host": socket.gethostname(),
+            "machine": _machine(),
+            "pid": os.getpid(),
+            "token": secrets.token_hex(8),
+        }
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
-        found = self._read()
-        if found is not None and not self._is_dead(found):
-            self._watch(found)
+        lease = self._read()
+        if lease is not None and not self._is_dead(lease):
+            self._watch(lease)
         self._write()
         time.sleep(SETTLE)
-        now = self._read()
-        if now is not None and now["token"] != self._mine["token"]:
-            self._refuse(now)
+        lease = self._read()
+        if lease is not None and not self._is_own(lease):
+            self._refuse(lease)
         self._thread.start()
         return self
 
@@ -59,31 +63,34 @@ class Lease:
         self._ended.set()
         self._thread.join()
         with suppress(RecordError):  # a store that does not answer now must not hide what the session brought
-            now = self._read()
-            if now is not None and now["token"] == self._mine["token"]:
+            lease = self._read()
+            if lease is not None and self._is_own(lease):
                 self._folder.remove(NAME)
 
-    def _watch(self, found: dict[str, Any]) -> None:
+    def _watch(self, first_lease: dict[str, Any]) -> None:
         """Waits until the other driver beats, which refuses this one, or has not for EXPIRY seconds."""
-        self._say(f"a driver on {found['host']} has worked here: seeing for {EXPIRY:g} s whether it lives")
+        self._say(f"a driver on {first_lease['host']} has worked here: seeing for {EXPIRY:g} s whether it lives")
         first_seen = time.monotonic()
         while time.monotonic() - first_seen < EXPIRY:
             time.sleep(min(1.0, BEAT))
-            now = self._read()
-            if now is None or self._is_dead(now):
+            lease = self._read()
+            if lease is None or self._is_dead(lease):
                 return
-            if now != found:
-                self._refuse(now)
+            if lease != first_lease:
+                self._refuse(lease)
 
-    def _refuse(self, other: dict[str, Any]) -> None:
+    def _refuse(self, lease: dict[str, Any]) -> None:
         raise ConfigurationError(
-            f"run folder {self._folder.url}: the driver {other['pid']} on {other['host']} is working on it; "
+            f"run folder {self._folder.url}: the driver {lease['pid']} on {lease['host']} is working on it; "
             "wait for it, stop it, or use another --runs"
         )
 
+    def _is_own(self, lease: dict[str, Any]) -> bool:
+        return bool(lease["token"] == self._own_lease["token"])
+
     def _is_dead(self, lease: dict[str, Any]) -> bool:
-        """Whether its process is known to be gone; only this machine's can be known."""
-        if lease.get("machine") != self._mine["machine"]:
+        """Whether the process of a lease is known to be gone; of other machines that cannot be known."""
+        if lease.get("machine") != self._own_lease["machine"]:
             return False
         try:
             os.kill(int(lease["pid"]), 0)
@@ -94,21 +101,22 @@ class Lease:
         return int(lease["pid"]) == os.getpid()  # left by this process, or by one before it in a container
 
     def _read(self) -> dict[str, Any] | None:
+        """Returns the lease in the folder; None where none is or it is damaged."""
         try:
-            found = json.loads(self._folder.get(NAME) or "null")
-            return found if isinstance(found, dict) and {"host", "pid", "token", "beat"} <= found.keys() else None
+            lease = json.loads(self._folder.get(NAME) or "null")
         except ValueError:  # no JSON, or no text
             return None
+        return lease if isinstance(lease, dict) and lease.keys() >= FIELDS else None
 
     def _write(self) -> None:
-        self._beats += 1
-        self._folder.put(NAME, json.dumps({**self._mine, "beat": self._beats}).encode())
+        self._num_beats += 1
+        self._folder.put(NAME, json.dumps({**self._own_lease, "beat": self._num_beats}).encode())
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT):
             try:
-                now = self._read()
-                if now is not None and now["token"] != self._mine["token"]:
+                lease = self._read()
+                if lease is not None and not self._is_own(lease):
                     log.error(
                         "another driver has taken this run folder over: this one was silent for too long; it ends"
                     )

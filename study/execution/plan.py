@@ -13,7 +13,13 @@ PACKS_PER_SLOT = 2  # one alone would let all slots wait for the slowest
 
 @dataclass(frozen=True)
 class Plan:
-    """The trials to run, the complete records that make others unnecessary, and all complete ones of the studies."""
+    """What is left to do.
+
+    Attributes:
+        trials: to run.
+        done: complete records of runs that are asked for and so need no trial.
+        recorded: all complete records of the studies, also of seeds that nobody asks for now.
+    """
 
     trials: tuple[Trial, ...]
     done: tuple[Record, ...]
@@ -50,6 +56,11 @@ def spread(plan: Plan, slots: int) -> Plan:
 
     The size follows from all runs of the command, done or not, so that the same command finds its checkpoints again.
     """
-    size = max(1, (len(plan.done) + plan.num_left) // (PACKS_PER_SLOT * max(1, slots)))
-    packs = ((trial, trial.seeds[i : i + size]) for trial in plan.trials for i in range(0, len(trial.seeds), size))
-    return replace(plan, trials=tuple(replace(trial, seeds=seeds) for trial, seeds in packs))
+    num_runs = len(plan.done) + plan.num_left
+    size = max(1, num_runs // (PACKS_PER_SLOT * max(1, slots)))
+    trials = [
+        replace(trial, seeds=trial.seeds[start : start + size])
+        for trial in plan.trials
+        for start in range(0, len(trial.seeds), size)
+    ]
+    return replace(plan, trials=tuple(trials))

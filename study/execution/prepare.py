@@ -35,11 +35,19 @@ CHUNK = 256  # images of a task that computes features
 
 @dataclass
 class Prepared:
-    """What the trials share, and why some of them cannot run."""
+    """What the trials share, and why some of them cannot run.
+
+    Attributes:
+        store: images, weights and features.
+        fingerprints: of the images.
+        counts: of the images.
+        left_out: source -> files that are no images.
+        problems: configuration -> why it cannot run.
+    """
 
     store: Store = field(default_factory=Store)
     fingerprints: dict[DataKey, str] = field(default_factory=dict)
-    counts: dict[DataKey, int] = field(default_factory=dict)  # images
+    counts: dict[DataKey, int] = field(default_factory=dict)
     left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: dict[Configuration, str] = field(default_factory=dict)
 
@@ -68,90 +76,102 @@ def prepare_trials(
     """
     prepared = Prepared()
     configurations = list(dict.fromkeys(trial.configuration for trial in trials))
-    for key, asked in _by(data_key, configurations).items():
-        _prepare_data(prepared, key, asked, data_root, folders or {})
-    for backbone, asked in _by(weights_key, _able(prepared, configurations)).items():
+    for key, with_these_data in _grouped(configurations, data_key).items():
+        _prepare_data(prepared, key, with_these_data, data_root, folders or {})
+    for backbone, with_this_backbone in _grouped(_without_problems(prepared, configurations), weights_key).items():
         if backbone is not None:
-            _prepare_weights(prepared, backbone, asked, runs, weights)
-    for configuration in filter(trains_on_features, _able(prepared, configurations)):
-        _prepare_features(prepared, configuration, runs, gpus, say, console or Console(quiet=True))
+            _prepare_weights(prepared, backbone, with_this_backbone, runs, weights)
+    for configuration in _without_problems(prepared, configurations):
+        if trains_on_features(configuration):
+            _prepare_features(prepared, configuration, runs, gpus, say, console or Console(quiet=True))
     return prepared
 
 
 def _prepare_data(
-    prepared: Prepared, key: DataKey, asked: list[Configuration], data_root: Path, folders: Folders
+    prepared: Prepared, key: DataKey, configurations: list[Configuration], data_root: Path, folders: Folders
 ) -> None:
-    reference, outcome = _load_data.options(num_returns=2, scheduling_strategy=_here()).remote(
-        *key, str(data_root), [c.data for c in asked], folders
+    source, image_size = key
+    reference, survey = _load_data.options(num_returns=2, scheduling_strategy=_on_drivers_node()).remote(
+        source, image_size, str(data_root), [configuration.data for configuration in configurations], folders
     )
-    fingerprint, problems, left_out, prepared.counts[key] = ray.get(outcome)
+    fingerprint, problems, left_out, prepared.counts[key] = ray.get(survey)
     prepared.store.images[key] = reference
     if fingerprint:
         prepared.fingerprints[key] = fingerprint
     if left_out:
-        prepared.left_out[key[0]] = left_out
-    prepared.problems |= {c: problems[c.data] for c in asked if c.data in problems}
+        prepared.left_out[source] = left_out
+    for configuration in configurations:
+        if configuration.data in problems:
+            prepared.problems[configuration] = problems[configuration.data]
 
 
 def _prepare_weights(
-    prepared: Prepared, key: WeightsKey, asked: list[Configuration], runs: str, files: Mapping[str, Path]
+    prepared: Prepared, key: WeightsKey, configurations: list[Configuration], runs: str, files: Mapping[str, Path]
 ) -> None:
     name, identity = key
     path = files.get(identity)
     if identity != IMAGENET and path is None:
-        prepared.problems |= dict.fromkeys(asked, f"weights {identity} are not at hand; name their file with --weights")
+        problem = f"weights {identity} are not at hand; name their file with --weights"
+        prepared.problems |= dict.fromkeys(configurations, problem)
         return
-    networks = list(dict.fromkeys(c.network for c in asked))
-    reference, problems = _load_weights.options(num_returns=2, scheduling_strategy=_here()).remote(
-        name, str(path or ""), runs, identity, networks
-    )
-    found = ray.get(problems)
+    networks = list(dict.fromkeys(configuration.network for configuration in configurations))
+    reference, reference_of_problems = _load_weights.options(
+        num_returns=2, scheduling_strategy=_on_drivers_node()
+    ).remote(name, str(path or ""), runs, identity, networks)
+    problems = ray.get(reference_of_problems)
     prepared.store.backbones[key] = reference
-    prepared.problems |= {c: found[c.network] for c in asked if c.network in found}
+    for configuration in configurations:
+        if configuration.network in problems:
+            prepared.problems[configuration] = problems[configuration.network]
 
 
 def _prepare_features(
-    prepared: Prepared, configuration: Configuration, runs: str, gpus: float, say: Callable[[str], None],
+    prepared: Prepared,
+    configuration: Configuration,
+    runs: str,
+    gpus: float,
+    say: Callable[[str], None],
     console: Console,
-) -> None:  # fmt: skip
-    """Computes what is not in the run folder yet, a task per CHUNK of images on every CPU or GPU there is."""
+) -> None:
+    """Reads features from the run folder or computes them, a task per CHUNK of images on every CPU or GPU there is."""
     network, data, backbone = configuration.network, data_key(configuration), weights_key(configuration)
     assert backbone is not None  # features only stand for a backbone with weights
     name = features_key(prepared.fingerprints[data], network, network.weights)
-    place = (*data, *backbone, network.cut)
-    if place in prepared.store.features:
+    key = (*data, *backbone, network.cut)
+    if key in prepared.store.features:
         return
     cached = RunFolder(runs).read_shared(f"features/{name}")
     if cached is not None:
-        prepared.store.features[place] = ray.put(cached["features"])
+        prepared.store.features[key] = ray.put(cached["features"])
         return
     say(f"computing features of {data[0]} with {network.name}{network.cut and ' up to ' + network.cut}, once")
-    number = prepared.counts[data]
+    num_images = prepared.counts[data]
     task = _compute_features.options(num_gpus=gpus)
     parts = [
         task.remote(network, prepared.store.backbones[backbone], prepared.store.images[data], start)
-        for start in range(0, number, CHUNK)
+        for start in range(0, num_images, CHUNK)
     ]
-    with CountProgress(number, console, "images") as progress:
-        waiting = parts
-        while waiting:
-            finished, waiting = ray.wait(waiting)
-            progress.add(sum(min(CHUNK, number - CHUNK * parts.index(part)) for part in finished))
+    with CountProgress(num_images, console, "images") as progress:
+        unfinished = parts
+        while unfinished:
+            finished, unfinished = ray.wait(unfinished)
+            progress.add(sum(min(CHUNK, num_images - CHUNK * parts.index(part)) for part in finished))
     computed = np.concatenate(ray.get(parts))
     RunFolder(runs).write_shared(f"features/{name}", {"features": computed})
-    prepared.store.features[place] = ray.put(computed)
+    prepared.store.features[key] = ray.put(computed)
 
 
 @ray.remote(num_cpus=0)
 def _load_data(
-    source: str, image_size: int | None, data_root: str, asked: list[Data], folders: Folders
+    source: str, image_size: int | None, data_root: str, data_of_trials: list[Data], folders: Folders
 ) -> tuple[Images | None, tuple[str, dict[Data, str], tuple[str, ...], int]]:
+    """Returns images and about them: fingerprint, {what asks too much of them: why}, files left out, their number."""
     try:
         images = load_images(source, Path(data_root), image_size, folders)
     except StudyError as error:
-        return None, ("", dict.fromkeys(asked, str(error)), (), 0)
+        return None, ("", dict.fromkeys(data_of_trials, str(error)), (), 0)
     problems = {}
-    for data in asked:
+    for data in data_of_trials:
         try:
             draw_split(data, images, seed=0)
         except StudyError as error:
@@ -181,22 +201,22 @@ def _load_weights(
 @ray.remote(num_cpus=1)
 def _compute_features(network: Network, state: BackboneState, images: Images, start: int) -> npt.NDArray[np.float32]:
     torch.set_num_threads(1)
-    pixels = images.pixels[start : start + CHUNK]
-    return compute_features(
-        network, state, pixels, "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
-    )
+    device = "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
+    return compute_features(network, state, images.pixels[start : start + CHUNK], device)
 
 
-def _here() -> NodeAffinitySchedulingStrategy:
-    """The driver's node: paths of data and weights are its own."""
+def _on_drivers_node() -> NodeAffinitySchedulingStrategy:
+    """Puts a task on the driver's node, because paths of data and weights are its own."""
     return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
-def _able(prepared: Prepared, configurations: Iterable[Configuration]) -> list[Configuration]:
+def _without_problems(prepared: Prepared, configurations: Iterable[Configuration]) -> list[Configuration]:
     return [configuration for configuration in configurations if configuration not in prepared.problems]
 
 
-def _by(key: Callable[[Configuration], Any], configurations: Iterable[Configuration]) -> dict[Any, list[Configuration]]:
+def _grouped(
+    configurations: Iterable[Configuration], key: Callable[[Configuration], Any]
+) -> dict[Any, list[Configuration]]:
     groups: dict[Any, list[Configuration]] = {}
     for configuration in configurations:
         groups.setdefault(key(configuration), []).append(configuration)

@@ -1,4 +1,4 @@
-"""What Ray is told to leave out: its own progress, files and tracebacks; this project says what a user has to know."""
+"""What Ray does not print or write: its progress, files and tracebacks. This project says what a user has to know."""
 
 import logging
 import os
@@ -12,28 +12,28 @@ _RAY_SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",  # with verbose=0: Tune prints nothing, this project's progress does
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-_SAYS_FAILURES = "ray.tune.execution.tune_controller"
+_LOGGER_OF_FAILURES = "ray.tune.execution.tune_controller"
 
 
 def set_up() -> None:
-    """Tells Ray by its environment what to leave out; before it starts."""
+    """Tells Ray by environment variables what to leave out; call it before Ray starts."""
     for name, value in _RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
 
 
 def hush() -> None:
-    """Lets only errors of Tune through, each on one line; once Ray has started, which sets its loggers up."""
+    """Lets only errors of Tune through, each on one line; call it after Ray has started, which sets up its loggers."""
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
-    logger = logging.getLogger(_SAYS_FAILURES)
-    if not any(isinstance(its, OneLine) for its in logger.filters):
+    logger = logging.getLogger(_LOGGER_OF_FAILURES)
+    if not any(isinstance(log_filter, OneLine) for log_filter in logger.filters):
         logger.addFilter(OneLine())
 
 
 class OneLine(logging.Filter):
-    """A trial's process that ended is tried again or reported as not finished: its cause is one line here."""
+    """Puts the cause of a failure, one line, in the place of its traceback; the trial is tried again or reported."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Puts the cause in the place of the traceback."""
+        """Changes the record and lets it through."""
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
         if error is not None:
             cause = getattr(error, "cause", None) or error  # of Ray's wrapper around what a trial raised

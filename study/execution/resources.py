@@ -28,22 +28,22 @@ class Resources:
         """
         if self.gpus is not None:
             return self
-        return Resources(self.cpus, 0 if is_light(configuration) else gpus_there(nodes))
+        return Resources(self.cpus, 0 if is_light(configuration) else whole_gpu(nodes))
 
     def of_features(self, nodes: Sequence[Node]) -> float:
         """Returns the GPUs with which a backbone computes features."""
-        return gpus_there(nodes) if self.gpus is None else self.gpus
+        return whole_gpu(nodes) if self.gpus is None else self.gpus
 
 
-def gpus_there(nodes: Sequence[Node]) -> float:
+def whole_gpu(nodes: Sequence[Node]) -> float:
     """Returns 1 where some node has a GPU, else 0."""
     return float(any(node.get("GPU", 0) >= 1 for node in nodes))
 
 
 def slots(request: Resources, nodes: Sequence[Node]) -> int:
-    """Returns how many trials of a request run at once."""
-    asked = {kind: amount for kind, amount in (("CPU", request.cpus), ("GPU", request.gpus or 0)) if amount}
-    return sum(min((floor(n.get(kind, 0) / amount) for kind, amount in asked.items()), default=0) for n in nodes)
+    """Returns how many trials of a request run at once: of every node what its scarcest kind allows."""
+    amounts = {"CPU": request.cpus, "GPU": request.gpus or 0}
+    return sum(min(floor(node.get(kind, 0) / amount) for kind, amount in amounts.items() if amount) for node in nodes)
 
 
 def check_requests(requests: Sequence[Resources], nodes: Sequence[Node], can_grow: bool) -> list[str]:
@@ -59,20 +59,23 @@ def check_requests(requests: Sequence[Resources], nodes: Sequence[Node], can_gro
     """
     for request in dict.fromkeys(requests):
         if not slots(request, nodes):
-            most = ", ".join(f"{max((n.get(kind, 0) for n in nodes), default=0):g} {kind}" for kind in ("CPU", "GPU"))
-            line = f"a trial asks {request.cpus:g} CPU and {request.gpus or 0:g} GPU; the largest node has {most}"
+            cpus, gpus = (max((node.get(kind, 0) for node in nodes), default=0) for kind in ("CPU", "GPU"))
+            problem = (
+                f"a trial asks {request.cpus:g} CPU and {request.gpus or 0:g} GPU; "
+                f"the largest node has {cpus:g} CPU, {gpus:g} GPU"
+            )
             if not can_grow:
-                raise ConfigurationError(line)
-            return [f"{line}: waiting for a larger one to join"]
+                raise ConfigurationError(problem)
+            return [f"{problem}: waiting for a larger one to join"]
     if not can_grow or not requests:
         return []
     warnings = []
-    room = max(slots(request, nodes) for request in requests)
-    if len(requests) < room:
+    num_slots = max(slots(request, nodes) for request in requests)
+    if len(requests) < num_slots:
         warnings.append(
-            f"{len(requests)} trials for a cluster with room for {room}: the rest stands idle; "
+            f"{len(requests)} trials for a cluster with room for {num_slots}: the rest stands idle; "
             "more studies or seeds in one call, or fewer nodes, would use it"
         )
-    if gpus_there(nodes) and not any(request.gpus for request in requests):
+    if whole_gpu(nodes) and not any(request.gpus for request in requests):
         warnings.append("the cluster's GPUs stand idle: no trial asks for one (--gpus-per-trial gives each a share)")
     return warnings

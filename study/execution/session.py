@@ -1,6 +1,6 @@
-"""One call of `study.grid`: plan, prepare, run, log, and what came of it."""
+"""One call of `study.grid`: plan, prepare, run the trials, log their records, say what came of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,20 +24,37 @@ from trainables.tune import DataKey, data_key
 
 @dataclass(frozen=True)
 class Settings:
-    """Where and with what a session runs."""
+    """Where and with what a session runs.
+
+    Attributes:
+        runs: the run folder.
+        tracking_uri: of MLflow; None leaves it out.
+        data_root: where data lie or are put.
+        num_seeds: of each configuration; None for each study's own number.
+        resources: of a trial.
+        weights: "sha256:..." -> the file of --weights.
+        folders: "folder:..." -> where --data folder:PATH lies.
+    """
 
     runs: str
     tracking_uri: str | None
     data_root: Path
     num_seeds: int | None
     resources: Resources
-    weights: Mapping[str, Path] = field(default_factory=dict)  # "sha256:..." -> the file of --weights
-    folders: Folders = field(default_factory=dict)  # "folder:..." -> where --data folder:PATH lies
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    folders: Folders = field(default_factory=dict)
 
 
 @dataclass
 class Outcome:
-    """How many runs were there, were done now, and what could not be done and why."""
+    """What a session brought.
+
+    Attributes:
+        already_done: runs that had a complete record before.
+        done_now: runs that have one since.
+        problems: what could not be done, and why.
+        tracked: whether all of it is in MLflow, where that is used.
+    """
 
     already_done: int = 0
     done_now: int = 0
@@ -46,7 +63,7 @@ class Outcome:
 
 
 def run_session(studies: Sequence[Study], settings: Settings, console: Console) -> Outcome:
-    """Does what is missing of the studies.
+    """Runs what has no complete record yet of the studies.
 
     Raises:
         StudyError: nothing can be done at all: the run folder cannot be written, no trial has its data.
@@ -55,32 +72,39 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
     folder.probe()
     plan = make_plan(studies, settings.num_seeds, folder)
     outcome = Outcome(already_done=len(plan.done))
-    console.print(
-        f"runs in {settings.runs}: {len(plan.done)} done, {plan.num_left} to do in {len(plan.trials)} trials",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
-    tracker = _start_tracking(settings, console)
-    by_name = {study.name: study for study in studies}
+    say = partial(console.print, highlight=False, soft_wrap=True)
+    say(f"runs in {settings.runs}: {len(plan.done)} done, {plan.num_left} to do in {len(plan.trials)} trials")
+    tracker = _start_tracking(settings, say)
+    study_of_name = {study.name: study for study in studies}
+
+    def log_records(trial: Trial) -> None:
+        if tracker:
+            read_records = partial(folder.records, trial.study, trial.configuration.key)
+            tracker.sync(study_of_name[trial.study], read_records)
+
     try:
         if tracker:
             for study in studies:
                 tracker.sync(study, partial(folder.records, study.name))
         if plan.trials:
             connect()
-            there = cluster_nodes()
-            requests = [settings.resources.of(trial.configuration, there) for trial in plan.trials]
-            plan = spread(plan, max(slots(request, there) for request in requests))
+            nodes = cluster_nodes()
+            requests = [settings.resources.of(trial.configuration, nodes) for trial in plan.trials]
+            plan = spread(plan, max(slots(request, nodes) for request in requests))
             for warning in check_resources(settings.resources, [trial.configuration for trial in plan.trials]):
-                console.print(warning, highlight=False, soft_wrap=True)
+                say(warning)
             probe_nodes(settings.runs)
-            _run(plan, settings, outcome, console, _Logger(tracker, by_name, folder))
+            _run(plan, settings, outcome, console, log_records)
     finally:  # nothing stays half logged, whatever ended the session
         if tracker:
             outcome.tracked = tracker.close()
     return outcome
 
 
-def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, logger: "_Logger") -> None:
+def _run(
+    plan: Plan, settings: Settings, outcome: Outcome, console: Console, log_records: Callable[[Trial], None]
+) -> None:
+    """Runs the trials of a plan whose data and weights can be had, and notes in the outcome what came of each."""
     say = partial(console.print, highlight=False, soft_wrap=True)
     gpus = settings.resources.of_features(cluster_nodes())
     prepared = prepare_trials(
@@ -102,58 +126,53 @@ def _run(plan: Plan, settings: Settings, outcome: Outcome, console: Console, log
     _refuse_other_data(plan, prepared.fingerprints, settings.runs)
     total = len(plan.done) + sum(len(trial.seeds) for trial in runnable)
     with RunProgress(total, len(plan.done), console) as progress:
-        both = _Both(progress, logger, outcome)
-        run_trials(runnable, prepared.store, settings.runs, settings.resources, both)
-    unfinished = [trial for trial in runnable if trial not in both.finished]
-    for trial in unfinished:
-        outcome.problems.append(f"{trial.study}, {trial.arm}: did not come to an end; run the same command again")
-    going_on = {trial.configuration.key for trial in runnable if trial not in both.complete}
-    for study in dict.fromkeys(trial.study for trial in runnable):
-        keys = {trial.configuration.key for trial in runnable if trial.study == study}
-        remove_left_checkpoints(RunFolder(settings.runs), study, keys - going_on)
+        observer = _SessionObserver(progress, outcome, log_records)
+        run_trials(runnable, prepared.store, settings.runs, settings.resources, observer)
+    for trial in runnable:
+        if trial not in observer.finished:
+            outcome.problems.append(f"{trial.study}, {trial.arm}: did not come to an end; run the same command again")
+    keys_to_go_on = {trial.configuration.key for trial in runnable if trial not in observer.complete}
+    for study_name in dict.fromkeys(trial.study for trial in runnable):
+        keys = {trial.configuration.key for trial in runnable if trial.study == study_name}
+        remove_left_checkpoints(RunFolder(settings.runs), study_name, keys - keys_to_go_on)
 
 
 def _refuse_other_data(plan: Plan, fingerprints: dict[DataKey, str], runs: str) -> None:
-    """Results on one data set must not be completed with runs on another of the same name."""
+    """Raises DataError where runs on one data set would be completed with runs on another of the same name."""
     for record in plan.recorded:
         source = data_key(record.typed_configuration())
-        now = fingerprints.get(source, record.data_fingerprint)
-        if now != record.data_fingerprint:
+        fingerprint = fingerprints.get(source, record.data_fingerprint)
+        if fingerprint != record.data_fingerprint:
             raise DataError(
-                f"{source[0]}: the data have fingerprint {now}, the {record.study} runs in {runs} were made with "
-                f"{record.data_fingerprint}; use that data again or another --runs"
+                f"{source[0]}: the data have fingerprint {fingerprint}, the {record.study} runs in {runs} were made "
+                f"with {record.data_fingerprint}; use that data again or another --runs"
             )
 
 
-def _start_tracking(settings: Settings, console: Console) -> BackgroundTracker | None:
+def _start_tracking(settings: Settings, say: Callable[[str], None]) -> BackgroundTracker | None:
     if settings.tracking_uri is None:
-        console.print("MLflow: off, as the run folder is remote and no --tracking-uri is given", highlight=False)
+        say("MLflow: off, as the run folder is remote and no --tracking-uri is given")
         return None
-    warn = partial(console.print, highlight=False, soft_wrap=True)
-    return BackgroundTracker(settings.tracking_uri, settings.runs, warn)
+    return BackgroundTracker(settings.tracking_uri, settings.runs, say)
 
 
 @dataclass
-class _Logger:
-    tracker: BackgroundTracker | None
-    studies: dict[str, Study]
-    folder: RunFolder
+class _SessionObserver:
+    """Passes on how trials go to the progress display, the outcome and the tracker.
 
-    def log(self, trial: Trial) -> None:
-        if self.tracker:
-            read = partial(self.folder.records, trial.study, trial.configuration.key)
-            self.tracker.sync(self.studies[trial.study], read)
-
-
-@dataclass
-class _Both:
-    """Observes for the progress display, for MLflow and for the outcome."""
+    Attributes:
+        progress: the display.
+        outcome: is counted up.
+        log_records: is called with every trial that ended.
+        finished: trials that ended.
+        complete: those of them without failures; the others may go on from their checkpoint another time.
+    """
 
     progress: RunProgress
-    logger: _Logger
     outcome: Outcome
+    log_records: Callable[[Trial], None]
     finished: set[Trial] = field(default_factory=set)
-    complete: set[Trial] = field(default_factory=set)  # without failures: a lost process goes on from its checkpoint
+    complete: set[Trial] = field(default_factory=set)
 
     def epoch_done(self, trial: Trial, epoch: int, validation_minority_f1: float) -> None:
         self.progress.epoch_done(trial, epoch, validation_minority_f1)
@@ -166,5 +185,6 @@ class _Both:
             self.complete.add(trial)
         self.progress.trial_done(trial, failures)
         self.outcome.done_now += len(trial.seeds) - len(failures)
-        self.outcome.problems += [f"{trial.study}, {trial.arm}, seed {s}: {reason}" for s, reason in failures.items()]
-        self.logger.log(trial)
+        for seed, reason in failures.items():
+            self.outcome.problems.append(f"{trial.study}, {trial.arm}, seed {seed}: {reason}")
+        self.log_records(trial)

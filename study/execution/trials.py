@@ -20,7 +20,7 @@ LOST_PROCESS_RETRIES = 2  # deterministic failures never get here: they end as f
 
 
 class Observer(Protocol):
-    """Hears what happens, in the driver's thread."""
+    """Hears how trials go, in the driver's thread."""
 
     def epoch_done(self, trial: Trial, epoch: int, validation_minority_f1: float) -> None:
         """A trial has trained `epoch` epochs of its seeds."""
@@ -85,7 +85,7 @@ def run_tune(trainable: Any, space: dict[str, Any], config: tune.TuneConfig, cal
 
 
 class UnsavedCallback(tune.Callback):
-    """Nothing of it goes into Tune's tuner.pkl: Tune's storage is scratch and never restored."""
+    """A callback that leaves nothing in Tune's tuner.pkl: Tune's storage is scratch and never restored."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}

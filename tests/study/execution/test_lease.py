@@ -45,8 +45,9 @@ def test_a_second_live_driver_is_refused_and_the_first_goes_on(tmp_path: Path) -
     other = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert other.stdout is not None
     assert other.stdout.readline() == "held\n"
-    with pytest.raises(ConfigurationError, match=rf"the driver {other.pid} on .* is working on it"):
-        Lease(RunFolder(str(tmp_path)), print).__enter__()
+    refusal = rf"the driver {other.pid} on .* is working on it"
+    with pytest.raises(ConfigurationError, match=refusal), Lease(RunFolder(str(tmp_path)), print):
+        pass
     assert other.poll() is None
     other.kill()
     other.wait()
@@ -72,23 +73,23 @@ def test_a_damaged_lease_holds_nobody_up(tmp_path: Path, content: str) -> None:
 
 
 def test_of_two_that_come_at_once_one_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = Lease(RunFolder(str(tmp_path)), print)
-    write = mine._write
+    folder = RunFolder(str(tmp_path))
 
-    def beaten() -> None:
-        write()
+    def put_and_be_beaten(name: str, content: bytes) -> None:
+        RunFolder(str(tmp_path)).put(name, content)
         _foreign(tmp_path)
 
-    monkeypatch.setattr(mine, "_write", beaten)
-    with pytest.raises(ConfigurationError, match="the driver 7 on elsewhere"):
-        mine.__enter__()
+    monkeypatch.setattr(folder, "put", put_and_be_beaten)
+    with pytest.raises(ConfigurationError, match="the driver 7 on elsewhere"), Lease(folder, print):
+        pass
     assert json.loads((tmp_path / NAME).read_text())["token"] == "theirs"
 
 
 def test_an_equal_host_name_and_process_number_of_another_machine_is_not_dead(tmp_path: Path) -> None:
     """Containers and cloned machines: `localhost` and process 1 are everywhere."""
-    mine = Lease(RunFolder(str(tmp_path)), print)._mine
-    _foreign(tmp_path, host=mine["host"], pid=mine["pid"], machine="another boot")
+    with Lease(RunFolder(str(tmp_path)), print):
+        own = json.loads((tmp_path / NAME).read_text())
+    _foreign(tmp_path, host=own["host"], pid=own["pid"], machine="another boot")
     started = time.monotonic()
     with Lease(RunFolder(str(tmp_path)), print):
         assert time.monotonic() - started >= 1
@@ -105,7 +106,7 @@ def test_a_driver_whose_lease_was_taken_ends(tmp_path: Path) -> None:
     assert other.stdout is not None
     assert other.stdout.readline() == "held\n"
     _foreign(tmp_path)
-    _, said = other.communicate(timeout=10)
+    _, errors = other.communicate(timeout=10)
     assert other.returncode == -signal.SIGTERM
-    assert "another driver has taken this run folder over" in said
+    assert "another driver has taken this run folder over" in errors
     assert json.loads((tmp_path / NAME).read_text())["token"] == "theirs"
