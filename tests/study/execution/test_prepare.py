@@ -55,19 +55,19 @@ class _Silent:
         assert failures == {}
 
 
-def _prepare(trials: list[Trial], data: Path, runs: Path, said: list[str], weights: bool = True) -> Prepared:
+def _prepare(trials: list[Trial], data: Path, runs: Path, messages: list[str], weights: bool = True) -> Prepared:
     files = read_weights(str(data / "resnet18.pt"))[1] if weights else {}
-    return prepare_trials(trials, data, str(runs), files, 0, said.append)
+    return prepare_trials(trials, data, str(runs), files, 0, messages.append)
 
 
 def test_features_are_computed_once_and_trained_on(data: Path, frozen: Configuration, tmp_path: Path) -> None:
     control = frozen.replace({"network.final_norm": "none"})
     moving = frozen.replace({"augmentation.transform": "leaves"})
     trials = [Trial("s", n, c, (0, 1)) for n, c in (("bn", frozen), ("none", control), ("augmented", moving))]
-    said: list[str] = []
-    prepared = _prepare(trials, data, tmp_path, said)
+    messages: list[str] = []
+    prepared = _prepare(trials, data, tmp_path, messages)
     assert prepared.problems == {}
-    assert said == ["computing features of plantvillage:Fern with resnet18 up to layer1, once"]
+    assert messages == ["computing features of plantvillage:Fern with resnet18 up to layer1, once"]
     assert [name.split("/")[-1] for name in prepared.left_out["plantvillage:Fern"]] != []
     assert prepared.store.inputs(frozen).features is not None
     assert prepared.store.inputs(frozen).backbone is None
@@ -75,8 +75,8 @@ def test_features_are_computed_once_and_trained_on(data: Path, frozen: Configura
     run_trials(trials, prepared.store, str(tmp_path), Resources(), _Silent())
     records = list(RunFolder(str(tmp_path)).records("s"))
     assert sorted(record.arm for record in records) == ["augmented", "augmented", "bn", "bn", "none", "none"]
-    _prepare(trials, data, tmp_path, said)
-    assert len(said) == 1  # the second time they come from the run folder
+    _prepare(trials, data, tmp_path, messages)
+    assert len(messages) == 1  # the second time they come from the run folder
 
 
 def test_weights_that_are_not_at_hand_or_do_not_fit(data: Path, frozen: Configuration, tmp_path: Path) -> None:
@@ -106,9 +106,9 @@ def test_a_frozen_network_is_exported_whole(data: Path, frozen: Configuration, t
     run_trials([trial], prepared.store, str(tmp_path), Resources(), _Silent())
     folder = RunFolder(str(tmp_path))
     (record,) = folder.records("s")
-    done = export_run(record, folder, prepared.store.inputs(frozen).images, tmp_path / "onnx")
-    assert done.verifications["keep"].changed == done.verifications["fold"].changed == ()
-    assert done.verifications["keep"].metrics["f1/minority"] == pytest.approx(record.metric("test/f1/minority"))
+    exported = export_run(record, folder, prepared.store.inputs(frozen).images, tmp_path / "onnx")
+    assert exported.verifications["keep"].changed == exported.verifications["fold"].changed == ()
+    assert exported.verifications["keep"].metrics["f1/minority"] == pytest.approx(record.metric("test/f1/minority"))
 
 
 def test_prepare_says_what_the_data_cannot_give(tmp_path: Path, tiny: Configuration) -> None:

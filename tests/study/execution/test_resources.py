@@ -4,7 +4,6 @@ import pytest
 
 from study.execution import resources
 from study.execution.resources import Resources
-from study.locations import without_password
 from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError
 
@@ -15,15 +14,15 @@ FROZEN = BACKBONE.replace({"network.trainable": "head"})
 
 
 def test_a_gpu_goes_to_backbones_that_run_in_every_step() -> None:
-    asked = Resources(cpus=2)
-    assert asked.of(BACKBONE, [CPU_NODE, GPU_NODE]) == Resources(2, 1)
-    assert asked.of(BACKBONE, [CPU_NODE]) == Resources(2, 0)
-    assert asked.of(DENSE, [GPU_NODE]) == Resources(2, 0)
-    assert asked.of(FROZEN, [GPU_NODE]) == Resources(2, 0)  # its head trains on cached features
+    default = Resources(cpus=2)
+    assert default.of(BACKBONE, [CPU_NODE, GPU_NODE]) == Resources(2, 1)
+    assert default.of(BACKBONE, [CPU_NODE]) == Resources(2, 0)
+    assert default.of(DENSE, [GPU_NODE]) == Resources(2, 0)
+    assert default.of(FROZEN, [GPU_NODE]) == Resources(2, 0)  # its head trains on cached features
     changed = FROZEN.replace({"augmentation.transform": "leaves"})
-    assert asked.of(changed, [GPU_NODE]) == Resources(2, 1)  # features cannot stand for images that change
+    assert default.of(changed, [GPU_NODE]) == Resources(2, 1)  # features cannot stand for images that change
     assert Resources(1, 0.25).of(DENSE, [CPU_NODE]) == Resources(1, 0.25)  # what a user says stands
-    assert (asked.of_features([GPU_NODE]), asked.of_features([CPU_NODE])) == (1, 0)
+    assert (default.of_features([GPU_NODE]), default.of_features([CPU_NODE])) == (1, 0)
 
 
 def test_slots_count_whole_trials_per_node() -> None:
@@ -45,16 +44,7 @@ def test_an_idle_cluster_is_said() -> None:
     assert few.startswith("3 trials for a cluster with room for 20: the rest stands idle")
     assert gpus.startswith("the cluster's GPUs stand idle")
     assert resources.check_requests([Resources(1, 1)] * 9, [GPU_NODE], can_grow=True) == []
-    assert (
-        resources.check_requests([Resources(1, 0)], [CPU_NODE], can_grow=False) == []
-    )  # one's own machine may be idle
-
-
-def test_passwords_of_uris_are_not_shown() -> None:
-    assert without_password("postgresql://me:se:cr@t@host:5/db") == "postgresql://me:***@host:5/db"
-    assert without_password("cannot reach http://a:b@h/x now") == "cannot reach http://a:***@h/x now"
-    for harmless in ("sqlite:////runs/mlflow.db", "http://host:5000/a@b", "s3://bucket/x"):
-        assert without_password(harmless) == harmless
+    assert resources.check_requests([Resources(1, 0)], [CPU_NODE], can_grow=False) == []  # one's own machine may idle
 
 
 def test_a_trial_that_asks_for_nothing_is_refused() -> None:

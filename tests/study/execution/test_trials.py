@@ -16,22 +16,22 @@ from trainables.storage.run_folder import RunFolder
 from trainables.training.inputs import Inputs
 
 
-class _Heard:
+class _Observer:
     def __init__(self) -> None:
-        self.done: dict[str, dict[int, str]] = {}
+        self.failures_of_arm: dict[str, dict[int, str]] = {}
 
     def epoch_done(self, trial: Trial, epoch: int, validation_minority_f1: float) -> None:
         assert epoch <= trial.configuration.schedule.epochs
 
     def trial_done(self, trial: Trial, failures: dict[int, str]) -> None:
-        self.done[trial.arm] = failures
+        self.failures_of_arm[trial.arm] = failures
 
 
-def _run(trials: list[Trial], runs: Path, cpus: float = 1) -> _Heard:
-    heard = _Heard()
+def _run(trials: list[Trial], runs: Path, cpus: float = 1) -> _Observer:
+    observer = _Observer()
     prepared = prepare_trials(trials, Path(), str(runs), {}, 0, print)
-    run_trials(trials, prepared.store, str(runs), Resources(cpus=cpus), heard)
-    return heard
+    run_trials(trials, prepared.store, str(runs), Resources(cpus=cpus), observer)
+    return observer
 
 
 @pytest.mark.usefixtures("ray_local")
@@ -40,8 +40,8 @@ def test_reused_actors_equal_fresh_processes_bit_for_bit(tmp_path: Path, tiny: C
     busy = {"augmentation.transform": "digits", "augmentation.mixup_alpha": 0.4, "loss.class_weights": "inverse"}
     arms = {"a": tiny, "b": tiny.replace(busy), "c": tiny.replace({"network.first_norm": "batch"}), "d": tiny}
     trials = [Trial("s", name, arm, (0, 1) if name != "d" else (2,)) for name, arm in arms.items()]
-    heard = _run(trials, tmp_path / "reused")  # two CPUs, four trials: every actor is used again
-    assert heard.done == {"a": {}, "b": {}, "c": {}, "d": {}}
+    observer = _run(trials, tmp_path / "reused")  # two CPUs, four trials: every actor is used again
+    assert observer.failures_of_arm == {"a": {}, "b": {}, "c": {}, "d": {}}
     for trial in trials:
         *_, last = run(trial, Inputs(digits), RunFolder(str(tmp_path / "fresh")))
         for fresh in last.records:
@@ -55,9 +55,9 @@ def test_reused_actors_equal_fresh_processes_bit_for_bit(tmp_path: Path, tiny: C
 @pytest.mark.timeout(180)
 def test_a_failing_trial_is_reported_and_the_rest_finish(tmp_path: Path, tiny: Configuration) -> None:
     exploding = tiny.replace({"optimiser.learning_rate": 1e38, "network.final_norm": "none"})
-    heard = _run([Trial("s", "bad", exploding, (0,)), Trial("s", "good", tiny, (0,))], tmp_path)
-    assert heard.done["good"] == {}
-    assert "training loss is" in heard.done["bad"][0]
+    observer = _run([Trial("s", "bad", exploding, (0,)), Trial("s", "good", tiny, (0,))], tmp_path)
+    assert observer.failures_of_arm["good"] == {}
+    assert "training loss is" in observer.failures_of_arm["bad"][0]
     statuses = {record.arm: record.status for record in RunFolder(str(tmp_path)).records("s")}
     assert statuses == {"good": "complete", "bad": "failed"}
 
@@ -92,10 +92,10 @@ def test_a_killed_trial_process_goes_on_from_its_checkpoint(
 
     killer = threading.Thread(target=kill)
     killer.start()
-    heard = _Heard()
-    run_work(work, Resources(), heard)
+    observer = _Observer()
+    run_work(work, Resources(), observer)
     killer.join()
-    assert heard.done == {"long": {}}
+    assert observer.failures_of_arm == {"long": {}}
     assert 0 < seen[0] < 600, f"killed after {seen[0]} epochs; a report comes after {SECONDS_PER_REPORT} s"
     assert checkpoint.read() is None  # an ended trial needs none
     for before in whole:
@@ -114,8 +114,8 @@ def test_a_node_that_joins_later_and_does_not_share_the_folder_runs_nothing(
 
     trial = Trial("s", "arm", tiny, (0,))
     store = Store({data_key(tiny): ray.put(digits)})
-    heard = _Heard()
+    observer = _Observer()
     work = Work([trial], store, str(tmp_path), marker=str(tmp_path / "what the driver wrote elsewhere"))
-    run_work(work, Resources(), heard)
-    assert f"does not share the run folder {tmp_path}" in heard.done["arm"][0]
+    run_work(work, Resources(), observer)
+    assert f"does not share the run folder {tmp_path}" in observer.failures_of_arm["arm"][0]
     assert not list(tmp_path.glob("s/*"))

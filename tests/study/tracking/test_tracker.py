@@ -128,7 +128,7 @@ def test_the_mean_of_a_configuration_follows_its_seeds_also_downwards(uri: str, 
 def test_what_a_killed_driver_left_running_is_completed_not_repeated(uri: str, tmp_path: Path) -> None:
     tracker = open_tracker(uri, str(tmp_path))
 
-    def killed(*args: object) -> None:
+    def killed(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt  # not an Exception: nothing after it runs, as with SIGKILL
 
     with pytest.MonkeyPatch.context() as patch:

@@ -29,9 +29,10 @@ from trainables.storage.run_folder import RunFolder
 pytestmark = [pytest.mark.usefixtures("ray_local"), pytest.mark.timeout(240)]
 ARMS = ("none", "final BN")
 CHANGED = (
-    Range("optimiser.learning_rate", 1e-3, 1e-1, log=True), Choice("schedule.batch_size", (16, 32)),
+    Range("optimiser.learning_rate", 1e-3, 1e-1, log=True),
+    Choice("schedule.batch_size", (16, 32)),
     Choice("network.hidden", (4, 8)),
-)  # fmt: skip
+)
 
 
 def _tune(folder: Path, base: Configuration, *objectives: str) -> search_results.SearchResult:
@@ -69,27 +70,29 @@ def test_test_images_never_reach_the_search(
     for name, images in (("clean", digits), ("poisoned", poisoned)):
 
         def prepared(*arguments: object, images: Images = images) -> Prepared:
-            its = prepare_trials(*arguments)  # type: ignore[arg-type]
-            its.store.images = {key: ray.put(images) for key in its.store.images}
-            return its
+            result = prepare_trials(*arguments)  # type: ignore[arg-type]
+            result.store.images = {key: ray.put(images) for key in result.store.images}
+            return result
 
         monkeypatch.setattr(sys.modules[tune_arms.__module__], "prepare_trials", prepared)
         monkeypatch.setattr(session, "prepare_trials", prepared)
-        kept = _tune(tmp_path / name, base, "minority_f1")
-        outcomes.append({arm: [(s.values, s.state, s.scores) for s in its] for arm, its in kept.settings.items()})
+        result = _tune(tmp_path / name, base, "minority_f1")
+        outcomes.append(
+            {arm: [(s.values, s.state, s.scores) for s in settings] for arm, settings in result.settings.items()}
+        )
         records = list(RunFolder(str(tmp_path / name)).records("digits-tuned"))
         tested.append({(r.key, r.seed): r.metric(MINORITY_F1) for r in records})
     assert outcomes[0] == outcomes[1]
-    assert {state for its in outcomes[0].values() for _, state, _ in its} <= {"complete", "pruned"}
+    assert {state for settings in outcomes[0].values() for _, state, _ in settings} <= {"complete", "pruned"}
     assert tested[0].keys() == tested[1].keys()
     assert tested[0] != tested[1], "the winners' test images were to differ"
 
 
 def test_two_objectives_give_a_front_whose_points_are_runs(tmp_path: Path, tiny: Configuration) -> None:
-    kept = _tune(tmp_path, tiny, "minority_f1", "latency")
-    complete = [s for its in kept.settings.values() for s in its if s.state == "complete"]
+    result = _tune(tmp_path, tiny, "minority_f1", "latency")
+    complete = [s for settings in result.settings.values() for s in settings if s.state == "complete"]
     assert len(complete) == 8
     assert all(0 <= score <= 1 and latency > 0 for score, latency in (s.scores for s in complete))
     records = RunFolder(str(tmp_path)).records("digits-pareto-tuned")
-    assert {r.key for r in records} == set(kept.winners.values())
-    assert all(name.endswith(key[:6]) for name, key in kept.winners.items())
+    assert {r.key for r in records} == set(result.winners.values())
+    assert all(name.endswith(key[:6]) for name, key in result.winners.items())

@@ -85,16 +85,16 @@ def test_a_study_runs_into_a_bucket_and_goes_on(bucket: str, tmp_path: Path) -> 
     command = [sys.executable, "-m", "study.grid", "digits", "--smoke", "--where", "augmentation.transform=none",
                "--where", "mixup_alpha=0", "--where", "weight_decay=0", "--runs", bucket]  # fmt: skip
 
-    def done() -> "subprocess.CompletedProcess[str]":
+    def run_study() -> "subprocess.CompletedProcess[str]":
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
-    first = done()
+    first = run_study()
     assert first.returncode == 0, first.stderr
     assert "8 runs done, 0 were there, 0 failed" in first.stdout
     assert "MLflow: off" in first.stdout
     assert list((tmp_path / "figures").rglob("f1.png")), (
         "figures of a remote run folder lie where the command was given"
     )
-    second = done()
+    second = run_study()
     assert "0 runs done, 8 were there, 0 failed" in second.stdout
     assert len(list(RunFolder(bucket).records("digits-smoke", verify=True))) == 8
