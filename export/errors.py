@@ -12,9 +12,9 @@ class ExportError(StudyError):
 class ExportMismatchError(ExportError):
     """An exported file does not compute what its network computes."""
 
-    def __init__(self, what: str, difference: float) -> None:
-        super().__init__(f"{what}: differs from PyTorch by {difference:.2g} in probability; {ATOL:g} is allowed")
-        self.what, self.difference = what, difference
+    def __init__(self, subject: str, difference: float) -> None:
+        super().__init__(f"{subject}: differs from PyTorch by {difference:.2g} in probability; {ATOL:g} is allowed")
+        self.subject, self.difference = subject, difference
 
 
 class SurgeryError(StudyError):

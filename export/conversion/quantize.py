@@ -48,17 +48,22 @@ def to_int8(model: ModelProto, images: npt.NDArray[np.uint8], exclude_last: bool
     with tempfile.TemporaryDirectory() as folder:
         before, prepared, after = (str(Path(folder, f"{name}.onnx")) for name in ("before", "prepared", "after"))
         onnx.save(model, before)
-        logging.getLogger().disabled, was = True, logging.getLogger().disabled  # it logs advice to the root logger
+        root, was_disabled = logging.getLogger(), logging.getLogger().disabled
+        root.disabled = True  # onnxruntime logs advice to the root logger
         try:
             quant_pre_process(before, prepared, skip_symbolic_shape=True, skip_optimization=True)
             quantize_static(
-                prepared, after, _Images(model.graph.input[0].name, images), quant_format=QuantFormat.QDQ,
-                per_channel=True, nodes_to_exclude=in_float,
-            )  # fmt: skip
+                prepared,
+                after,
+                _Images(model.graph.input[0].name, images),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                nodes_to_exclude=in_float,
+            )
         except Exception as error:  # onnxruntime's quantizer raises what it likes
             raise ExportError(f"onnxruntime cannot quantize this graph: {first_line(error)}") from error
         finally:
-            logging.getLogger().disabled = was
+            root.disabled = was_disabled
         quantized = onnx.load(after)
     del quantized.metadata_props[:]
     quantized.metadata_props.extend(model.metadata_props)

@@ -28,12 +28,10 @@ OPSET = 18  # the oldest that torch's exporter writes without converting
 class Deployed(nn.Module):
     """The network as a device sees it: uint8 images in, probabilities out."""
 
-    def __init__(
-        self, classifier: Classifier, output: str, final_norm: bool = True, shift: Tensor | None = None
-    ) -> None:
+    def __init__(self, classifier: Classifier, output: str, shift: Tensor | None = None) -> None:
         """With `shift`, (classes,), that is added to the scores: another decision threshold."""
         super().__init__()
-        self.classifier, self.output, self.final_norm, self.shift = classifier, output, final_norm, shift
+        self.classifier, self.output, self.shift = classifier, output, shift
 
     def forward(self, images: Tensor) -> Tensor:
         """Returns probabilities (batch, classes) of uint8 images (batch, height, width, channels)."""
@@ -45,8 +43,16 @@ class Deployed(nn.Module):
 
     def probabilities(self, scores: Tensor) -> Tensor:
         """Returns probabilities (batch, classes) of scores before the final norm."""
-        after = self.classifier.final_norm(scores) if self.final_norm else scores
-        return probabilities(after if self.shift is None else after + self.shift, self.output)
+        normed: Tensor = self.classifier.final_norm(scores)
+        return probabilities(normed if self.shift is None else normed + self.shift, self.output)
+
+    def without_final_norm(self) -> "Deployed":
+        """Returns the network whose final norm is removed: other decisions (K21 H1)."""
+        return Deployed(self.classifier.without_final_norm(), self.output, self.shift)
+
+    def shifted(self, shift: Tensor) -> "Deployed":
+        """Returns the same network with another shift of its scores, (classes,)."""
+        return Deployed(self.classifier, self.output, shift)
 
 
 def to_onnx(network: Deployed, image_shape: tuple[int, int, int], metadata: Mapping[str, str]) -> onnx.ModelProto:
@@ -67,10 +73,17 @@ def to_onnx(network: Deployed, image_shape: tuple[int, int, int], metadata: Mapp
         warnings.simplefilter("ignore")  # deprecations inside torch's exporter
         try:
             program = torch.onnx.export(
-                network.eval(), (example,), dynamo=True, optimize=False, external_data=False, verbose=False,
-                input_names=[INPUT], output_names=[OUTPUT], opset_version=OPSET,
+                network.eval(),
+                (example,),
+                dynamo=True,
+                optimize=False,
+                external_data=False,
+                verbose=False,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                opset_version=OPSET,
                 dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
-            )  # fmt: skip
+            )
         except Exception as error:  # it raises what its many parts raise
             raise ExportError(f"torch cannot write this network as ONNX: {first_line(error)}") from error
     assert program is not None  # dynamo=True always returns a program

@@ -1,5 +1,6 @@
 """Which run, and which of its files, to deploy: chosen by validation F1, never by test images."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from export.runs.variants import FOLD, KEEP, NONE, Exported
@@ -29,14 +30,14 @@ def champion(exported: Sequence[Exported], records: Iterable[Record]) -> tuple[E
         exported: one run or more of each arm.
         records: all runs of these arms: the best arm is that of all its seeds.
     """
-    there = {done.record.arm for done in exported}
-    arm = best_arm(record for record in records if record.arm in there)
-    best = best_run(done.record for done in exported if done.record.arm == arm)
-    done = next(done for done in exported if done.record is best)
-    variant = next((v for v in BEST_FIRST if v in done.verifications and done.verifications[v].deployable), None)
-    return None if variant is None else (done, variant)
+    exported_arms = {run.record.arm for run in exported}
+    arm = best_arm(record for record in records if record.arm in exported_arms)
+    best_record = best_run(run.record for run in exported if run.record.arm == arm)
+    best = next(run for run in exported if run.record is best_record)
+    deployable = [name for name in BEST_FIRST if name in best.verifications and best.verifications[name].deployable]
+    return (best, deployable[0]) if deployable else None
 
 
 def _score(record: Record) -> float:
     value = record.metric(VALIDATION_F1)
-    return value if value == value else -1.0
+    return -1.0 if math.isnan(value) else value

@@ -1,4 +1,4 @@
-"""What an export leaves on disk: a folder that is whole or not there, and plain data for JSON."""
+"""What an export leaves on disk: a folder that is whole or absent, and plain data for JSON."""
 
 import math
 import os
@@ -16,7 +16,7 @@ def replacing(place: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be written.
     """
-    part, old = (place.with_name(f".{place.name}.{os.getpid()}.{what}") for what in ("part", "old"))
+    part, old = (place.with_name(f".{place.name}.{os.getpid()}.{ending}") for ending in ("part", "old"))
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
@@ -27,14 +27,14 @@ def replacing(place: Path) -> Iterator[Path]:
     finally:
         if old.exists() and not place.exists():
             old.rename(place)
-        for left in (part, old):
-            shutil.rmtree(left, ignore_errors=True)
+        for leftover in (part, old):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def json_ready(value: Any) -> Any:
     """Returns nested dicts and lists in which what JSON has no number for, NaN and infinity, is None."""
     if isinstance(value, dict):
-        return {key: json_ready(its) for key, its in value.items()}
+        return {key: json_ready(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [json_ready(its) for its in value]
+        return [json_ready(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

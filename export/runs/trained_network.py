@@ -1,4 +1,6 @@
-"""A run's record -> the network as it was trained, and what PyTorch makes of images with it."""
+"""A run's record -> the network as it was trained, its split, and what PyTorch makes of its test images."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -8,11 +10,55 @@ from export.conversion import Deployed
 from export.errors import ExportMismatchError
 from export.verification import BATCH, HeldOut, Pixels
 from trainables.configuration import Configuration
-from trainables.data import Images
+from trainables.data import Images, Split, draw_split
 from trainables.errors import RecordError
 from trainables.final_norm import with_batch_norms
 from trainables.networks import Classifier, build_network, shared_weights_name
-from trainables.storage import PREDICTIONS, WEIGHTS, Record, RunFolder
+from trainables.storage import PREDICTIONS, WEIGHTS, Record, RunFolder, Tensors
+
+CLEAR_MARGIN = 1e-3  # in probability; a GPU or another thread count may turn a decision closer than that
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A recorded run, read and checked once.
+
+    Attributes:
+        record: what was recorded.
+        predictions: the recorded scores, labels and positions: "<split>/scores" and so on.
+        configuration: the record's, typed.
+        split: which images trained, validated and tested it.
+        network: as it was trained, final norm kept, in evaluation.
+        test: its test images and what the network makes of them.
+    """
+
+    record: Record
+    predictions: Tensors
+    configuration: Configuration
+    split: Split
+    network: Deployed
+    test: HeldOut
+
+
+def read_run(record: Record, folder: RunFolder, images: Images) -> TrainedRun:
+    """Returns a run whose network was found to decide as recorded.
+
+    Args:
+        record: a complete run.
+        folder: where its weights lie.
+        images: its data set.
+
+    Raises:
+        RecordError: weights or predictions are missing or damaged.
+        ExportMismatchError: the network is not the one that was recorded.
+    """
+    configuration = record.typed_configuration()
+    network = Deployed(_trained_network(record, configuration, folder, images), configuration.network.output).eval()
+    split = draw_split(configuration.data, images, record.seed)
+    test = _held_out(images, split.test, split.classes, configuration, network)
+    run = TrainedRun(record, folder.tensors(record, PREDICTIONS), configuration, split, network, test)
+    _check_decides_as_recorded(run)
+    return run
 
 
 def as_photos(images: Images, positions: npt.NDArray[np.int64]) -> Pixels:
@@ -20,21 +66,14 @@ def as_photos(images: Images, positions: npt.NDArray[np.int64]) -> Pixels:
     return np.ascontiguousarray(images.pixels[positions].transpose(0, 2, 3, 1))
 
 
-def held_out(
-    images: Images, positions: npt.NDArray[np.int64], classes: npt.NDArray[np.int64], configuration: Configuration,
-    kept: Deployed,
-) -> HeldOut:  # fmt: skip
-    """Returns some images with their labels and what PyTorch makes of them, a batch at a time."""
-    photos, data = as_photos(images, positions), configuration.data
-    names = [images.sample_names[i] for i in positions]
-    with torch.no_grad():
-        scores = torch.cat([kept.eval().scores(batch) for batch in torch.from_numpy(photos).split(BATCH)])
-    return HeldOut(photos, classes[positions], names, scores, probabilities(kept, scores), data.classes, data.roles)
+@torch.no_grad()
+def probabilities(network: Deployed, scores: torch.Tensor) -> npt.NDArray[np.float32]:
+    """Returns probabilities (n, classes) of scores before the final norm."""
+    return network.eval().probabilities(scores).numpy()
 
 
-def trained_network(record: Record, folder: RunFolder, images: Images) -> Classifier:
-    """The network as it was trained; Y19's norms as torch's of the same evaluation form, for its ONNX operator."""
-    configuration = record.typed_configuration()
+def _trained_network(record: Record, configuration: Configuration, folder: RunFolder, images: Images) -> Classifier:
+    """Returns the network as trained; Y19's norms as torch's of the same evaluation form, for its ONNX operator."""
     settings, state = configuration.network, None
     if settings.weights != "none":
         name = shared_weights_name(settings.name, settings.weights)
@@ -49,21 +88,34 @@ def trained_network(record: Record, folder: RunFolder, images: Images) -> Classi
     return with_batch_norms(network)
 
 
-@torch.no_grad()
-def probabilities(network: Deployed, scores: torch.Tensor) -> npt.NDArray[np.float32]:
-    """Returns probabilities (n, classes) of scores before the final norm."""
-    return network.eval().probabilities(scores).numpy()
+def _held_out(
+    images: Images,
+    positions: npt.NDArray[np.int64],
+    classes: npt.NDArray[np.int64],
+    configuration: Configuration,
+    network: Deployed,
+) -> HeldOut:
+    photos = as_photos(images, positions)
+    with torch.no_grad():
+        scores = torch.cat([network.scores(batch) for batch in torch.from_numpy(photos).split(BATCH)])
+    return HeldOut(
+        images=photos,
+        labels=classes[positions],
+        names=[images.sample_names[i] for i in positions],
+        scores=scores,
+        trained=probabilities(network, scores),
+        classes=configuration.data.classes,
+        roles=configuration.data.roles,
+    )
 
 
-def check_record(
-    record: Record, folder: RunFolder, positions: npt.NDArray[np.int64], trained: npt.NDArray[np.float32]
-) -> None:
+def _check_decides_as_recorded(run: TrainedRun) -> None:
     """The network that is exported must be the one that was measured: same test images, same decisions as recorded."""
-    predictions = folder.tensors(record, PREDICTIONS)
-    what = f"{record.arm}, seed {record.seed}: the network of weights.safetensors against the recorded test scores"
-    if not np.array_equal(predictions["test/positions"], positions):
-        raise ExportMismatchError(f"{what} (other test images)", float("inf"))
-    changed = predictions["test/scores"].argmax(axis=1) != trained.argmax(axis=1)
+    record, trained = run.record, run.test.trained
+    subject = f"{record.arm}, seed {record.seed}: the network of weights.safetensors against the recorded test scores"
+    if not np.array_equal(run.predictions["test/positions"], run.split.test):
+        raise ExportMismatchError(f"{subject} (other test images)", float("inf"))
+    changed = run.predictions["test/scores"].argmax(axis=1) != trained.argmax(axis=1)
     margins = np.abs(np.diff(np.sort(trained[changed], axis=1)[:, -2:], axis=1))
-    if changed.any() and margins.max() > 1e-3:  # a GPU or another thread count may move scores that are all but equal
-        raise ExportMismatchError(what, float(margins.max()))
+    if changed.any() and margins.max() > CLEAR_MARGIN:
+        raise ExportMismatchError(subject, float(margins.max()))

@@ -6,8 +6,7 @@ remove  the norm is gone: H1 of K21, an empirical claim with its own measured F1
 none    the control, trained without it
 
 Of fold, remove and none there is a recalibrated one each: the scores are shifted so that argmax decides at the
-threshold that validation chooses. Of fold and none there are also fp16 and int8 (export/quantize.py), which are
-approximate.
+threshold that validation chooses. Of fold and none there are also fp16 and int8, which are approximate.
 """
 
 import hashlib
@@ -22,17 +21,17 @@ import numpy.typing as npt
 import onnx
 import torch
 
-from export.conversion import CALIBRATION_IMAGES, FP16, INT8, OPSET, REDUCED, Deployed, to_fp16, to_int8, to_onnx
+from export.conversion import CALIBRATION_IMAGES, FP16, INT8, OPSET, REDUCED, to_fp16, to_int8, to_onnx
 from export.errors import ExportMismatchError
 from export.runs.files import json_ready, replacing
-from export.runs.trained_network import as_photos, check_record, held_out, probabilities, trained_network
+from export.runs.trained_network import TrainedRun, as_photos, probabilities, read_run
 from export.surgery import copy_model, fold, remove, shift_scores
-from export.verification import F1_TOLERANCE, HeldOut, Verification, infer, largest_loss, open_session, verify
-from trainables.configuration import SMALL_NETWORKS, Configuration, Data
-from trainables.data import Images, Split, draw_split
+from export.verification import F1_TOLERANCE, Verification, infer, largest_loss, open_session, verify
+from trainables.configuration import SMALL_NETWORKS
+from trainables.data import Images
 from trainables.evaluation import measure, odds_of, score_shift
-from trainables.networks import Classifier, shared_weights_name
-from trainables.storage import PREDICTIONS, WEIGHTS, Record, RunFolder
+from trainables.networks import shared_weights_name
+from trainables.storage import WEIGHTS, Record, RunFolder
 
 KEEP, FOLD, REMOVE, NONE = ("keep", "fold", "remove", "none")
 RECALIBRATED = "recalibrated"
@@ -52,22 +51,29 @@ class Exported:
 
     def as_data(self) -> dict[str, Any]:
         """Returns what was measured as plain data for JSON."""
-        variants = {name: {**asdict(its), "deployable": its.deployable} for name, its in self.verifications.items()}
-        names = ("study", "arm", "key", "seed")
-        return {name: getattr(self.record, name) for name in names} | {"variants": json_ready(variants)}
+        variants = {
+            name: {**asdict(measured), "deployable": measured.deployable}
+            for name, measured in self.verifications.items()
+        }
+        identity = {name: getattr(self.record, name) for name in ("study", "arm", "key", "seed")}
+        return {**identity, "variants": json_ready(variants)}
 
 
 def export_run(
-    record: Record, folder: RunFolder, images: Images, output: Path,
-    reduced: bool = True, thorough: int | None = None,
-) -> Exported:  # fmt: skip
+    record: Record,
+    folder: RunFolder,
+    images: Images,
+    output: Path,
+    reduced: bool = True,
+    thorough: int | None = None,
+) -> Exported:
     """Writes `<output>/<variant>.onnx` of a run, measures each, and writes `verification.json`: all of it or nothing.
 
     Args:
         record: a complete run.
         folder: where its weights lie.
         images: its data set.
-        output: folder for the files; made if it is not there.
+        output: folder for the files; made if it does not exist.
         reduced: fp16 and int8 too, and for large networks every optimisation level and batch size.
         thorough: how many test images of a large network run at every level and batch size; None is all.
 
@@ -77,14 +83,9 @@ def export_run(
         RecordError: weights or predictions are damaged.
         OSError: the files cannot be written.
     """
-    configuration = record.typed_configuration()
-    network = trained_network(record, folder, images)
-    split = draw_split(configuration.data, images, record.seed)
-    kept = Deployed(network, configuration.network.output)
-    test = held_out(images, split.test, split.classes, configuration, kept)
-    check_record(record, folder, split.test, test.trained)
-    graph = to_onnx(kept, images.shape, _metadata(record, folder))
-    if configuration.network.name in SMALL_NETWORKS:
+    run = read_run(record, folder, images)
+    graph = to_onnx(run.network, images.shape, _metadata(run, folder))
+    if run.configuration.network.name in SMALL_NETWORKS:
         thorough = None
     elif not reduced:
         thorough = 0
@@ -92,98 +93,104 @@ def export_run(
 
     def add(variant: str, model: onnx.ModelProto, reference: npt.NDArray[np.float32]) -> None:
         """Measures a model, and only then writes it; an exact one that is not what it should be is refused."""
-        measured = verify(variant, model, test, reference, thorough)
+        measured = verify(variant, model, run.test, reference, thorough)
         if variant in EXACT and not measured.matches:
             raise ExportMismatchError(
                 f"{output / variant}.onnx ({record.arm}, seed {record.seed})", measured.difference
             )
+        f1 = {name: value for name, value in measured.metrics.items() if name.startswith("f1/")}
         model.metadata_props.add(key="variant", value=variant)
-        model.metadata_props.add(key="test_f1", value=json.dumps(json_ready(_f1(measured))))
+        model.metadata_props.add(key="test_f1", value=json.dumps(json_ready(f1)))
         content = model.SerializeToString()
         (part / f"{variant}.onnx").write_bytes(content)
         verifications[variant] = replace(measured, num_bytes=len(content))
 
     with replacing(output) as part:
-        for variant, model, reference in _exact(record, folder, network, graph, test):
+        for variant, model, reference in _exact(run, graph):
             add(variant, model, reference)
         if reduced:
             exact = FOLD if FOLD in verifications else NONE
             model = fold(graph) if exact == FOLD else graph
-            add(f"{exact}-{FP16}", to_fp16(model), test.trained)
-            add(f"{exact}-{INT8}", _int8(model, images, split, configuration), test.trained)
-        done = Exported(record, {variant: output / f"{variant}.onnx" for variant in verifications}, verifications)
-        (part / "verification.json").write_text(json.dumps(done.as_data(), indent=1, allow_nan=False))
-    return done
+            add(f"{exact}-{FP16}", to_fp16(model), run.test.trained)
+            add(f"{exact}-{INT8}", _int8(run, model, images), run.test.trained)
+        files = {variant: output / f"{variant}.onnx" for variant in verifications}
+        exported = Exported(record, files, verifications)
+        (part / "verification.json").write_text(json.dumps(exported.as_data(), indent=1, allow_nan=False))
+    return exported
 
 
-def _exact(
-    record: Record, folder: RunFolder, network: Classifier, graph: onnx.ModelProto, test: HeldOut
-) -> Iterator[tuple[str, onnx.ModelProto, npt.NDArray[np.float32]]]:  # fmt: skip
+def _exact(run: TrainedRun, graph: onnx.ModelProto) -> Iterator[tuple[str, onnx.ModelProto, npt.NDArray[np.float32]]]:
     """Yields every float32 variant with its graph and the probabilities that PyTorch gives."""
-    configuration = record.typed_configuration()
-    output = configuration.network.output
-    if configuration.network.final_norm == "none":
-        variants = [(NONE, copy_model(graph), "validation", True)]
+    if run.configuration.network.final_norm == "none":
+        variants = [(NONE, copy_model(graph), run.network, "validation")]
     else:
-        yield KEEP, SURGERY[KEEP](graph), test.trained
-        variants = [(FOLD, SURGERY[FOLD](graph), "validation", True),
-                    (REMOVE, SURGERY[REMOVE](graph), "validation-removed", False)]  # fmt: skip
-    known = folder.tensors(record, PREDICTIONS)
-    for variant, model, split, with_norm in variants:
-        yield variant, copy_model(model), probabilities(Deployed(network, output, with_norm), test.scores)
-        shift = _shift(configuration.data, known.get(f"{split}/scores"), known.get("validation/labels"))
+        yield KEEP, SURGERY[KEEP](graph), run.test.trained
+        removed = run.network.without_final_norm()
+        variants = [
+            (FOLD, SURGERY[FOLD](graph), run.network, "validation"),
+            (REMOVE, SURGERY[REMOVE](graph), removed, "validation-removed"),
+        ]
+    for variant, model, network, split in variants:
+        yield variant, copy_model(model), probabilities(network, run.test.scores)
+        shift = _shift(run, split)
         if shift is not None:
-            shifted = Deployed(network, output, with_norm, torch.from_numpy(shift).float())
-            recalibrated = shift_scores(model, shift)
-            yield f"{variant}-{RECALIBRATED}", recalibrated, probabilities(shifted, test.scores)
+            shifted = network.shifted(torch.from_numpy(shift).float())
+            yield f"{variant}-{RECALIBRATED}", shift_scores(model, shift), probabilities(shifted, run.test.scores)
 
 
-def _shift(
-    data: Data, scores: npt.NDArray[Any] | None, labels: npt.NDArray[np.int64] | None
-) -> npt.NDArray[np.float64] | None:
+def _shift(run: TrainedRun, split: str) -> npt.NDArray[np.float64] | None:
     """Returns what recalibrates scores, (classes,); None where validation lacks images of a role."""
-    first = len(data.majority)
-    if scores is None or labels is None or not data.minority or len({bool(label >= first) for label in labels}) < 2:
+    data = run.configuration.data
+    scores, labels = run.predictions.get(f"{split}/scores"), run.predictions.get("validation/labels")
+    if scores is None or labels is None or not data.minority:
         return None
-    return score_shift(scores, labels, first, odds_of(data, labels >= first))
+    first_minority = len(data.majority)
+    is_minority = labels >= first_minority
+    if is_minority.all() or not is_minority.any():
+        return None
+    return score_shift(scores, labels, first_minority, odds_of(data, is_minority))
 
 
-def _int8(model: onnx.ModelProto, images: Images, split: Split, configuration: Configuration) -> onnx.ModelProto:
+def _int8(run: TrainedRun, model: onnx.ModelProto, images: Images) -> onnx.ModelProto:
     """Quantizes all layers, or all but the last where validation F1 needs it; calibrated on training images."""
-    rng = np.random.default_rng(0)
-    some = rng.permutation(split.train)[:CALIBRATION_IMAGES]
-    calibration = as_photos(images, some)
-    whole = to_int8(model, calibration)
-    roles = np.array(configuration.data.roles)
-    complete = set(roles[split.classes[split.validation]]) == set(roles)
-    judges = split.validation if complete else split.train  # a role without images cannot be judged
-    photos, labels = as_photos(images, judges), split.classes[judges]
+    data, split = run.configuration.data, run.split
+    chosen = np.random.default_rng(0).permutation(split.train)[:CALIBRATION_IMAGES]
+    calibration = as_photos(images, chosen)
+    quantized = to_int8(model, calibration)
+    roles = np.array(data.roles)
+    validates_every_role = set(roles[split.classes[split.validation]]) == set(roles)
+    positions = split.validation if validates_every_role else split.train  # a role without images cannot be judged
+    photos, labels = as_photos(images, positions), split.classes[positions]
 
-    def f1(its: onnx.ModelProto) -> dict[str, float]:
-        found = infer(open_session(its.SerializeToString()), photos)
-        return measure(np.nan_to_num(found), labels, configuration.data.classes, configuration.data.roles)
+    def metrics(candidate: onnx.ModelProto) -> dict[str, float]:
+        outputs = infer(open_session(candidate.SerializeToString()), photos)
+        return measure(np.nan_to_num(outputs), labels, data.classes, data.roles)
 
-    excluded = largest_loss(f1(model), f1(whole), configuration.data.roles) > F1_TOLERANCE
-    chosen = to_int8(model, calibration, exclude_last=True) if excluded else whole
-    chosen.metadata_props.add(key="quantized", value="all layers but the last" if excluded else "all layers")
-    return chosen
-
-
-def _f1(measured: Verification) -> dict[str, float]:
-    return {name: value for name, value in measured.metrics.items() if name.startswith("f1/")}
+    needs_float = largest_loss(metrics(model), metrics(quantized), data.roles) > F1_TOLERANCE
+    if needs_float:
+        quantized = to_int8(model, calibration, exclude_last=True)
+    quantized.metadata_props.add(key="quantized", value="all layers but the last" if needs_float else "all layers")
+    return quantized
 
 
-def _metadata(record: Record, folder: RunFolder) -> dict[str, str]:
-    configuration = record.typed_configuration()
-    network, backbone = configuration.network, {}
+def _metadata(run: TrainedRun, folder: RunFolder) -> dict[str, str]:
+    record, data, network = run.record, run.configuration.data, run.configuration.network
+    backbone = {}
     if network.weights != "none":
         content = folder.get(f"{shared_weights_name(network.name, network.weights)}.safetensors") or b""
-        backbone = {"backbone": f"{network.name}, {network.weights}",
-                    "backbone_sha256": hashlib.sha256(content).hexdigest()}  # fmt: skip
+        backbone = {
+            "backbone": f"{network.name}, {network.weights}",
+            "backbone_sha256": hashlib.sha256(content).hexdigest(),
+        }
     return {
-        "classes": json.dumps(configuration.data.classes), "roles": json.dumps(configuration.data.roles),
+        "classes": json.dumps(data.classes),
+        "roles": json.dumps(data.roles),
         "input": "uint8 (batch, height, width, channels), upright, resized bilinearly; scaling is inside the graph",
         "versions": json.dumps({**record.versions, "onnx": onnx.__version__, "opset": str(OPSET)}),
-        "study": record.study, "key": record.key, "seed": str(record.seed),
-        "data_fingerprint": record.data_fingerprint, "weights_sha256": record.files[WEIGHTS], **backbone,
-    }  # fmt: skip
+        "study": record.study,
+        "key": record.key,
+        "seed": str(record.seed),
+        "data_fingerprint": record.data_fingerprint,
+        "weights_sha256": record.files[WEIGHTS],
+        **backbone,
+    }

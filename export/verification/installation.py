@@ -9,25 +9,25 @@ WHEELS = ("onnxruntime", "onnxruntime-gpu")
 
 def check_installation(cuda_of_torch: bool) -> list[Finding]:
     """Returns findings on the wheels and on CUDA; two wheels in one environment overwrite each other's files."""
-    there = {}
+    versions = {}
     for wheel in WHEELS:
         try:
-            there[wheel] = version(wheel)
+            versions[wheel] = version(wheel)
         except PackageNotFoundError:
             continue
-    names = ", ".join(f"{wheel} {its}" for wheel, its in there.items())
-    if len(there) != 1:
+    names = ", ".join(f"{wheel} {number}" for wheel, number in versions.items())
+    if len(versions) != 1:
         remedy = "pip uninstall -y onnxruntime onnxruntime-gpu, then install one of them"
         return [Finding("onnxruntime", "failed", f"{names or 'neither wheel'} installed, one is needed; {remedy}")]
     import onnxruntime
 
-    found = [Finding("onnxruntime", "ok", names)]
+    findings = [Finding("onnxruntime", "ok", names)]
     cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
     if not cuda_of_torch:
-        found.append(Finding("onnxruntime CUDA", "not applicable", "torch sees no CUDA device here"))
+        findings.append(Finding("onnxruntime CUDA", "not applicable", "torch sees no CUDA device here"))
     elif cuda:
-        found.append(Finding("onnxruntime CUDA", "ok", "CUDAExecutionProvider is there"))
+        findings.append(Finding("onnxruntime CUDA", "ok", "CUDAExecutionProvider is there"))
     else:
         remedy = "install onnxruntime-gpu; models run on the CPU until then"
-        found.append(Finding("onnxruntime CUDA", "failed", f"torch sees CUDA, onnxruntime does not; {remedy}"))
-    return found
+        findings.append(Finding("onnxruntime CUDA", "failed", f"torch sees CUDA, onnxruntime does not; {remedy}"))
+    return findings

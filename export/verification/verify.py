@@ -12,20 +12,14 @@ import onnxruntime
 from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
-from export.errors import ATOL, ExportError
-from trainables.errors import first_line
+from export.errors import ATOL
+from export.verification.sessions import DEPLOYED_LEVEL, LEVELS, Pixels, Probabilities, infer, open_session
 from trainables.evaluation import measure
 
 F1_TOLERANCE = 0.01  # a file whose F1 of either role is lower by more than this is not for deployment
 WARM_UP, TIMED = 20, 200  # single images
 FEWEST_TIMED, SECONDS_TIMED = 20, 2.0  # of a large network: as many as fit into the seconds
-BATCH = 64  # images at a time; bounds memory
-ALL = 1024  # images at a time that stand for "all of them"
-LEVELS = tuple(onnxruntime.GraphOptimizationLevel.__members__.values())
-DEPLOYED = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-
-Pixels = npt.NDArray[np.uint8]
-Probabilities = npt.NDArray[np.float32]
+ALL = 1024  # images at a time, for "all of them"
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,7 @@ class Verification:
         conditions: how many pairs of optimisation level and batch size were compared.
         changed: the images that the trained network (norm kept) decides otherwise.
         num_images: images of the test set.
-        metrics: {"f1/8": ...}, see trainables/metrics.py.
+        metrics: {"f1/8": ...}, see trainables/evaluation/names.py.
         confusion: images (label, decided).
         f1_loss: by how much the F1 of the minority or of the majority, whichever more, is below the trained network's;
             1 where the file's probabilities are not finite.
@@ -116,27 +110,26 @@ def verify(
         thorough: how many images also run at every optimisation level, and at batch 1, 7 and all; None is all.
     """
     content = model.SerializeToString()
-    found = infer(open_session(content, threads=0), test.images)
-    some = slice(thorough)
-    conditions = [*((level, ALL) for level in LEVELS), (DEPLOYED, 1), (DEPLOYED, 7)] if thorough != 0 else []
-    differences = [float(np.abs(found - reference).max())]
-    finite = bool(np.isfinite(found).all())
-    found = np.nan_to_num(found)  # a file that overflows is no classifier: it decides something, and is refused
-    for level, batch in conditions:
-        other = infer(open_session(content, level, threads=0), test.images[some], batch)
-        differences.append(float(np.abs(other - reference[some]).max()))
-    metrics = measure(found, test.labels, test.classes, test.roles)
-    before = measure(test.trained, test.labels, test.classes, test.roles)
+    outputs = infer(open_session(content, threads=0), test.images)
+    differences = [_difference(outputs, reference)]
+    conditions = [*((level, ALL) for level in LEVELS), (DEPLOYED_LEVEL, 1), (DEPLOYED_LEVEL, 7)]
+    for level, batch in conditions if thorough != 0 else []:
+        again = infer(open_session(content, level, threads=0), test.images[:thorough], batch)
+        differences.append(_difference(again, reference[:thorough]))
+    finite = bool(np.isfinite(outputs).all())
+    outputs = np.nan_to_num(outputs)  # a file that overflows is no classifier: it decides something, and is refused
+    metrics = measure(outputs, test.labels, test.classes, test.roles)
+    trained_metrics = measure(test.trained, test.labels, test.classes, test.roles)
     times = _latencies(open_session(content), test.images)
     return Verification(
         variant=variant,
         difference=float(np.nan_to_num(np.max(differences), nan=np.inf)),  # not max(): that passes over NaN
         conditions=len(differences),
-        changed=tuple(_changed(found, test)),
+        changed=tuple(_changed(outputs, test)),
         num_images=len(test.images),
         metrics=metrics,
-        confusion=confusion_matrix(test.labels, found.argmax(axis=1), labels=range(len(test.classes))).tolist(),
-        f1_loss=largest_loss(before, metrics, test.roles) if finite else 1.0,
+        confusion=confusion_matrix(test.labels, outputs.argmax(axis=1), labels=range(len(test.classes))).tolist(),
+        f1_loss=largest_loss(trained_metrics, metrics, test.roles) if finite else 1.0,
         nodes=len(model.graph.node),
         num_bytes=len(content),
         p50_ms=float(np.percentile(times, 50)),
@@ -150,33 +143,16 @@ def largest_loss(before: Mapping[str, float], now: Mapping[str, float], roles: I
     return max((float(loss) for loss in losses if not math.isnan(loss)), default=0.0)
 
 
-def open_session(
-    content: bytes, level: onnxruntime.GraphOptimizationLevel = DEPLOYED, threads: int = 1
-) -> onnxruntime.InferenceSession:
-    """Returns a CPU session, 0 threads is one per core; the default is what users deploy; or raises ExportError."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    options.graph_optimization_level = level
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises its own kinds
-        raise ExportError(f"onnxruntime cannot load this graph: {first_line(error)}") from error
+def _difference(outputs: Probabilities, reference: Probabilities) -> float:
+    return float(np.abs(outputs - reference).max())
 
 
-def infer(session: onnxruntime.InferenceSession, images: Pixels, batch: int = BATCH) -> Probabilities:
-    """Returns probabilities (n, classes) of images (n, height, width, channels)."""
-    name = session.get_inputs()[0].name
-    parts = [session.run(None, {name: images[i : i + batch]})[0] for i in range(0, len(images), batch)]
-    return np.concatenate(parts)
-
-
-def _changed(found: Probabilities, test: HeldOut) -> Iterable[Changed]:
-    decided, trained = found.argmax(axis=1), test.trained.argmax(axis=1)
+def _changed(outputs: Probabilities, test: HeldOut) -> Iterable[Changed]:
+    decided, trained = outputs.argmax(axis=1), test.trained.argmax(axis=1)
     for i in np.flatnonzero(decided != trained).tolist():
         second, first = np.sort(test.trained[i])[-2:]
-        label, before, now = (test.classes[k] for k in (test.labels[i], trained[i], decided[i]))
-        yield Changed(test.names[i], label, before, now, round(float(first - second), 6))
+        label, class_before, class_now = (test.classes[k] for k in (test.labels[i], trained[i], decided[i]))
+        yield Changed(test.names[i], label, class_before, class_now, round(float(first - second), 6))
 
 
 def _latencies(session: onnxruntime.InferenceSession, images: Pixels) -> list[float]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.configuration import SMALL_NETWORKS, Network
-from trainables.final_norm import make_norm
+from trainables.final_norm import make_norm, remove
 from trainables.networks import backbones
 
 HEAD_UNITS = 512  # K21 sec. 3.1
@@ -36,6 +36,10 @@ class Classifier(nn.Module):
         """Returns the scores after the final norm, (batch, classes), of float images (batch, channels, h, w)."""
         scores: Tensor = self.final_norm(self.scores(images))
         return scores
+
+    def without_final_norm(self) -> "Classifier":
+        """Returns a copy whose final norm is removed: it gives the scores before the norm (K21 H1)."""
+        return remove(self, layer="dense", norm="final_norm")
 
 
 def build_network(
@@ -85,9 +89,13 @@ def _head(network: Network, units: int) -> nn.Module:
     """K21 sec. 3.1, after average pooling: norm, dropout 0.25, dense 512, ReLU, norm, dropout 0.5 (or both scaled)."""
     dropout = 0.5 if network.dropout is None else network.dropout
     return nn.Sequential(
-        nn.BatchNorm1d(units), nn.Dropout(dropout / 2), nn.Linear(units, HEAD_UNITS), nn.ReLU(),
-        nn.BatchNorm1d(HEAD_UNITS), nn.Dropout(dropout),
-    )  # fmt: skip
+        nn.BatchNorm1d(units),
+        nn.Dropout(dropout / 2),
+        nn.Linear(units, HEAD_UNITS),
+        nn.ReLU(),
+        nn.BatchNorm1d(HEAD_UNITS),
+        nn.Dropout(dropout),
+    )
 
 
 def _dense(network: Network, image_shape: tuple[int, ...]) -> tuple[nn.Module, int]:

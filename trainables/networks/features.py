@@ -1,7 +1,7 @@
 """What a frozen backbone gives, computed once: (images, backbone, cut, weights, size) -> features.
 
 A frozen backbone in evaluation maps an image to the same features in every epoch, as long as nothing changes the image
-first. So features may stand for images where `applies` says so, and `fit` refuses them elsewhere.
+first. So features may stand for images where `trains_on_features` says so, and `fit` refuses them elsewhere.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from trainables.configuration import Network
 from trainables.data import Pixels
 from trainables.networks import backbones
 
-BATCH = 32  # images
+BATCH = 32  # images at a time
 
 
 def features_key(fingerprint: str, network: Network, weights: str) -> str:
@@ -34,6 +34,6 @@ def compute_features(
     features = np.empty((len(pixels), units), np.float32)
     with torch.inference_mode():
         for start in range(0, len(features), BATCH):
-            some = torch.from_numpy(np.array(pixels[start : start + BATCH])).to(device)
-            features[start : start + BATCH] = backbone(some.float() / 255).cpu().numpy()
+            batch = torch.from_numpy(np.array(pixels[start : start + BATCH])).to(device)
+            features[start : start + BATCH] = backbone(batch.float() / 255).cpu().numpy()
     return features

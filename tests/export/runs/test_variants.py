@@ -14,7 +14,7 @@ from export.conversion.torch_to_onnx import OPSET
 from export.errors import ATOL, ExportMismatchError
 from export.runs.variants import SURGERY, VARIANTS, export_run
 from export.surgery import final_norm
-from export.verification.verify import LEVELS, infer, open_session
+from export.verification.sessions import LEVELS, infer, open_session
 from study.commandline import command
 from trainables.configuration import Configuration
 from trainables.data.images import Images

@@ -7,7 +7,7 @@ from onnx import parser
 
 from export.errors import SurgeryError
 from export.surgery import final_norm
-from export.verification.verify import open_session
+from export.verification.sessions import open_session
 
 HEADER = '<ir_version: 10, opset_import: ["" : 20]>'
 CONSTANTS = """
