@@ -38,12 +38,11 @@ class Backbone(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         self.pool = nn.AdaptiveAvgPool2d(1)
-        norms = [m for m in maps.modules() if isinstance(m, nn.BatchNorm2d)]
-        for parameter in maps.parameters():
-            parameter.requires_grad_(trainable == "all")
+        maps.requires_grad_(trainable == "all")
         if trainable == "batchnorm":
-            for parameter in (parameter for norm in norms for parameter in norm.parameters()):
-                parameter.requires_grad_(True)
+            for module in maps.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.requires_grad_(True)
 
     def forward(self, images: Tensor) -> Tensor:
         """Returns features (batch, units)."""
@@ -137,9 +136,8 @@ def _maps(name: str, cut: str) -> nn.Sequential:
     names = [child for child, _ in children]
     if cut and cut not in names:
         raise ConfigurationError(f"network.cut: {name} has no layer {cut!r}; allowed: {', '.join(names)}")
-    kept = children[: names.index(cut) + 1] if cut else children
     maps = nn.Sequential()
-    for child, module in kept:
+    for child, module in children[: names.index(cut) + 1] if cut else children:
         maps.add_module(child, module)
     return maps
 
@@ -149,14 +147,14 @@ def _check_is_a_chain(name: str) -> None:
     """Some classifiers are more than their children in a row: those are refused, by trying it."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         model = _models().get_model(name).eval()
-        children = [(n, m) for n, m in model.named_children() if n not in _NOT_BACKBONE]
-        seen: list[Tensor] = []
-        children[-1][1].register_forward_hook(lambda module, inputs, output: seen.append(output))
-        x = torch.rand(1, 3, 224, 224)
+        children = [module for name, module in model.named_children() if name not in _NOT_BACKBONE]
+        maps_of_model: list[Tensor] = []
+        children[-1].register_forward_hook(lambda module, inputs, output: maps_of_model.append(output))
+        image = torch.rand(1, 3, 224, 224)
         try:
-            model(x)
-            chained = nn.Sequential(*(module for _, module in children))(x)
-            same = chained.dim() == 4 and torch.allclose(seen[0], chained, atol=1e-5)
+            model(image)
+            maps_of_chain = nn.Sequential(*children)(image)
+            same = maps_of_chain.dim() == 4 and torch.allclose(maps_of_model[0], maps_of_chain, atol=1e-5)
         except (RuntimeError, TypeError, ValueError, AssertionError, AttributeError, IndexError):
             same = False
     if not same:
@@ -164,15 +162,19 @@ def _check_is_a_chain(name: str) -> None:
 
 
 def _load(maps: nn.Sequential, state: BackboneState, network: Network) -> None:
-    """Loads what belongs to the kept layers; weights of dropped ones may be there, unknown ones may not."""
-    wanted = maps.state_dict()
+    """Loads the weights of the layers up to the cut; those behind it may be in the state too, unknown ones may not."""
+    needed = maps.state_dict()
     whole = set(_models().get_model(network.name).state_dict())
-    missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
-    unknown = [key for key in state if key not in whole]
-    shapes = [key for key in wanted if key in state and tuple(state[key].shape) != tuple(wanted[key].shape)]
-    for what, keys in (("missing", missing), ("unknown", unknown), ("of another shape", shapes)):
+    problems = {
+        "missing": [key for key in needed if key not in state and not key.endswith("num_batches_tracked")],
+        "unknown": [key for key in state if key not in whole],
+        "of another shape": [
+            key for key in needed if key in state and tuple(state[key].shape) != tuple(needed[key].shape)
+        ],
+    }
+    for problem, keys in problems.items():
         if keys:
             more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
             cut = f" cut at {network.cut}" if network.cut else ""
-            raise ConfigurationError(f"weights do not fit {network.name}{cut}: {what} {', '.join(keys[:3])}{more}")
-    maps.load_state_dict({key: torch.from_numpy(np.array(state[key])) for key in wanted if key in state}, strict=False)
+            raise ConfigurationError(f"weights do not fit {network.name}{cut}: {problem} {', '.join(keys[:3])}{more}")
+    maps.load_state_dict({key: torch.from_numpy(np.array(state[key])) for key in needed if key in state}, strict=False)

@@ -93,7 +93,7 @@ def test_a_file_takes_raw_images_of_any_batch_and_says_what_it_is(
         )
         assert path.stat().st_size == done.verifications[variant].num_bytes
         model = onnx.load(path)
-        assert [its.version for its in model.opset_import if its.domain == ""] == [OPSET]
+        assert [opset.version for opset in model.opset_import if opset.domain == ""] == [OPSET]
         metadata = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
         assert metadata["variant"] == variant
         assert json.loads(metadata["classes"]) == ["others", "8"]
@@ -157,7 +157,7 @@ def test_the_command_fails_on_a_wrong_fold(
     (verification,) = (tmp_path / "onnx").glob(f"*/{study.arm('final BN').configuration.key}/seed-0/verification.json")
     measured = json.loads(verification.read_text())["variants"]
     assert {"keep", "fold", "remove"} <= set(measured)
-    assert all(type(its["deployable"]) is bool for its in measured.values())
+    assert all(type(variant["deployable"]) is bool for variant in measured.values())
 
 
 def test_changed_decisions_are_named_with_their_margins(tiny: Configuration, digits: Images, tmp_path: Path) -> None:
