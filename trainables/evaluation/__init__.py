@@ -14,12 +14,14 @@ from trainables.evaluation.names import (
 
 if TYPE_CHECKING:
     from trainables.evaluation.metrics import measure
+    from trainables.evaluation.probabilities import minority_probability, probabilities_of
     from trainables.evaluation.thresholds import choose_threshold, f1_at_thresholds, odds_of, score_shift
 else:
     from trainables.lazy import public_names
 
     _FILES = {
         "metrics": ("measure",),
+        "probabilities": ("minority_probability", "probabilities_of"),
         "thresholds": ("choose_threshold", "f1_at_thresholds", "odds_of", "score_shift"),
     }
     __getattr__ = public_names(__name__, _FILES)
@@ -35,6 +37,8 @@ __all__ = [
     "f1_at_thresholds",
     "measure",
     "metric_key",
+    "minority_probability",
     "odds_of",
+    "probabilities_of",
     "score_shift",
 ]

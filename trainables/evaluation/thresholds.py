@@ -1,12 +1,10 @@
 """How much of a gain is the decision threshold alone: F1 at one half beside F1 at a threshold chosen on validation."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from trainables.configuration import Configuration, Data
+from trainables.configuration import Data
+from trainables.evaluation.probabilities import minority_probability
 from trainables.storage import PREDICTIONS, Record, RunFolder
 
 Scores = npt.NDArray[np.float64]
@@ -55,19 +53,26 @@ def f1_at_thresholds(record: Record, folder: RunFolder) -> tuple[float, float]:
 
     Returns:
         At one half, and at the threshold that validation chose for this run; NaN without validation images.
+
+    Raises:
+        RecordError: the predictions of the run are missing or damaged.
     """
     tensors, configuration = folder.tensors(record, PREDICTIONS), record.typed_configuration()
-    probability, is_minority = _of("test", tensors, configuration)
+    num_majority = len(configuration.data.majority)
+    is_minority = tensors["test/labels"] >= num_majority
     if not is_minority.any():
         return float("nan"), float("nan")
     from sklearn.metrics import f1_score
 
-    half = float(f1_score(is_minority, probability > 0.5, zero_division=0))
+    probability = minority_probability(configuration, tensors["test/scores"])
+    at_half = float(f1_score(is_minority, probability > 0.5, zero_division=0))
     if "validation/scores" not in tensors:
-        return half, float("nan")
-    validated = _of("validation", tensors, configuration)
-    threshold = choose_threshold(*validated, odds=odds_of(configuration.data, validated[1]))
-    return half, float(f1_score(is_minority, probability >= threshold, zero_division=0))
+        return at_half, float("nan")
+    validated = minority_probability(configuration, tensors["validation/scores"])
+    is_minority_validated = tensors["validation/labels"] >= num_majority
+    odds = odds_of(configuration.data, is_minority_validated)
+    threshold = choose_threshold(validated, is_minority_validated, odds=odds)
+    return at_half, float(f1_score(is_minority, probability >= threshold, zero_division=0))
 
 
 def odds_of(data: Data, is_minority: npt.NDArray[np.bool_]) -> float:
@@ -82,15 +87,3 @@ def odds_of(data: Data, is_minority: npt.NDArray[np.bool_]) -> float:
         return data.test_majority * len(data.majority) / (data.test_minority * len(data.minority))
     rare = int(is_minority.sum())
     return (len(is_minority) - rare) / rare if 0 < rare < len(is_minority) else 1.0
-
-
-def _of(
-    split: str, tensors: Mapping[str, npt.NDArray[Any]], configuration: Configuration
-) -> tuple[Scores, npt.NDArray[np.bool_]]:
-    """Returns P(minority) and whether each image is of the minority."""
-    first = len(configuration.data.majority)
-    scores = tensors[f"{split}/scores"].astype(np.float64)
-    from scipy.special import expit, softmax
-
-    p = expit(scores) if configuration.network.output == "sigmoid" else softmax(scores, axis=1)
-    return p[:, first:].sum(axis=1) / p.sum(axis=1), tensors[f"{split}/labels"] >= first

@@ -61,7 +61,7 @@ def weighted_mean(losses: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
 
 def probabilities(scores: Tensor, output: str) -> Tensor:
-    """Returns softmax or element-wise sigmoid of scores (batch, classes)."""
+    """Returns softmax or element-wise sigmoid of scores (batch, classes), as trainables.evaluation does in NumPy."""
     return torch.sigmoid(scores) if output == "sigmoid" else torch.softmax(scores, dim=1)
 
 

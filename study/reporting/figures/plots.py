@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from study.evidence import Group, Interval
 from study.reporting.tables.tables import Predictions
 from study.studies import Arm, Study
-from trainables.evaluation import MINORITY_F1
-from trainables.training import probabilities
+from trainables.evaluation import MINORITY_F1, minority_probability, probabilities_of
 
 # Okabe and Ito's colours: told apart by everyone, also in grey
 NONE_COLOUR, FINAL_COLOUR, THIRD_COLOUR = "#0072B2", "#D55E00", "#009E73"
@@ -52,7 +51,7 @@ def reliability(group: Group, predictions: Predictions) -> Figure | None:
         found = predictions(arm)
         if found is None:
             return None
-        p = _probabilities(group, arm, found)
+        p = probabilities_of(group.configuration(arm).network.output, found["scores"])
         top, right = p.max(axis=1), p.argmax(axis=1) == found["labels"]
         edges = np.linspace(1 / p.shape[1], 1, 11)
         bins = np.clip(np.digitize(top, edges) - 1, 0, 9)
@@ -78,11 +77,11 @@ def outputs_per_image(group: Group, predictions: Predictions) -> Figure | None:
         found = predictions(arm)
         if found is None:
             return None
-        p, labels = _probabilities(group, arm, found), found["labels"]
+        labels = found["labels"]
         order = np.argsort(labels, kind="stable")
         num_majority = len(group.configuration(arm).data.majority)
         is_minority = labels[order] >= num_majority
-        minority = p[order][:, num_majority:].sum(axis=1)
+        minority = minority_probability(group.configuration(arm), found["scores"])[order]
         x = np.arange(len(order))
         axes.step(x, is_minority, color="black", linewidth=1, where="mid", label="truth (1 = minority)")
         axes.plot(
@@ -195,17 +194,6 @@ def _band(axes: Any, x: list[float], intervals: Sequence[Interval], label: str, 
 
 def _colour(arm: Arm) -> str:
     return NONE_COLOUR if arm.configuration.network.final_norm == "none" else FINAL_COLOUR
-
-
-def probabilities_of(output: str, scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Returns probabilities (n, classes) of recorded scores."""
-    import torch
-
-    return probabilities(torch.from_numpy(scores), output).numpy()
-
-
-def _probabilities(group: Group, arm: str, found: dict[str, np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
-    return probabilities_of(group.configuration(arm).network.output, found["scores"])
 
 
 Plot = Callable[[Group, Predictions], Figure | None]

@@ -11,7 +11,6 @@ from study import locations
 from study.commandline import remembered
 from study.evidence import Group
 from study.reporting.figures.figures import predictions_of, save_figures, writing
-from study.reporting.figures.plots import probabilities_of
 from study.reporting.markdown import command_of
 from study.reporting.page.render import Section, Wrong, most_wrong, render
 from study.reporting.summary import groups_of, tables_of, verdicts_of
@@ -20,7 +19,7 @@ from study.studies import Study
 from study.tracking import TrackingError, open_tracker
 from trainables.data import is_available, load_images
 from trainables.errors import StudyError
-from trainables.evaluation import MINORITY_F1
+from trainables.evaluation import MINORITY_F1, probabilities_of
 from trainables.storage import RunFolder
 
 

@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 from rich.table import Table
-from scipy.special import softmax
 
 from study.evidence import Group, Interval, Verdict
-from trainables.evaluation import MAJORITY_F1, MINORITY_F1, REMOVED_MAJORITY_F1, REMOVED_MINORITY_F1
+from trainables.evaluation import (
+    MAJORITY_F1,
+    MINORITY_F1,
+    REMOVED_MAJORITY_F1,
+    REMOVED_MINORITY_F1,
+    minority_probability,
+)
 
 ARM_COLUMNS = {
     "F1 minority": MINORITY_F1,
@@ -96,10 +101,10 @@ def samples_table(group: Group, predictions: Predictions) -> Table | None:
     control, treated = predictions(pair.control), predictions(pair.treated)
     if not group.study.samples or control is None or treated is None:
         return None
-    data = group.configuration(pair.control).data
-    minority = [index for index, role in enumerate(data.roles) if role == "minority"]
-    without, final = (softmax(found["scores"], axis=1)[:, minority].sum(axis=1) for found in (control, treated))
-    wrong = np.isin(control["labels"], minority) & (without < 0.5)
+    without = minority_probability(group.configuration(pair.control), control["scores"])
+    final = minority_probability(group.configuration(pair.treated), treated["scores"])
+    is_minority = control["labels"] >= len(group.configuration(pair.control).data.majority)
+    wrong = is_minority & (without < 0.5)
     chosen = np.flatnonzero(wrong)[: len(group.study.samples)]
     chosen = chosen[np.argsort(without[chosen])]
     title = f"P(minority) of minority images, {pair.control} | {pair.treated} ({int(wrong.sum())} are wrong without)"
