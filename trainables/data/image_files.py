@@ -73,26 +73,31 @@ class ImageFiles:
     """
 
     def __init__(self, paths: Sequence[Path], digests: Sequence[str], size: int) -> None:
-        self._paths, self.digests, self.shape = list(paths), tuple(digests), (len(paths), 3, size, size)
+        """Takes the files, the SHA-256 that each must have, and the pixels per side of the squares they become."""
+        self._paths = list(paths)
+        self.digests = tuple(digests)
+        self.shape = (len(paths), 3, size, size)
 
     def __len__(self) -> int:
         return len(self._paths)
 
     def __getitem__(self, index: slice | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        """Returns the pixels of some images, decoded on all cores.
+        """Returns the pixels (n, 3, size, size) of n images, decoded on all cores.
 
         Raises:
             DataError: a file that has gone or changed since it was first read.
         """
         positions = np.arange(len(self))[index]
         with ThreadPoolExecutor() as pool:
-            return np.stack(list(pool.map(self._one, positions.tolist())))
+            return np.stack(list(pool.map(self._read_unchanged, positions.tolist())))
 
-    def _one(self, position: int) -> npt.NDArray[np.uint8]:
+    def _read_unchanged(self, position: int) -> npt.NDArray[np.uint8]:
         path = self._paths[position]
-        digest, pixels = read(path, self.shape[-1])
-        if pixels is None or digest != self.digests[position]:
-            raise DataError(f"{path} changed since this run began" + ("" if pixels is not None else f": {digest}"))
+        digest_or_reason, pixels = read(path, self.shape[-1])
+        if pixels is None:
+            raise DataError(f"{path} changed since this run began: {digest_or_reason}")
+        if digest_or_reason != self.digests[position]:
+            raise DataError(f"{path} changed since this run began")
         return pixels
 
 

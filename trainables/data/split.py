@@ -66,9 +66,10 @@ def draw_split(data: Data, images: Images, seed: int) -> Split:
             else:
                 dealt = _deal_images(rng.permutation(members), images, numbers)
             if any(_is_short(counts[part], numbers[part], len(dealt[part])) for part in DEALING):
-                asked = " + ".join(f"{numbers[part]} {part}" for part in DEALING)
+                sum_of_parts = " + ".join(f"{numbers[part]} {part}" for part in DEALING)
                 raise DataError(
-                    f"class {name!r} of {data.source}: {asked} images asked ({data.split} split), {len(members)} there"
+                    f"class {name!r} of {data.source}: {sum_of_parts} images asked ({data.split} split), "
+                    f"{len(members)} there"
                 )
         for part in DEALING:
             positions[part].append(dealt[part])

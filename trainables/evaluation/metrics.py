@@ -10,6 +10,7 @@ F1, average precision and AUROC are NaN for a class without images, AUROC also f
 mean leaves NaN out.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,22 +34,21 @@ def measure(
     Raises:
         ValueError: no images, or shapes that do not fit.
     """
-    p = np.asarray(probabilities, dtype=np.float64)
+    p = np.asarray(probabilities, dtype=np.float64)  # (n, classes)
     if p.shape != (len(labels), len(class_names)) or not len(labels):
         raise ValueError(f"got probabilities {p.shape} for {len(labels)} labels and {len(class_names)} classes")
     decided, target = p.argmax(axis=1), np.eye(p.shape[1])[labels]
     result: dict[str, float] = {}
     for k, name in enumerate(class_names):
-        precision_recall_f1 = _precision_recall_f1(decided == k, labels == k)
-        values = (*precision_recall_f1, balanced_f1(decided == k, labels, k), *_ranking(p[:, k], labels == k))
-        result.update({f"{metric}/{name}": value for metric, value in zip(PER_CLASS, values, strict=True)})
+        precision, recall, f1 = _precision_recall_f1(decided == k, labels == k)
+        average_precision, auroc = _ranking(p[:, k], labels == k)
+        values = (precision, recall, f1, balanced_f1(decided == k, labels, k), average_precision, auroc)
+        for metric, value in zip(PER_CLASS, values, strict=True):
+            result[f"{metric}/{name}"] = value
     for role in dict.fromkeys(roles):
+        names_of_role = [name for name, role_of_name in zip(class_names, roles, strict=True) if role_of_name == role]
         for metric in PER_CLASS:
-            values_of_role = [
-                result[f"{metric}/{name}"] for name, its in zip(class_names, roles, strict=True) if its == role
-            ]
-            known = [value for value in values_of_role if value == value]
-            result[f"{metric}/{role}"] = sum(known) / len(known) if known else float("nan")
+            result[f"{metric}/{role}"] = _mean_of_defined([result[f"{metric}/{name}"] for name in names_of_role])
     result[f"accuracy/{ALL}"] = float((decided == labels).mean())
     result[f"confidence/{ALL}"] = float(p.max(axis=1).mean())
     result[f"ece/{ALL}"] = _calibration_error(p.max(axis=1), decided == labels)
@@ -56,45 +56,57 @@ def measure(
     return result
 
 
+def _mean_of_defined(values: Sequence[float]) -> float:
+    defined = [value for value in values if not math.isnan(value)]
+    return sum(defined) / len(defined) if defined else float("nan")
+
+
 def _precision_recall_f1(decided: npt.NDArray[np.bool_], actual: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
-    hits, found, there = float((decided & actual).sum()), float(decided.sum()), float(actual.sum())
-    precision = hits / found if found else 0.0
-    if not there:
+    num_hits, num_decided, num_actual = float((decided & actual).sum()), float(decided.sum()), float(actual.sum())
+    precision = num_hits / num_decided if num_decided else 0.0
+    if not num_actual:
         return precision, float("nan"), float("nan")
-    return precision, hits / there, 2 * hits / (found + there)
+    return precision, num_hits / num_actual, 2 * num_hits / (num_decided + num_actual)
 
 
 def balanced_f1(decided: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64], k: int) -> float:
     """Returns the F1 of class k were all classes as frequent: what a balanced test set measures.
 
-    `decided` (n,) says which images were decided for k. NaN where class k or all others have no images.
+        F1 = 2 r_k / (1 + sum_c r_c)        with r_c the share of the images of class c that are decided for k
+
+    Args:
+        decided: (n,), which images are decided for k.
+        labels: (n,).
+        k: index of the class; the answer is NaN where it or all others have no images.
     """
-    shares = [float(decided[labels == c].mean()) for c in np.unique(labels)]  # decided for k, of each class there is
-    if k not in labels or len(shares) < 2:
+    classes = np.unique(labels)
+    if k not in classes or len(classes) < 2:
         return float("nan")
+    shares = [float(decided[labels == c].mean()) for c in classes]
     return 2 * float(decided[labels == k].mean()) / (1 + sum(shares))
 
 
 def _ranking(score: Array, actual: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Average precision and AUROC from one descending sweep over the distinct scores."""
-    positives = int(actual.sum())
-    negatives = len(actual) - positives
-    if not positives:
+    """Returns average precision and AUROC from one descending sweep over the distinct scores."""
+    num_positive = int(actual.sum())
+    num_negative = len(actual) - num_positive
+    if not num_positive:
         return float("nan"), float("nan")
     order = np.argsort(-score, kind="stable")
     ordered = score[order]
     last_of_tie = np.append(ordered[1:] != ordered[:-1], True)
-    true = np.cumsum(actual[order])[last_of_tie]
+    true = np.cumsum(actual[order])[last_of_tie]  # positives at or above each distinct score
     false = np.flatnonzero(last_of_tie) + 1 - true
     new_true = np.diff(true, prepend=0)
-    average_precision = float((new_true * true / (true + false)).sum() / positives)
-    if not negatives:
+    average_precision = float((new_true * true / (true + false)).sum() / num_positive)
+    if not num_negative:
         return average_precision, float("nan")
-    middle = false - np.diff(false, prepend=0) / 2  # ties count half
-    return average_precision, 1.0 - float((new_true * middle).sum() / (positives * negatives))
+    false_at_middle = false - np.diff(false, prepend=0) / 2  # ties count half
+    return average_precision, 1.0 - float((new_true * false_at_middle).sum() / (num_positive * num_negative))
 
 
 def _calibration_error(confidence: Array, correct: npt.NDArray[np.bool_]) -> float:
+    """Returns the ECE: sum over bins of (images in it / n) |accuracy - mean confidence|."""
     bins = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
     gaps = np.bincount(bins, weights=correct - confidence, minlength=NUM_BINS)
     return float(np.abs(gaps).sum() / len(confidence))

@@ -15,11 +15,16 @@ class Checkpoint:
 
     def __init__(self, folder: RunFolder, study: str, key: str, seeds: tuple[int, ...], fingerprint: str) -> None:
         """Names the place by what the state belongs to: study, key, seeds and data fingerprint."""
-        which = hashlib.sha256(repr(seeds).encode()).hexdigest()[:12]  # any number of them
-        self._folder, self._name = folder, f"{study}/{key}/checkpoint-{which}-{fingerprint}"
+        seeds_digest = hashlib.sha256(repr(seeds).encode()).hexdigest()[:12]  # a file name holds any number of seeds
+        self._folder = folder
+        self._name = f"{study}/{key}/checkpoint-{seeds_digest}-{fingerprint}"
 
     def write(self, state: Tensors) -> None:
-        """Stores a state (`Progress.state` of trainables/run.py), replacing the last; RecordError where that fails."""
+        """Stores a state (`Progress.state` of trainables/run.py) in the place of the last.
+
+        Raises:
+            RecordError: the folder cannot be written.
+        """
         content = as_bytes(state)
         self._folder.put(self._name, hashlib.sha256(content).digest() + content)
 
@@ -27,7 +32,9 @@ class Checkpoint:
         """Returns the last state, None where there is none or it is damaged."""
         stored = self._folder.get(self._name) or b""
         digest, content = stored[:32], stored[32:]
-        return dict(safetensors.numpy.load(content)) if hashlib.sha256(content).digest() == digest else None
+        if hashlib.sha256(content).digest() != digest:
+            return None
+        return dict(safetensors.numpy.load(content))
 
     def remove(self) -> None:
         """Removes the state of a trial that has ended, if there is one."""
@@ -35,7 +42,10 @@ class Checkpoint:
 
 
 def remove_left_checkpoints(folder: RunFolder, study: str, keys: Collection[str]) -> None:
-    """Removes the states of configurations whose runs have all ended: of trials that had other seeds together."""
+    """Removes the states of configurations by their keys; for those whose runs have all ended.
+
+    Such a state is left where a trial stopped and its seeds went on in trials that had other seeds together.
+    """
     for name in folder.names(f"{study}/*/checkpoint-*"):
         if name.split("/")[1] in keys:
             folder.remove(name)

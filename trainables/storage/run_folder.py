@@ -27,8 +27,13 @@ NAMES = "names"
 class RunFolder(SharedFolder):
     """A place for runs: a local folder, a shared one, or any URL that fsspec opens."""
 
-    def write(self, record: Record, weights: Tensors | None = None, predictions: Tensors | None = None,
-              names: Mapping[str, list[str]] | None = None) -> Record:  # fmt: skip
+    def write(
+        self,
+        record: Record,
+        weights: Tensors | None = None,
+        predictions: Tensors | None = None,
+        names: Mapping[str, list[str]] | None = None,
+    ) -> Record:
         """Stores a run, the record last, and returns the record with its checksums.
 
         Args:
@@ -41,35 +46,37 @@ class RunFolder(SharedFolder):
             RecordError: the folder cannot be written.
         """
         folder = self._folder(record.study, record.key, record.seed)
-        files = {}
-        # one metadata entry: safetensors writes several in no fixed order, and equal runs should be equal files
-        parts = ((WEIGHTS, weights, None), (PREDICTIONS, predictions, {NAMES: json.dumps(names)}))
-        for name, tensors, metadata in parts:
-            if tensors is not None:
-                content = as_bytes(tensors, metadata)
-                files[name] = hashlib.sha256(content).hexdigest()
-                self._put(f"{folder}/{name}", content)
-        record = record.model_copy(update={"files": files})
+        contents = {}
+        if weights is not None:
+            contents[WEIGHTS] = as_bytes(weights)
+        if predictions is not None:
+            # one metadata entry: safetensors writes several in no fixed order, and equal runs should be equal files
+            contents[PREDICTIONS] = as_bytes(predictions, {NAMES: json.dumps(names)})
+        for name, content in contents.items():
+            self._put(f"{folder}/{name}", content)
+        checksums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+        record = record.model_copy(update={"files": checksums})
         self._put(f"{folder}/{RECORD}", record.model_dump_json().encode())
         return record
 
     def read(self, study: str, key: str, seed: int, verify: bool = True) -> Record | None:
-        """Returns the record of a run, None where there is none or it, or (if verified) a file of it, is damaged.
+        """Returns the record of a run; None where there is none, or it or (with `verify`) a file of it is damaged.
 
         Raises:
-            RecordError: the store does not say.
+            RecordError: the store cannot be read.
         """
         folder = self._folder(study, key, seed)
         try:
             record = Record.model_validate_json(self._read(f"{folder}/{RECORD}"))
-            wanted = {WEIGHTS, PREDICTIONS} if record.status == "complete" else set()
-            if record.files.keys() != wanted:
+            needed = {WEIGHTS, PREDICTIONS} if record.status == "complete" else set()
+            if record.files.keys() != needed or (record.study, record.key, record.seed) != (study, key, seed):
                 return None
-            files = record.files.items() if verify else ()
-            intact = all(self._checksum(f"{folder}/{name}") == value for name, value in files)
+            for name, checksum in record.files.items() if verify else ():
+                if self._checksum(f"{folder}/{name}") != checksum:
+                    return None
         except (FileNotFoundError, NotADirectoryError, ValidationError):
             return None
-        return record if intact and (record.study, record.key, record.seed) == (study, key, seed) else None
+        return record
 
     def studies(self) -> list[str]:
         """Returns the names of all studies that have records, sorted."""
@@ -82,16 +89,17 @@ class RunFolder(SharedFolder):
         """
         places = []
         for path in self._glob(f"{study}/{key}/seed-*/{RECORD}"):
-            found, folder = path.split("/")[-3:-1]
-            if folder.removeprefix("seed-").isdecimal():  # somebody's copy beside it is none
-                places.append((found, int(folder.removeprefix("seed-"))))
-        for found, seed in sorted(places):
-            record = self.read(study, found, seed, verify)
+            key_of_run, folder = path.split("/")[-3:-1]
+            seed = folder.removeprefix("seed-")
+            if seed.isdecimal():  # somebody's copy beside a run is no run
+                places.append((key_of_run, int(seed)))
+        for place in sorted(places):
+            record = self.read(study, *place, verify)
             if record is not None:
                 yield record
 
     def tensors(self, record: Record, name: str) -> dict[str, np.ndarray[Any, Any]]:
-        """Returns the arrays of WEIGHTS or PREDICTIONS of a run.
+        """Returns the arrays of a file of a run, WEIGHTS or PREDICTIONS.
 
         Raises:
             RecordError: the file is missing or its checksum is not the record's.

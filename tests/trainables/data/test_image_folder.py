@@ -83,13 +83,18 @@ def _every_kind(folder: Path) -> list[Path]:
     colours = rng.integers(0, 255, (30, 40, 3), dtype=np.uint8)
     deep = rng.integers(0, 65536, (30, 40)).astype(np.uint16)
     kinds = {
-        "rgb.png": Image.fromarray(colours), "grey.png": Image.fromarray(colours[..., 0]),
-        "rgba.png": Image.fromarray(np.dstack([colours, colours[..., :1]])), "deep.png": Image.fromarray(deep),
-        "deep.tif": Image.fromarray(deep), "palette.gif": Image.fromarray(colours).quantize(16),
-        "bits.png": Image.fromarray(colours[..., 0]).convert("1"), "web.webp": Image.fromarray(colours),
-        "cmyk.jpg": Image.fromarray(colours).convert("CMYK"), "map.bmp": Image.fromarray(colours),
+        "rgb.png": Image.fromarray(colours),
+        "grey.png": Image.fromarray(colours[..., 0]),
+        "rgba.png": Image.fromarray(np.dstack([colours, colours[..., :1]])),
+        "deep.png": Image.fromarray(deep),
+        "deep.tif": Image.fromarray(deep),
+        "palette.gif": Image.fromarray(colours).quantize(16),
+        "bits.png": Image.fromarray(colours[..., 0]).convert("1"),
+        "web.webp": Image.fromarray(colours),
+        "cmyk.jpg": Image.fromarray(colours).convert("CMYK"),
+        "map.bmp": Image.fromarray(colours),
         "float.tif": Image.fromarray((deep / 2).astype(np.float32)),
-    }  # fmt: skip
+    }
     for name, image in kinds.items():
         image.save(folder / name)
     exif = Image.Exif()

@@ -27,3 +27,15 @@ def test_what_trials_with_other_seeds_left_is_removed_of_configurations_that_end
     remove_left_checkpoints(folder, "s", {"a"})
     assert ended.read() is None
     assert going_on.read() is not None
+
+
+def test_a_state_is_replaced_and_belongs_to_its_seeds_and_data(tmp_path: Path) -> None:
+    folder = RunFolder(str(tmp_path))
+    checkpoint = Checkpoint(folder, "s", "key", (0, 1), "data")
+    for epoch in (1, 2):
+        checkpoint.write({"epoch": np.array(epoch)})
+    stored = checkpoint.read()
+    assert stored is not None
+    assert stored["epoch"] == 2
+    assert Checkpoint(folder, "s", "key", (0,), "data").read() is None
+    assert Checkpoint(folder, "s", "key", (0, 1), "other data").read() is None
