@@ -3,15 +3,20 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study import locations
-from study.commandline import DONE, INCOMPLETE, add_locations, make_parser, runs_folder
+from study.commandline import DONE, INCOMPLETE, ExportRequest, add_locations, make_parser, read_locations
+from study.locations import Locations
+from trainables.errors import ConfigurationError, StudyError
 
 if TYPE_CHECKING:
     from export.runs import Exported
     from study.evidence import Group
+    from study.studies import Study
+    from trainables.data import Images
     from trainables.storage import Record, RunFolder
 
 SAMPLE = 32  # images of a large network that --best runs at every optimisation level and batch size
@@ -19,122 +24,223 @@ SAMPLE = 32  # images of a large network that --best runs at every optimisation 
 
 def main(arguments: Sequence[str]) -> int:
     """Exports and verifies what the arguments ask for and returns the exit code."""
-    args = _parser().parse_args(arguments)
+    args = parser().parse_args(arguments)
+    request = ExportRequest(
+        study=args.study,
+        locations=read_locations(args),
+        key=args.key,
+        source=args.data,
+        every_arm=args.all,
+        best=args.best,
+        require_h1=args.require_h1,
+        output=Path(args.output) if args.output else None,
+        as_markdown=args.format == "markdown",
+    )
+    return export_study(request)
 
-    from study.reporting import groups_of, maker
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the parser of this command's arguments."""
+    command = make_parser(
+        "export",
+        "Write a study's final-BN models as ONNX (kept, folded, removed, none) and verify each.",
+        "python -m export digits --require-h1",
+    )
+    add = command.add_argument
+    add("study", metavar="STUDY", help="a study with finished runs")
+    add("--key", metavar="KEY", help="one configuration instead of the study's declared pair")
+    add("--output", metavar="DIR", help="default: onnx/STUDY in the run folder, here if that is a URL")
+    add("--data", metavar="SOURCE", help="only these data: plantvillage:Apple, or folder:... as study.grid prints")
+    add("--all", action="store_true", help="every arm instead of the study's first declared pair")
+    add("--best", action="store_true", help="only the run of each arm with the best validation F1, and the best arm")
+    add("--format", choices=("table", "markdown"), default="table")
+    add("--require-h1", action="store_true", help="fail (exit 1) unless H1 is reproduced")
+    add_locations(command)
+    return command
+
+
+def export_study(request: ExportRequest) -> int:
+    """Writes and verifies the files of a study's runs, says which to deploy, and puts them into MLflow.
+
+    Returns:
+        DONE, or INCOMPLETE where a run could not be exported or a required H1 is not reproduced.
+
+    Raises:
+        ConfigurationError: an unknown study, no finished runs of what is asked for.
+    """
+    from study.reporting import groups_of
     from study.studies import find
-    from trainables.errors import ConfigurationError
     from trainables.storage import RunFolder
 
-    if args.require_h1 and (args.best or args.all):
-        raise ConfigurationError("--require-h1 judges all seeds of the declared pair; not with --best or --all")
-    if args.key and args.all:
-        raise ConfigurationError("--key exports one configuration; not with --all")
-    runs = runs_folder(args)
-    folder, study = RunFolder(runs), find([args.study])[0]
-    output = Path(args.output) if args.output else _default_output(runs, study.name)
-    selections = [(found, arms) for found in groups_of(study, folder) for arms in _arms(found, args)]
+    runs = request.locations.runs
+    folder, study = RunFolder(runs), find([request.study])[0]
+    output = request.output or _default_output(runs, study.name)
+    selections = [
+        _Selection(group, tuple(arms)) for group in groups_of(study, folder) for arms in _arms_to_export(group, request)
+    ]
     if not selections:
-        first = " and ".join(f"{arm!r}" for pair in study.pairs[:1] for arm in (pair.treated, pair.control))
-        wanted = f"key {args.key}" if args.key else first or "a pair (it compares nothing; choose with --key)"
-        raise ConfigurationError(
-            f"{study.name}: no finished runs of {wanted} in {runs}; {maker(study.name)} makes them"
-        )
-    codes = [_export_arms(found, arms, folder, output, args) for found, arms in selections]
+        raise ConfigurationError(_without_runs(study, request))
+    codes = [_export_selection(selection, request, folder, output) for selection in selections]
     print(f"files: {output}")
     return max(codes)
 
 
-def _export_arms(found: "Group", arms: list[str], folder: "RunFolder", output: Path, args: argparse.Namespace) -> int:
-    """Exports every seed of the arms, prints the table and the H1 verdict, and logs to MLflow."""
-    from rich.progress import track
+@dataclass(frozen=True)
+class _Selection:
+    """Arms of a group that are exported together: they tell the same classes of the same images apart."""
 
-    from export.runs import best_run, export_run
-    from study.commandline import console, remembered
-    from study.reporting import as_markdown, variants_table
-    from trainables.data import load_images
-    from trainables.errors import StudyError
+    group: "Group"
+    arms: tuple[str, ...]
 
-    best = {arm: best_run(found.records[arm].values()) for arm in arms}
-    every = [found.records[arm][seed] for arm in arms for seed in sorted(found.records[arm])]
-    records = list(best.values()) if args.best else every
-    screen = console()
-    exported: list[Exported] = []
-    code = DONE
-    size_of = {record.key: record.typed_configuration().data.image_size for record in records}  # a search may vary it
-    source, root = found.configuration(arms[0]).data.source, locations.data_root(args.data_root)
-    try:
-        images = {size: load_images(source, root, size, remembered(folder)) for size in set(size_of.values())}
-    except (StudyError, OSError) as error:  # images that are gone
-        print(f"error: {error}", file=sys.stderr)
-        return INCOMPLETE
-    for record in track(records, "exporting", console=screen, disable=not screen.is_terminal):
-        place = output / record.key / f"seed-{record.seed}"
-        thorough = SAMPLE if args.best else None
-        try:
-            its, reduced = images[size_of[record.key]], record is best[record.arm]
-            done = export_run(record, folder, its, place, reduced=reduced, thorough=thorough)
-        except (StudyError, OSError) as error:  # a wrong file, a damaged run, a full disk: the others go on
-            print(f"error: {record.arm}, seed {record.seed}: {error}", file=sys.stderr)
-            code = INCOMPLETE
-        else:
-            exported.append(done)
-    if not exported:
-        return code
-    title = f"{found.study.name} ({found.label}), {source}: whole test sets through onnxruntime"
-    table = variants_table(title, found, exported)
-    if args.format == "markdown":
-        print(as_markdown(found, [table]))
-    else:
-        screen.print(table)
-    _deploy(found, exported, [done for done in exported if done.record is best[done.record.arm]], every, folder, args)
-    return max(code, DONE if args.best or args.all else _judge_h1(found, exported, args.require_h1))
+    @property
+    def records(self) -> "list[Record]":
+        """Every run of the arms."""
+        records_of = self.group.records
+        return [records_of[arm][seed] for arm in self.arms for seed in sorted(records_of[arm])]
+
+    @property
+    def best_records(self) -> "list[Record]":
+        """The run of each arm with the best validation F1."""
+        from export.runs import best_run
+
+        return [best_run(self.group.records[arm].values()) for arm in self.arms]
+
+    @property
+    def source(self) -> str:
+        """The data set of the arms."""
+        return self.group.configuration(self.arms[0]).data.source
 
 
-def _deploy(
-    found: "Group", exported: "list[Exported]", best: "list[Exported]", every: "list[Record]", folder: "RunFolder",
-    args: argparse.Namespace,
-) -> None:  # fmt: skip
-    """Says which file to deploy, if one is good enough, and puts all into MLflow."""
-    from export.runs import best_arm, champion
-
-    arm = best_arm(every)
-    there = arm in {done.record.arm for done in best}
-    to_deploy = champion(best, every) if there else None
-    _log(found, exported, best, None if args.key else to_deploy, folder, args)
-    if to_deploy is None:
-        why = "finds the rare class as the trained network does" if there else "was exported"
-        print(f"nothing to deploy: of the best arm by validation, {arm}, no exact file {why}", file=sys.stderr)
-        return
-    done, variant = to_deploy
-    print(f"to deploy (numpy and onnxruntime run it): python -m export.edge {done.files[variant]} IMAGE")
-
-
-def _arms(found: "Group", args: argparse.Namespace) -> list[list[str]]:
-    """The arms to export together: of the one key, else the first declared pair with records of every data set.
+def _arms_to_export(group: "Group", request: ExportRequest) -> list[list[str]]:
+    """Returns the arms to export together: of the one key, else the first declared pair with records of every data set.
 
     With --all every arm, those on the same images and classes together; with --best also the arm that validation likes
     best among those.
     """
     from export.runs import best_arm
 
-    data = {arm: found.configuration(arm).data for arm in found.records}
-    data = {arm: its for arm, its in data.items() if args.data in (None, its.source)}
-    if args.key:
-        return [[arm] for arm in data if found.first_record(arm).key == args.key]
-    if args.all:
-        return [list(arms) for arms in dict.fromkeys(tuple(found.alike(arm)) for arm in data)]
-    first: dict[str, list[str]] = {}
-    for pair in found.study.pairs:
-        if pair.treated in data and pair.control in data:
-            first.setdefault(data[pair.treated].source, [pair.treated, pair.control])
-    if not args.best:
-        return list(first.values())
+    source_of = {arm: group.configuration(arm).data.source for arm in group.records}
+    arms = [arm for arm, source in source_of.items() if request.source in (None, source)]
+    if request.key:
+        return [[arm] for arm in arms if group.first_record(arm).key == request.key]
+    if request.every_arm:
+        return [list(alike) for alike in dict.fromkeys(tuple(group.alike(arm)) for arm in arms)]
+    pair_of_source: dict[str, list[str]] = {}
+    for pair in group.study.pairs:
+        if pair.treated in arms and pair.control in arms:
+            pair_of_source.setdefault(source_of[pair.treated], [pair.treated, pair.control])
+    if not request.best:
+        return list(pair_of_source.values())
     selections = []
-    for treated, control in first.values():
-        liked = best_arm(record for arm in found.alike(treated) for record in found.records[arm].values())
-        selections.append(list(dict.fromkeys((liked, treated, control))))
+    for treated, control in pair_of_source.values():
+        best = best_arm(record for arm in group.alike(treated) for record in group.records[arm].values())
+        selections.append(list(dict.fromkeys((best, treated, control))))
     return selections
+
+
+def _without_runs(study: "Study", request: ExportRequest) -> str:
+    """Returns what is missing where nothing can be exported, and which command makes it."""
+    from study.reporting import maker
+
+    declared = " and ".join(f"{arm!r}" for pair in study.pairs[:1] for arm in (pair.treated, pair.control))
+    wanted = f"key {request.key}" if request.key else declared or "a pair (it compares nothing; choose with --key)"
+    return f"{study.name}: no finished runs of {wanted} in {request.locations.runs}; {maker(study.name)} makes them"
+
+
+def _export_selection(selection: _Selection, request: ExportRequest, folder: "RunFolder", output: Path) -> int:
+    """Exports the runs of the arms, prints the table and the H1 verdict, and logs to MLflow; returns the exit code."""
+    from study.commandline import console
+    from study.reporting import as_markdown, variants_table
+
+    group = selection.group
+    records = selection.best_records if request.best else selection.records
+    try:
+        images_of_size = _load_images(selection.source, records, request.locations, folder)
+    except (StudyError, OSError) as error:  # images that are gone
+        print(f"error: {error}", file=sys.stderr)
+        return INCOMPLETE
+    exported, code = _export_runs(records, selection, request.best, images_of_size, folder, output)
+    if not exported:
+        return code
+    title = f"{group.study.name} ({group.label}), {selection.source}: whole test sets through onnxruntime"
+    table = variants_table(title, group, exported)
+    if request.as_markdown:
+        print(as_markdown(group, [table]))
+    else:
+        console().print(table)
+    _deploy(selection, exported, request, folder)
+    if request.best or request.every_arm:
+        return code
+    return max(code, _judge_h1(group, exported, request.require_h1))
+
+
+def _load_images(
+    source: str, records: "list[Record]", places: Locations, folder: "RunFolder"
+) -> "dict[int | None, Images]":
+    """Returns {image size: the data set at that size}; a search may vary the size."""
+    from study.commandline import remembered
+    from trainables.data import load_images
+
+    sizes = {_image_size(record) for record in records}
+    return {size: load_images(source, places.data_root, size, remembered(folder)) for size in sizes}
+
+
+def _image_size(record: "Record") -> int | None:
+    return record.typed_configuration().data.image_size
+
+
+def _export_runs(
+    records: "list[Record]",
+    selection: _Selection,
+    only_best: bool,
+    images_of_size: "dict[int | None, Images]",
+    folder: "RunFolder",
+    output: Path,
+) -> "tuple[list[Exported], int]":
+    """Returns what was exported, and the exit code: a run that cannot be exported is named, the others go on."""
+    from rich.progress import track
+
+    from export.runs import export_run
+    from study.commandline import console
+
+    best_records = selection.best_records
+    screen = console()
+    exported: list[Exported] = []
+    code = DONE
+    for record in track(records, "exporting", console=screen, disable=not screen.is_terminal):
+        try:
+            files = export_run(
+                record,
+                folder,
+                images_of_size[_image_size(record)],
+                output / record.key / f"seed-{record.seed}",
+                reduced=any(record is best for best in best_records),
+                thorough=SAMPLE if only_best else None,
+            )
+        except (StudyError, OSError) as error:  # a wrong file, a damaged run, a full disk
+            print(f"error: {record.arm}, seed {record.seed}: {error}", file=sys.stderr)
+            code = INCOMPLETE
+        else:
+            exported.append(files)
+    return exported, code
+
+
+def _deploy(selection: _Selection, exported: "list[Exported]", request: ExportRequest, folder: "RunFolder") -> None:
+    """Says which file to deploy, if one is good enough, and puts all into MLflow."""
+    from export.runs import best_arm, champion
+
+    best_records = selection.best_records
+    best = [run for run in exported if any(run.record is record for record in best_records)]
+    arm = best_arm(selection.records)
+    is_exported = arm in {run.record.arm for run in best}
+    to_deploy = champion(best, selection.records) if is_exported else None
+    _log(selection.group, exported, best, None if request.key else to_deploy, request.locations, folder)
+    if to_deploy is None:
+        why = "finds the rare class as the trained network does" if is_exported else "was exported"
+        print(f"nothing to deploy: of the best arm by validation, {arm}, no exact file {why}", file=sys.stderr)
+        return
+    run, variant = to_deploy
+    print(f"to deploy (numpy and onnxruntime run it): python -m export.edge {run.files[variant]} IMAGE")
 
 
 def _judge_h1(group: "Group", exported: "list[Exported]", required: bool) -> int:
@@ -155,26 +261,29 @@ def _judge_h1(group: "Group", exported: "list[Exported]", required: bool) -> int
 
 
 def _log(
-    found: "Group", exported: "list[Exported]", best: "list[Exported]", to_deploy: "tuple[Exported, str] | None",
-    folder: "RunFolder", args: argparse.Namespace,
-) -> None:  # fmt: skip
+    group: "Group",
+    exported: "list[Exported]",
+    best: "list[Exported]",
+    to_deploy: "tuple[Exported, str] | None",
+    places: Locations,
+    folder: "RunFolder",
+) -> None:
     """Puts the files beside their runs in MLflow and registers the best run of each arm; says so where that fails."""
     from study.tracking import CHAMPION, ONNX, open_tracker, register
-    from trainables.errors import StudyError
 
-    uri, study = locations.tracking_uri(args.tracking_uri, folder.url), found.study
+    uri, study = places.tracking_uri, group.study
     if uri is None:
         return
     try:
         tracker = open_tracker(uri, folder.url)
-        for key in dict.fromkeys(done.record.key for done in exported):
+        for key in dict.fromkeys(run.record.key for run in exported):
             tracker.sync(study, folder.records(study.name, key))
-        for done in exported:
-            first = next(iter(done.files.values()))
-            files = [*done.files.values(), first.parent / "verification.json"]
-            tracker.log_files(study, done.record.key, done.record.seed, files, ONNX)
+        for run in exported:
+            models = list(run.files.values())
+            files = [*models, models[0].parent / "verification.json"]
+            tracker.log_files(study, run.record.key, run.record.seed, files, ONNX)
         if best:
-            name = register(tracker, found, best, to_deploy)
+            name = register(tracker, group, best, to_deploy)
             print(f"registered in MLflow: models:/{name}" + (f"@{CHAMPION}" if to_deploy else ""))
     except StudyError as error:  # MLflow that is away, a record that was damaged meanwhile
         print(f"{error}; the files are not in MLflow", file=sys.stderr)
@@ -182,21 +291,3 @@ def _log(
 
 def _default_output(runs: str, study: str) -> Path:
     return Path("onnx", study) if locations.is_remote(runs) else Path(runs, "onnx", study)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = make_parser(
-        "export", "Write a study's final-BN models as ONNX (kept, folded, removed, none) and verify each.",
-        "python -m export digits --require-h1",
-    )  # fmt: skip
-    add = parser.add_argument
-    add("study", metavar="STUDY", help="a study with finished runs")
-    add("--key", metavar="KEY", help="one configuration instead of the study's declared pair")
-    add("--output", metavar="DIR", help="default: onnx/STUDY in the run folder, here if that is a URL")
-    add("--data", metavar="SOURCE", help="only these data: plantvillage:Apple, or folder:... as study.grid prints")
-    add("--all", action="store_true", help="every arm instead of the study's first declared pair")
-    add("--best", action="store_true", help="only the run of each arm with the best validation F1, and the best arm")
-    add("--format", choices=("table", "markdown"), default="table")
-    add("--require-h1", action="store_true", help="fail (exit 1) unless H1 is reproduced")
-    add_locations(parser)
-    return parser

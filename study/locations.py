@@ -4,12 +4,30 @@ import os
 import re
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from trainables.errors import ConfigurationError
 
 RUNS_VARIABLE, DATA_VARIABLE, MLFLOW_VARIABLE = "FINALBN_RUNS", "FINALBN_DATA", "MLFLOW_TRACKING_URI"
 _HOME = Path("~/final-bn/runs")  # inside a Ray job, whose working directory is temporary
+
+
+@dataclass(frozen=True)
+class Locations:
+    """Where a command reads and writes.
+
+    Attributes:
+        runs: the run folder, an absolute path or a URL.
+        tracking_uri: of MLflow; None where MLflow is off.
+        data_root: the folder of the data sets.
+        options: what the user typed to say so, as words of a command line that leads another command there.
+    """
+
+    runs: str
+    tracking_uri: str | None
+    data_root: Path
+    options: tuple[str, ...] = ()
 
 
 def inside_ray_job() -> bool:
@@ -47,8 +65,8 @@ def absolute(path: str) -> Path:
 def browse(tracking_uri: str) -> str:
     """Returns how to look at an MLflow: the command for a database, the address of a server; no password."""
     shown = without_password(tracking_uri)
-    local = tracking_uri.startswith(("sqlite:", "postgresql", "mysql", "mssql"))
-    return f"{sys.executable} -m mlflow ui --backend-store-uri {shlex.quote(shown)}" if local else shown
+    is_database = tracking_uri.startswith(("sqlite:", "postgresql", "mysql", "mssql"))
+    return f"{sys.executable} -m mlflow ui --backend-store-uri {shlex.quote(shown)}" if is_database else shown
 
 
 def is_remote(url: str) -> bool:

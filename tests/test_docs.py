@@ -78,7 +78,7 @@ def test_the_command_works(command: str, place: Path, monkeypatch: pytest.Monkey
     arguments = [word.replace("PATH", "weights.pt") if word == "PATH" else word for word in words]
     name = "study.exporting" if module == "export" else module
     if module in PARSED:
-        importlib.import_module(name)._parser().parse_args(arguments)
+        importlib.import_module(name).parser().parse_args(arguments)
         return
     assert importlib.import_module(name).main([*arguments, *PLANNED.get(module, [])]) == 0
 
@@ -86,7 +86,7 @@ def test_the_command_works(command: str, place: Path, monkeypatch: pytest.Monkey
 def test_every_option_in_the_tables_exists() -> None:
     """Options that prose and tables name belong to some command."""
     helps = "".join(
-        importlib.import_module(name)._parser().format_help()
+        importlib.import_module(name).parser().format_help()
         for name in ("study.grid", "study.report", "study.search", "study.doctor", "study.exporting")
     )
     edge = (ROOT / "export" / "edge.py").read_text()

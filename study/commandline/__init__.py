@@ -12,12 +12,13 @@ if TYPE_CHECKING:
         assignment,
         make_parser,
         positive,
+        read_locations,
         run_command,
-        runs_folder,
     )
-    from study.commandline.options import BACKBONE_FIELDS, OPTIONS, add_changes, fields_of
-    from study.commandline.own_folder import remember, remembered
-    from study.commandline.request import Chosen, choose
+    from study.commandline.export_request import ExportRequest
+    from study.commandline.options import BACKBONE_FIELDS, OPTIONS, add_changes
+    from study.commandline.remembered_folders import remember, remembered
+    from study.commandline.request import Chosen, Request, choose, read_request
     from study.commandline.terminal import console
 else:
     from trainables.lazy import public_names
@@ -32,22 +33,24 @@ else:
             "assignment",
             "make_parser",
             "positive",
+            "read_locations",
             "run_command",
-            "runs_folder",
         ),
+        "export_request": ("ExportRequest",),
         "options": (
             "BACKBONE_FIELDS",
             "OPTIONS",
             "add_changes",
-            "fields_of",
         ),
-        "own_folder": (
+        "remembered_folders": (
             "remember",
             "remembered",
         ),
         "request": (
             "Chosen",
+            "Request",
             "choose",
+            "read_request",
         ),
         "terminal": ("console",),
     }
@@ -60,17 +63,19 @@ __all__ = [
     "OPTIONS",
     "WRONG_USAGE",
     "Chosen",
+    "ExportRequest",
+    "Request",
     "add_changes",
     "add_locations",
     "add_resources",
     "assignment",
     "choose",
     "console",
-    "fields_of",
     "make_parser",
     "positive",
+    "read_locations",
+    "read_request",
     "remember",
     "remembered",
     "run_command",
-    "runs_folder",
 ]

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from study import locations
+from study.locations import Locations
 from trainables.errors import StudyError
 
 DONE, INCOMPLETE, WRONG_USAGE = 0, 1, 2
@@ -15,9 +16,12 @@ DONE, INCOMPLETE, WRONG_USAGE = 0, 1, 2
 def make_parser(program: str, description: str, example: str) -> argparse.ArgumentParser:
     """Returns a strict parser: no abbreviated options, an example below its help."""
     return argparse.ArgumentParser(
-        prog=f"python -m {program}", description=description, epilog=f"example: {example}", allow_abbrev=False,
+        prog=f"python -m {program}",
+        description=description,
+        epilog=f"example: {example}",
+        allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
 
 
 def add_locations(parser: argparse.ArgumentParser) -> None:
@@ -28,19 +32,29 @@ def add_locations(parser: argparse.ArgumentParser) -> None:
     add("--data-root", metavar="DIR", help=f"data; default ${locations.DATA_VARIABLE}, else ~/.cache/final-bn")
 
 
-def runs_folder(args: argparse.Namespace) -> str:
-    """Returns where runs lie; inside a Ray job, whose working directory is temporary, the first line says so."""
+def read_locations(args: argparse.Namespace) -> Locations:
+    """Returns where runs, MLflow and data lie.
+
+    Inside a Ray job, whose working directory is temporary, a line on stderr says where runs go.
+
+    Raises:
+        ConfigurationError: a path that cannot be made absolute.
+    """
     runs = locations.runs_folder(args.runs)
     if locations.inside_ray_job():
         print(f"inside a Ray job: runs go to {runs}", file=sys.stderr, flush=True)
-    return runs
+    typed = {"--runs": args.runs, "--data-root": args.data_root, "--tracking-uri": args.tracking_uri}
+    words = [word for option, value in typed.items() if value is not None for word in (option, value)]
+    return Locations(
+        runs, locations.tracking_uri(args.tracking_uri, runs), locations.data_root(args.data_root), tuple(words)
+    )
 
 
 def add_resources(parser: argparse.ArgumentParser) -> None:
     """Adds the options that say what Ray reserves for a trial."""
     add = parser.add_argument
-    by_default = "1 for backbones that run in every step, where the cluster has GPUs, else 0"
-    add("--gpus-per-trial", type=amount, metavar="G", help=f"may be a fraction; default {by_default}")
+    default = "1 for backbones that run in every step, where the cluster has GPUs, else 0"
+    add("--gpus-per-trial", type=amount, metavar="G", help=f"may be a fraction; default {default}")
     add("--cpus-per-trial", type=amount, default=1.0, metavar="C", help="default 1")
 
 

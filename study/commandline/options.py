@@ -1,28 +1,81 @@
-"""Command-line options -> changed studies. An option that does not apply is refused, never ignored."""
+"""The options that change every arm of a study alike. One that does not apply is refused, never ignored."""
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from study.commandline import command
 from study.locations import absolute
 from study.studies import UNNAMED, Study
-from trainables.configuration import SMALL_NETWORKS, Configuration, resolve_field
+from trainables.configuration import FOLDER, SMALL_NETWORKS, Configuration, resolve_field
 from trainables.errors import ConfigurationError
 
-_FIELDS = {
-    "data": "data.source",
-    "network": "network.name",
-    "cut": "network.cut",
-    "image_size": "data.image_size",
-    "minority": "data.minority",
-    "majority": "data.majority",
+OPTIONS = {  # field of a configuration -> the option that changes it alone
+    "data.source": "--data",
+    "network.name": "--network",
+    "network.cut": "--cut",
+    "data.image_size": "--image-size",
+    "data.minority": "--minority",
+    "data.majority": "--majority",
 }
-
-
-OPTIONS = {path: f"--{name.replace('_', '-')}" for name, path in _FIELDS.items()}
 BACKBONE_FIELDS = {"network.weights": "none", "network.cut": "", "network.trainable": "all"}  # of a network without
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is to be changed in every arm of a study; None, "" or empty where an option is not given.
+
+    Attributes:
+        assignments: (FIELD, VALUE) of every `--set`.
+        source: `--data`: a data set, or "folder:PATH".
+        groups, group_pattern: which images of a folder belong together.
+        network, cut, image_size: of the options of these names.
+        weights: "none", "imagenet", a file, or what stands for a file in a configuration.
+        minority, majority: names of classes.
+        ratio: minority / majority training images.
+    """
+
+    assignments: tuple[tuple[str, str], ...] = ()
+    source: str | None = None
+    groups: str = ""
+    group_pattern: str = ""
+    network: str | None = None
+    cut: str | None = None
+    weights: str | None = None
+    image_size: int | None = None
+    minority: tuple[str, ...] | None = None
+    majority: tuple[str, ...] | None = None
+    ratio: float | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """{field of a configuration: value} of the options that change one field alone, those of OPTIONS."""
+        values = {
+            "data.source": self.source,
+            "network.name": self.network,
+            "network.cut": self.cut,
+            "data.image_size": self.image_size,
+            "data.minority": self.minority,
+            "data.majority": self.majority,
+        }
+        return {field: value for field, value in values.items() if value is not None}
+
+    @property
+    def assigned_fields(self) -> frozenset[str]:
+        """Every field that `--set` names; raises ConfigurationError for one that does not exist."""
+        return frozenset(resolve_field(name) for name, _ in self.assignments)
+
+    @property
+    def named_fields(self) -> frozenset[str]:
+        """Every field that an option changes by name; raises as `assigned_fields` does."""
+        return self.assigned_fields.union(self.values)
+
+    @property
+    def concern_a_folder(self) -> bool:
+        """Whether they say something of a folder of images."""
+        return (self.source or "").startswith(FOLDER) or bool(self.groups or self.group_pattern)
 
 
 def add_changes(parser: argparse.ArgumentParser) -> None:
@@ -41,42 +94,47 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
     add("--ratio", type=command.amount, metavar="R", help="minority / majority training images")
 
 
-def apply(study: Study, options: argparse.Namespace, weights: str | None) -> Study:
-    """Returns the study that the options ask for: `--where` chooses among its arms, the others change all of them.
+def read_changes(args: argparse.Namespace) -> Changes:
+    """Returns the changes that parsed arguments ask for."""
+    return Changes(
+        assignments=tuple(args.set),
+        source=args.data,
+        groups=args.groups or "",
+        group_pattern=args.group_pattern or "",
+        network=args.network,
+        cut=args.cut,
+        weights=args.weights,
+        image_size=args.image_size,
+        minority=None if args.minority is None else tuple(args.minority.split(",")),
+        majority=None if args.majority is None else tuple(args.majority.split(",")),
+        ratio=args.ratio,
+    )
+
+
+def apply(study: Study, changes: Changes) -> Study:
+    """Returns the study with all of its arms changed.
 
     Args:
-        study: as declared.
-        options: parsed arguments.
-        weights: what `read_weights` gave for `--weights`.
+        study: as declared, or a part of it.
+        changes: with `weights` as a configuration names them (`read_weights`).
 
     Raises:
         ConfigurationError: an option that does not apply, an unknown field, a value that is not allowed.
     """
-    for name, value in options.where:
-        study = study.where(name, value)
-    if options.smoke:
-        study = study.smoke()  # first, so that what is asked for by name wins
-    changes: dict[str, Any] = {
-        path: getattr(options, name) for name, path in _FIELDS.items() if getattr(options, name) is not None
-    }
-    if options.network in SMALL_NETWORKS:
-        changes |= BACKBONE_FIELDS
-    if weights is not None:
-        changes["network.weights"] = weights
-    changes.update(options.set)
-    if changes:
-        study = study.map(lambda configuration: configuration.replace(changes))
-    if options.ratio is not None:
-        study = study.map(lambda configuration: _at_ratio(configuration, options.ratio))
-    if options.network or options.cut:
+    values = changes.values
+    if changes.network in SMALL_NETWORKS:
+        values |= BACKBONE_FIELDS
+    if changes.weights is not None:
+        values["network.weights"] = changes.weights
+    values.update(changes.assignments)
+    if values:
+        study = study.map(lambda configuration: configuration.replace(values))
+    if changes.ratio is not None:
+        ratio = changes.ratio
+        study = study.map(lambda configuration: _at_ratio(configuration, ratio))
+    if changes.network or changes.cut:
         _check_backbones(study)
     return study
-
-
-def fields_of(options: argparse.Namespace) -> set[str]:
-    """Returns every field that options change by name."""
-    named = {path for name, path in _FIELDS.items() if getattr(options, name) is not None}
-    return named | {resolve_field(name) for name, _ in options.set}
 
 
 def check(studies: Sequence[Study]) -> None:
@@ -99,10 +157,10 @@ def read_weights(given: str | None) -> tuple[str | None, dict[str, Path]]:
     """
     if given is None or given in ("none", "imagenet"):
         return given, {}
-    from trainables.networks import read_weights as read
+    from trainables.networks import read_weights as read_file
 
     path = absolute(given)
-    identity, _ = read(path)
+    identity, _ = read_file(path)
     return identity, {identity: path}
 
 
@@ -110,11 +168,10 @@ def _at_ratio(configuration: Configuration, ratio: float) -> Configuration:
     """Training images of each minority class = ratio x those of each majority class, at least one."""
     if not 0 < ratio <= 1:
         raise ConfigurationError(f"--ratio: got {ratio:g}; minority / majority lies above 0 and up to 1")
-    if not isinstance(configuration.data.train_majority, int):
-        raise ConfigurationError(
-            f"--ratio: got a study of {configuration.data.train_majority} images; set data.train_majority"
-        )
-    return configuration.replace({"data.train_minority": max(1, round(ratio * configuration.data.train_majority))})
+    num_majority = configuration.data.train_majority
+    if not isinstance(num_majority, int):
+        raise ConfigurationError(f"--ratio: got a study of {num_majority} images; set data.train_majority")
+    return configuration.replace({"data.train_minority": max(1, round(ratio * num_majority))})
 
 
 def _check_backbones(study: Study) -> None:

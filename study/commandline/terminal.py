@@ -7,5 +7,5 @@ WIDE = 240  # columns of a table that goes to a file or a pipe: never cut
 
 def console() -> Console:
     """Returns a console that cuts nothing when its output is not a terminal."""
-    plain = Console(emoji=False, markup=False)
-    return plain if plain.is_terminal else Console(width=WIDE, emoji=False, markup=False)
+    screen = Console(emoji=False, markup=False)
+    return screen if screen.is_terminal else Console(width=WIDE, emoji=False, markup=False)

@@ -4,17 +4,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from study.commandline import options
-from study.grid import _parser
-from study.studies import find
-from study.studies.declaration import Study
+from study.commandline import choose, read_request
+from study.grid import parser
+from study.studies import Study, find
 from trainables.errors import ConfigurationError
 
 
 def _applied(study: str, *arguments: str) -> Study:
-    args = _parser().parse_args([study, *arguments])
-    identity, _ = options.read_weights(args.weights)
-    return options.apply(find([study])[0], args, identity)
+    (chosen,) = choose(read_request(parser().parse_args([study, *arguments]))).studies
+    return chosen
 
 
 def _values(study: Study, field: str) -> set[object]:
