@@ -12,7 +12,7 @@ from trainables.configuration import Configuration, trains_on_features
 from trainables.data import datasets
 from trainables.networks import backbones, features
 from trainables.training.inputs import Inputs
-from trainables.training.one_seed import Training
+from trainables.training.one_seed import OneSeedTraining
 
 CASES = {  # study -> arm, changes that make it run without a download
     "digits": ("final BN", {}),
@@ -71,7 +71,7 @@ def _inputs(configuration: Configuration, data_root: Path, weights: str | None) 
 
 def _epoch(configuration: Configuration, inputs: Inputs) -> tuple[int, float]:
     """Returns the floating-point operations of one epoch with its evaluation, and its best time of five or 10 s."""
-    training = Training(configuration, inputs, 0, torch.device("cpu"), None)
+    training = OneSeedTraining(configuration, inputs, 0, torch.device("cpu"))
     with FlopCounterMode(display=False) as counter:
         training.run_epoch(1)
     best, spent, number = float("inf"), 0.0, 1

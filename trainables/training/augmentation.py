@@ -30,8 +30,9 @@ def transform(images: Tensor, name: str, generator: torch.Generator) -> Tensor:
     scale = 1 / (1 + zoom * (policy.zoom - 1))
     flip = torch.where(mirror < 0.5, -1.0, 1.0) if policy.flip else torch.ones_like(mirror)
     cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
-    rows = [cos * flip, -sin, 2 * policy.shift * (2 * dx - 1), sin * flip, cos, 2 * policy.shift * (2 * dy - 1)]
-    grid = F.affine_grid(torch.stack(rows, dim=1).view(batch, 2, 3), list(images.shape), align_corners=False)
+    shift_x, shift_y = 2 * policy.shift * (2 * dx - 1), 2 * policy.shift * (2 * dy - 1)
+    maps = torch.stack([cos * flip, -sin, shift_x, sin * flip, cos, shift_y], dim=1).view(batch, 2, 3)
+    grid = F.affine_grid(maps, list(images.shape), align_corners=False)
     padding = "reflection" if policy.flip else "zeros"  # a leaf goes on beyond its photo, a digit does not
     images = F.grid_sample(images, grid, padding_mode=padding, align_corners=False)
     if policy.lighting:
@@ -55,8 +56,8 @@ def mixup(images: Tensor, targets: Tensor, shares: Tensor) -> tuple[Tensor, Tens
 
 def mixup_shares(alpha: float, count: int, seed: int) -> Tensor:
     """Returns r ~ Beta(alpha, alpha), (count,) float32, the larger part first (r >= 1/2): one draw per image."""
-    drawn = np.random.default_rng(seed).beta(alpha, alpha, size=count)
-    return torch.from_numpy(np.maximum(drawn, 1 - drawn).astype(np.float32))
+    shares = np.random.default_rng(seed).beta(alpha, alpha, size=count)
+    return torch.from_numpy(np.maximum(shares, 1 - shares).astype(np.float32))
 
 
 def _uniform(rows: int, batch: int, like: Tensor, generator: torch.Generator) -> Tensor:

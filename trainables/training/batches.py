@@ -13,10 +13,13 @@ from trainables.training.inputs import Inputs
 
 
 @dataclass(frozen=True)
-class Part:
-    """One split: values (n, ...), labels (n,) on the device, positions in the data set (n,) on the CPU.
+class SplitImages:
+    """The images of one split of one seed, and their labels.
 
-    Values are uint8 pixels or float features on the device, or the data set's files.
+    Attributes:
+        values: uint8 pixels (n, c, h, w) or float features (n, units) on the device; or the whole data set's files.
+        labels: (n,) int64 on the device.
+        positions: (n,) in the data set, on the CPU.
     """
 
     values: Tensor | ImageFiles
@@ -24,28 +27,40 @@ class Part:
     positions: Tensor
 
     def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields float images (batch, c, h, w) in [0, 1], or features (batch, units) as they are, and their labels."""
-        batches = order.split(size)
-        chosen = (self.values[b] for b in batches) if isinstance(self.values, Tensor) else self._read(batches)
-        for values, batch in zip(chosen, batches, strict=True):
-            yield values if values.is_floating_point() else values.float() / 255, self.labels[batch]
+        """Yields the images that `order` (m,) names by their place in this split, `size` of them at a time.
 
-    def _read(self, batches: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Yields pixels from disk, the next batch being decoded while one is used."""
-        assert isinstance(self.values, ImageFiles)
-        positions = [self.positions[batch.cpu()].numpy() for batch in batches]
-        with ThreadPoolExecutor(max_workers=1) as reader:
-            coming = [reader.submit(self.values.__getitem__, p) for p in positions[:1]]
-            for following in [*positions[1:], None]:
-                pixels = coming.pop().result()
-                if following is not None:
-                    coming.append(reader.submit(self.values.__getitem__, following))
-                yield torch.from_numpy(pixels).to(self.labels.device)
+        Yields:
+            Float images (batch, c, h, w) in [0, 1], or features (batch, units) as they are; labels (batch,).
+        """
+        places_of_batches = order.split(size)
+        values_of_batches = self._values(places_of_batches)
+        for values, places in zip(values_of_batches, places_of_batches, strict=True):
+            yield values if values.is_floating_point() else values.float() / 255, self.labels[places]
+
+    def _values(self, places_of_batches: Sequence[Tensor]) -> Iterator[Tensor]:
+        if isinstance(self.values, ImageFiles):
+            positions = [self.positions[places.cpu()].numpy() for places in places_of_batches]
+            return _read_ahead(self.values, positions, self.labels.device)
+        values = self.values
+        return (values[places] for places in places_of_batches)
 
 
-def to_device(inputs: Inputs, split: Split, part: str, device: torch.device) -> Part:
-    """Returns a part of a split ("train", "validation" or "test"): features where there are any, else pixels."""
-    positions: np.ndarray[tuple[int], np.dtype[np.int64]] = getattr(split, part)
+def load_split_images(inputs: Inputs, split: Split, name: str, device: torch.device) -> SplitImages:
+    """Returns the "train", "validation" or "test" images of a split: features where there are any, else pixels."""
+    positions: np.ndarray[tuple[int], np.dtype[np.int64]] = getattr(split, name)
     source = inputs.images.pixels if inputs.features is None else inputs.features
     values = source if isinstance(source, ImageFiles) else torch.from_numpy(source[positions]).to(device)
-    return Part(values, torch.from_numpy(split.classes[positions]).to(device), torch.from_numpy(positions))
+    return SplitImages(values, torch.from_numpy(split.classes[positions]).to(device), torch.from_numpy(positions))
+
+
+def _read_ahead(
+    files: ImageFiles, positions_of_batches: Sequence[np.ndarray[tuple[int], np.dtype[np.int64]]], device: torch.device
+) -> Iterator[Tensor]:
+    """Yields pixels from disk, the next batch being decoded while one is used."""
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        pending = [reader.submit(files.__getitem__, positions) for positions in positions_of_batches[:1]]
+        for next_positions in [*positions_of_batches[1:], None]:
+            pixels = pending.pop().result()
+            if next_positions is not None:
+                pending.append(reader.submit(files.__getitem__, next_positions))
+            yield torch.from_numpy(pixels).to(device)

@@ -16,7 +16,7 @@ class Inputs:
     Attributes:
         images: the data set.
         backbone: state dict of the backbone, where the network has one with given weights.
-        features: float32 (images, units): what the frozen backbone gives for every image; see trainables/features.py.
+        features: float32 (images, units): what the frozen backbone gives for every image (`networks.compute_features`).
     """
 
     images: Images

@@ -36,15 +36,15 @@ def per_label(scores: Tensor, loss: Loss, network: Network) -> Tensor:
     all labels.
     """
     if loss.name == "cce":
-        found = -F.log_softmax(scores, dim=1)
+        losses = -F.log_softmax(scores, dim=1)
         if loss.focal_gamma:
-            wrong = (1 - torch.exp(-found)).clamp_min(torch.finfo(found.dtype).tiny)  # 0 ** gamma has no gradient
-            found = wrong**loss.focal_gamma * found
+            wrong = (1 - torch.exp(-losses)).clamp_min(torch.finfo(losses.dtype).tiny)  # 0 ** gamma has no gradient
+            losses = wrong**loss.focal_gamma * losses
     else:
         log_p, log_q = _log_outputs(scores, network.output)
-        found = (log_q - log_p - log_q.sum(dim=1, keepdim=True)) / scores.shape[1]
+        losses = (log_q - log_p - log_q.sum(dim=1, keepdim=True)) / scores.shape[1]
     share = loss.label_smoothing
-    return found if share == 0 else (1 - share) * found + share * found.mean(dim=1, keepdim=True)
+    return losses if share == 0 else (1 - share) * losses + share * losses.mean(dim=1, keepdim=True)
 
 
 def logit_adjustment(loss: Loss, counts: Tensor) -> Tensor:

@@ -40,9 +40,13 @@ class Optimisation:
             self._cycle.step()
 
     def state(self) -> dict[str, Tensor]:
-        """Returns {"index/moment": value}, cloned, of every parameter."""
+        """Returns {"index/moment": value} of every parameter: clones on the CPU."""
         moments = self._optimiser.state_dict()["state"]
-        return {f"{index}/{name}": value.cpu().clone() for index, its in moments.items() for name, value in its.items()}
+        return {
+            f"{index}/{name}": value.cpu().clone()
+            for index, moments_of_parameter in moments.items()
+            for name, value in moments_of_parameter.items()
+        }
 
     def restore(self, state: dict[str, Tensor], steps_done: int) -> None:
         """Takes up a state of `state()` after `steps_done` steps."""
@@ -52,7 +56,9 @@ class Optimisation:
             moments.setdefault(int(index), {})[moment] = value
         groups = self._optimiser.state_dict()["param_groups"]
         self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
-        for parameter, its in self._optimiser.state.items():  # fused steps pair memory, so layouts have to agree
-            its.update({name: torch.empty_like(parameter).copy_(v) for name, v in its.items() if v.dim()})
+        for parameter, moments_of_parameter in self._optimiser.state.items():
+            for name, value in moments_of_parameter.items():
+                if value.dim():  # fused steps pair memory, so its layout has to be the parameter's
+                    moments_of_parameter[name] = torch.empty_like(parameter).copy_(value)
         if self._cycle is not None:
             self._cycle = self._make_cycle(last_epoch=steps_done - 1)
