@@ -1,7 +1,6 @@
 import pytest
 
-from trainables.configuration import Configuration, resolve_field
-from trainables.configuration.fields import FIELDS
+from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError
 
 PINNED = {  # literal keys: a change here orphans every record that was ever made
@@ -49,13 +48,3 @@ def test_bad_values_say_what_was_got_and_what_is_allowed(changes: dict[str, obje
         Configuration().replace(changes)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_a_short_name_that_several_sections_have_is_ambiguous() -> None:
-    assert resolve_field("epochs") == "schedule.epochs"
-    with pytest.raises(ConfigurationError, match=r"ambiguous: network\.name, loss\.name, optimiser\.name"):
-        resolve_field("name")
-
-
-def test_field_names_are_those_of_a_flat_configuration() -> None:
-    assert list(FIELDS) == list(Configuration().flat())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from trainables.configuration import Configuration, Data
+from trainables.configuration import Configuration
 from trainables.data import datasets
 from trainables.data.image_files import ImageFiles
 from trainables.data.images import Images
@@ -97,14 +97,6 @@ def test_too_few_class_folders_are_counted(root: Path, tmp_path: Path) -> None:
         datasets.load_images("plantvillage", tmp_path)
     assert datasets.is_available("plantvillage", root)
     assert not datasets.is_available("plantvillage", tmp_path)
-
-
-def test_a_count_is_a_number_a_share_or_all() -> None:
-    for wrong in (0, -1, 1.5, "some"):
-        with pytest.raises(ValueError, match="train_majority"):
-            Data(train_majority=wrong)
-    assert Data(train_majority=0.8).ratio != Data(train_majority=0.8).ratio  # NaN
-    assert Data().ratio == 0.01
 
 
 def test_images_holds_either(digits: Images, root: Path) -> None:
