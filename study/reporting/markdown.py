@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Iterable, Sequence
-from itertools import chain
 
 from rich.table import Table
 
@@ -25,10 +24,10 @@ def command_of(group: Group) -> str:
     """Returns the command line that makes a group's records, or more where its arms have no field in common."""
     name = group.study.name_parts
     words = [_program(name)]
-    small = group.changes.get("network.name") in SMALL_NETWORKS
-    varied = {dimension.field for dimension in group.search.space} if group.search else set()
+    is_small = group.changes.get("network.name") in SMALL_NETWORKS
+    searched_fields = {dimension.field for dimension in group.search.space} if group.search else set()
     for field, value in group.changes.items():
-        if field in varied:  # of the base, for its size; the search chooses it
+        if field in searched_fields:  # the base's value depends on its size; the search chooses among others
             continue
         text = as_text(value)
         if text.startswith("sha256:"):
@@ -37,9 +36,11 @@ def command_of(group: Group) -> str:
             words.append(f"--data {FOLDER}PATH")
         elif field in OPTIONS:
             words.append(f"{OPTIONS[field]} {shlex.quote(text)}")
-        elif not (small and field in BACKBONE_FIELDS):  # `--network cnn` says them
+        elif not (is_small and field in BACKBONE_FIELDS):  # `--network cnn` says them
             words.append(f"--set {shlex.quote(f'{field}={text}')}")
-    words += [f"--where {shlex.quote(its)}" for its in _chosen(group)]
+    choice = _choice_of_arms(group)
+    if choice:
+        words.append(f"--where {shlex.quote(choice)}")
     return " ".join([*words, *_suffixes(name)])
 
 
@@ -55,51 +56,59 @@ def _program(name: StudyName) -> str:
 
 
 def _suffixes(name: StudyName) -> list[str]:
-    front = ["--objective minority_f1,latency"] if name.search == "several" else []
-    return front + (["--smoke"] if name.smoke else [])
+    objectives = ["--objective minority_f1,latency"] if name.search == "several" else []
+    return objectives + (["--smoke"] if name.smoke else [])
 
 
-def _chosen(group: Group) -> list[str]:
-    """Returns the FIELD=VALUE that choose a group's arms, if one alone does; what chose others is not recorded."""
+def _choice_of_arms(group: Group) -> str:
+    """Returns the FIELD=VALUE that chooses exactly the group's arms; "" where all ran, or no single one chooses them.
+
+    What the command line chose arms by is not recorded: this looks for a field whose value all arms with records have
+    in common and no other arm of the study has.
+    """
     declared = {arm.name: arm.configuration.flat() for arm in group.study.arms}
+    if len(group.records) == len(declared):
+        return ""
     for field in next(iter(declared.values()), {}):
-        values = {as_text(flat[field]) for name, flat in declared.items() if name in group.records}
-        alike = [name for name, flat in declared.items() if as_text(flat[field]) in values]
-        if len(values) == 1 and len(group.records) == len(alike) < len(declared):
-            return [f"{field}={values.pop()}"]
-    return []
+        values = {as_text(flat[field]) for arm, flat in declared.items() if arm in group.records}
+        arms_with_values = [arm for arm, flat in declared.items() if as_text(flat[field]) in values]
+        if len(values) == 1 and len(arms_with_values) == len(group.records):
+            return f"{field}={values.pop()}"
+    return ""
 
 
 def how_made(group: Group) -> str:
     """Returns a sentence on command, arms, seeds, days, devices, versions and hours."""
-    records = list(chain.from_iterable(its.values() for its in group.records.values()))
+    records = [record for records_of_arm in group.records.values() for record in records_of_arm.values()]
     seeds = [record.seed for record in records]
-    days, devices = _span(r.finished_at[:10] for r in records), _span(r.device for r in records)
-    hours = sum(r.seconds for r in records) / 3600
-    part = "" if len(group.records) == len(group.study.arms) or _chosen(group) else " (here some of its arms)"
+    days, devices = _span(record.finished_at[:10] for record in records), _span(record.device for record in records)
+    hours = sum(record.seconds for record in records) / 3600
+    num_arms, num_declared = len(group.records), len(group.study.arms)
+    part = "" if num_arms == num_declared or _choice_of_arms(group) else " (here some of its arms)"
     return (
-        f"Made by `{command_of(group)}`{part}: {len(group.records)} of {len(group.study.arms)} arms, "
+        f"Made by `{command_of(group)}`{part}: {num_arms} of {num_declared} arms, "
         f"seeds {min(seeds)} to {max(seeds)}, {len(records)} runs, finished {days}, on {devices}, "
         f"with {_versions(records)}; {hours:.2f} hours of training in all."
     )
 
 
 def _span(values: Iterable[str]) -> str:
-    found = sorted(set(values))
-    return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
+    """Returns the value that all are, else "FIRST to LAST" in their order."""
+    distinct = sorted(set(values))
+    return distinct[0] if len(distinct) == 1 else f"{distinct[0]} to {distinct[-1]}"
 
 
 def _versions(records: Iterable[Record]) -> str:
-    found: dict[str, set[str]] = {}
+    versions: dict[str, set[str]] = {}  # package -> versions of it that made a record
     for record in records:
-        for name, version in record.versions.items():
-            found.setdefault(name, set()).add(version)
-    shown = [name for name in ("python", "torch", "torchvision", "ray") if name in found]
-    return ", ".join(f"{name} {_span(found[name])}" for name in shown)
+        for package, version in record.versions.items():
+            versions.setdefault(package, set()).add(version)
+    shown = [package for package in ("python", "torch", "torchvision", "ray") if package in versions]
+    return ", ".join(f"{package} {_span(versions[package])}" for package in shown)
 
 
 def _table(table: Table) -> str:
-    """A rich table's cells as a Markdown table under its title."""
+    """Returns a rich table's cells as a Markdown table under its title."""
     columns = [[str(cell) for cell in column.cells] for column in table.columns]
     header = [str(column.header) for column in table.columns]
     rules = ["---:" if column.justify == "right" else "---" for column in table.columns]

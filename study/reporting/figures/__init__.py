@@ -1,1 +1,14 @@
-"""Groups and records -> figures."""
+"""Which figures are there of a group and its search, and where do they lie?"""
+
+from study.reporting.figures.plots import COMMON, PLOTS, plots_of
+from study.reporting.figures.saving import log_figures, save_figures
+from study.reporting.figures.search import search_figures
+
+__all__ = [
+    "COMMON",
+    "PLOTS",
+    "log_figures",
+    "plots_of",
+    "save_figures",
+    "search_figures",
+]

@@ -1,1 +1,5 @@
-"""What a study found, as one HTML page."""
+"""What does a study show as one HTML page?"""
+
+from study.reporting.page.contents import publish_page
+
+__all__ = ["publish_page"]

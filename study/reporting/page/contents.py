@@ -4,37 +4,38 @@ import shlex
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from export.runs import best_arm
 from study import locations
 from study.commandline import remembered
 from study.evidence import Group
-from study.reporting.figures.figures import predictions_of, save_figures, writing
+from study.reporting.figures import save_figures
 from study.reporting.markdown import command_of
-from study.reporting.page.render import Section, Wrong, most_wrong, render
+from study.reporting.output_files import output_folder, writing
+from study.reporting.page.render import Section, WrongImage, most_wrong, render
+from study.reporting.predictions import predictions_of
 from study.reporting.summary import groups_of, tables_of, verdicts_of
-from study.reporting.tables.tables import show
+from study.reporting.tables import show
 from study.studies import Study
 from study.tracking import TrackingError, open_tracker
-from trainables.data import is_available, load_images
+from trainables.data import Images, is_available, load_images
 from trainables.errors import StudyError
 from trainables.evaluation import MINORITY_F1, probabilities_of
-from trainables.storage import RunFolder
+from trainables.storage import Record, RunFolder
 
 
 def write_page(study: Study, folder: RunFolder, data_root: Path, tracking_uri: str | None) -> Path | None:
-    """Writes `<runs>/pages/<study>.html`, here where the run folder is remote; None where no run is finished."""
+    """Writes `<runs>/pages/<study>.html`, here where the run folder is remote; None where no run is finished.
+
+    Raises:
+        RecordError: a file that the page shows is damaged, or the page cannot be written.
+    """
     groups = groups_of(study, folder)
     if not groups:
         return None
-    sections = [_section(group, folder, data_root, tracking_uri) for group in groups]
-    place = Path("pages") if locations.is_remote(folder.url) else Path(folder.url, "pages")
-    path = place / f"{study.name}.html"
+    page = render(study, [_section(group, folder, data_root, tracking_uri) for group in groups])
+    path = output_folder(folder, "pages") / f"{study.name}.html"
     part = path.with_suffix(".part")
-    page = render(study, sections)
     with writing(path):
-        place.mkdir(parents=True, exist_ok=True)
         part.write_text(page, encoding="utf-8")
         part.replace(path)
     return path
@@ -58,56 +59,88 @@ def publish_page(study: Study, folder: RunFolder, data_root: Path, tracking_uri:
 
 def _section(group: Group, folder: RunFolder, data_root: Path, tracking_uri: str | None) -> Section:
     shown = group.shown
-    wrong = _wrong(group, shown, folder, data_root) if shown else []
-    where = {"again": command_of(group), "runs": f"{folder.url}/{group.study.name}"}
-    data, name = next(iter(next(iter(group.records.values())).values())).typed_configuration().data, ""
-    if data.source in (known := remembered(folder)):
-        where["images"] = known[data.source].path
-        name = f"{', '.join(data.minority)} in {Path(known[data.source].path).name}"
+    return Section(
+        group=group,
+        verdicts=verdicts_of(group),
+        tables=tables_of(group, folder),
+        figures=save_figures(group, folder),
+        wrong=_wrong_images(group, shown, folder, data_root) if shown else [],
+        wrong_of=shown,
+        name=_own_name(group, folder),
+        best=_best(group) if shown else "",
+        places=_places(group, folder, tracking_uri),
+    )
+
+
+def _own_name(group: Group, folder: RunFolder) -> str:
+    """Returns "<rare classes> in <folder>" where the images are somebody's own, else ""."""
+    data = group.first_record(next(iter(group.records))).typed_configuration().data
+    own_folder = remembered(folder).get(data.source)
+    return f"{', '.join(data.minority)} in {Path(own_folder.path).name}" if own_folder else ""
+
+
+def _places(group: Group, folder: RunFolder, tracking_uri: str | None) -> dict[str, str]:
+    """Returns {what: where it is, or the command that makes it}."""
+    places = {"again": command_of(group), "runs": f"{folder.url}/{group.study.name}"}
+    source = group.first_record(next(iter(group.records))).typed_configuration().data.source
+    own_folder = remembered(folder).get(source)
+    if own_folder:
+        places["images"] = own_folder.path
     if tracking_uri:
-        where["MLflow"] = locations.browse(tracking_uri)
-    where["ONNX files"] = f"python -m export {group.study.name} --runs {shlex.quote(folder.url)}"
+        places["MLflow"] = locations.browse(tracking_uri)
     models = Path(folder.url, "onnx", group.study.name)
     if not locations.is_remote(folder.url) and models.is_dir():
-        where["ONNX files"] = str(models)
-    section = Section(group, verdicts_of(group), tables_of(group, folder), save_figures(group, folder))
-    section.wrong, section.wrong_of, section.places = wrong, shown, where
-    section.name, section.best = name, _best(group, shown)
-    return section
+        places["ONNX files"] = str(models)
+    else:
+        places["ONNX files"] = f"python -m export {group.study.name} --runs {shlex.quote(folder.url)}"
+    return places
 
 
-def _best(group: Group, shown: str) -> str:
-    """Says which arm has the best mean validation F1 of the minority, and what it does on test images."""
-    if not shown:
+def _best(group: Group) -> str:
+    """Says which arm has the best mean validation F1 of the minority, and what it does on test images.
+
+    Only arms on the images and classes of the one that the group is about are compared; "" where it is alone.
+    """
+    arms = group.alike(group.shown)
+    if len(arms) < 2:
         return ""
-    alike = group.alike(shown)
-    if len(alike) < 2:
-        return ""
-    arm = best_arm(record for arm in alike for record in group.records[arm].values())
-    test = show(group.interval(arm, MINORITY_F1))
-    return f"Best of {len(alike)} arms on validation images: {arm}. On test images its F1 of the rare class is {test}."
+    best = best_arm(record for arm in arms for record in group.records[arm].values())
+    f1 = show(group.interval(best, MINORITY_F1))
+    return f"Best of {len(arms)} arms on validation images: {best}. On test images its F1 of the rare class is {f1}."
 
 
-def _wrong(group: Group, arm: str, folder: RunFolder, data_root: Path) -> list[Wrong]:
+def _wrong_images(group: Group, arm: str, folder: RunFolder, data_root: Path) -> list[WrongImage]:
     """Returns the most confidently wrong test images of an arm's first seed; none where the images are not at hand."""
-    found = predictions_of(group, folder)(arm)
+    predictions = predictions_of(group, folder)(arm)
     record = group.records[arm][min(group.records[arm])]
-    data = record.typed_configuration().data
-    if found is None:
+    images = _images_of(record, folder, data_root)
+    if predictions is None or images is None:
         return []
-    p = probabilities_of(record.typed_configuration().network.output, found["scores"])
-    chosen = most_wrong(p, found["labels"])
+    configuration = record.typed_configuration()
+    class_names = configuration.data.classes
+    p = probabilities_of(configuration.network.output, predictions["scores"])
+    wrong_images = []
+    for row in most_wrong(p, predictions["labels"]):
+        position = predictions["positions"][row]
+        wrong_images.append(
+            WrongImage(
+                pixels=images.pixels[position],
+                name=images.sample_names[position],
+                label=class_names[predictions["labels"][row]],
+                decided=class_names[p[row].argmax()],
+                probability=float(p[row].max()),
+            )
+        )
+    return wrong_images
+
+
+def _images_of(record: Record, folder: RunFolder, data_root: Path) -> Images | None:
+    """Returns the images that a run learned from; None where they are not here, or are others by now."""
+    data, own_folders = record.typed_configuration().data, remembered(folder)
     try:
-        if not is_available(data.source, data_root) and data.source not in remembered(folder):
-            return []
-        images = load_images(data.source, data_root, data.image_size, remembered(folder))
+        if not is_available(data.source, data_root) and data.source not in own_folders:
+            return None
+        images = load_images(data.source, data_root, data.image_size, own_folders)
     except StudyError:
-        return []
-    if images.fingerprint != record.data_fingerprint:
-        return []
-    pixels = images.pixels[np.asarray(found["positions"][chosen], dtype=np.int64)]
-    return [
-        Wrong(image, images.sample_names[found["positions"][i]], data.classes[found["labels"][i]],
-              data.classes[p[i].argmax()], float(p[i].max()))
-        for i, image in zip(chosen.tolist(), pixels, strict=True)
-    ]  # fmt: skip
+        return None
+    return images if images.fingerprint == record.data_fingerprint else None

@@ -1,11 +1,11 @@
 """A study's groups -> one self-contained HTML page: no network, no file beside it. Pure: values in, text out."""
 
 import base64
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from io import BytesIO
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,12 @@ CAPTIONS = {
     "gain": "The gain of the final norm over learning rate and imbalance ratio.",
     "epochs": "Test accuracy over the epochs, mean over seeds.",
 }
-_WORDS = {REPRODUCED: "Yes", NOT_REPRODUCED: "No", UNDECIDED: "Not decided"}
-_HARDLY = f"No difference of {MARGIN:g} or more, either way"
+WORDS = {REPRODUCED: "Yes", NOT_REPRODUCED: "No", UNDECIDED: "Not decided"}
+HARDLY = f"No difference of {MARGIN:g} or more, either way"
 
 
 @dataclass(frozen=True)
-class Wrong:
+class WrongImage:
     """A test image that a network decides wrongly."""
 
     pixels: npt.NDArray[np.uint8]  # (channels, height, width)
@@ -46,19 +46,31 @@ class Wrong:
     probability: float
 
 
-@dataclass
+@dataclass(frozen=True)
 class Section:
-    """What the page says of one group."""
+    """What the page says of one group; the properties are what the template prints.
+
+    Attributes:
+        group: the records.
+        verdicts: on the claims of the study.
+        tables: all of the group.
+        figures: PNG files.
+        wrong: test images that an arm decides wrongly.
+        wrong_of: that arm.
+        name: what a person calls the group; "" takes its label.
+        best: a sentence on the arm that validation likes best.
+        places: what -> where it is.
+    """
 
     group: Group
     verdicts: Sequence[Verdict]
     tables: Sequence[Table]
     figures: Sequence[Path]
-    wrong: Sequence[Wrong] = ()
+    wrong: Sequence[WrongImage] = ()
     wrong_of: str = ""
-    name: str = ""  # what a person calls the group; default its label
-    best: str = ""  # a sentence on the arm that validation likes best
-    places: dict[str, str] = field(default_factory=dict)  # what -> where
+    name: str = ""
+    best: str = ""
+    places: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -86,24 +98,31 @@ class Section:
         return [
             {"url": _data_url(path.read_bytes()), "caption": CAPTIONS.get(path.stem, path.stem)}
             for path in self.figures
-        ]  # fmt: skip
+        ]
 
     @property
     def thumbnails(self) -> list[dict[str, str]]:
         """Each wrongly decided image as a data URL with what it is and what it was taken for."""
         return [
-            {"url": _data_url(_png(its.pixels)), "name": its.name,
-             "caption": f"{its.label}, taken for {its.decided} ({its.probability:.0%})"}
-            for its in self.wrong
-        ]  # fmt: skip
+            {
+                "url": _data_url(_png(image.pixels)),
+                "name": image.name,
+                "caption": f"{image.label}, taken for {image.decided} ({image.probability:.0%})",
+            }
+            for image in self.wrong
+        ]
 
 
 def render(study: Study, sections: Sequence[Section]) -> str:
     """Returns the page."""
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files("study.reporting.page").joinpath("page.html").read_text(encoding="utf-8"))
-    records = chain.from_iterable(its.values() for s in sections for its in s.group.records.values())
-    days = [record.finished_at[:10] for record in records]
+    days = [
+        record.finished_at[:10]
+        for section in sections
+        for records in section.group.records.values()
+        for record in records.values()
+    ]
     return template.render(study=study, sections=sections, day=max(days, default=""))
 
 
@@ -117,29 +136,35 @@ def most_wrong(
 
 def answer(verdict: Verdict) -> dict[str, str]:
     """Returns a verdict in plain words: claim, answer, number with its interval, reason."""
-    d = verdict.difference
-    number = "" if d.mean != d.mean else f"{d.mean:+.3f}"
-    if d.low == d.low:
-        number += f" (95 % interval {d.low:+.3f} to {d.high:+.3f}, {d.n} seeds)"
-    word = _HARDLY if _tells_apart_little(verdict) else _WORDS[verdict.verdict]
-    return {"id": verdict.claim.id, "says": verdict.claim.sentence, "word": word, "number": number,
-            "reason": verdict.reason, "kind": verdict.verdict.replace(" ", "-")}  # fmt: skip
+    difference = verdict.difference
+    number = "" if math.isnan(difference.mean) else f"{difference.mean:+.3f}"
+    if not math.isnan(difference.low):
+        number += f" (95 % interval {difference.low:+.3f} to {difference.high:+.3f}, {difference.n} seeds)"
+    return {
+        "id": verdict.claim.id,
+        "says": verdict.claim.sentence,
+        "word": HARDLY if _is_known_to_be_small(verdict) else WORDS[verdict.verdict],
+        "number": number,
+        "reason": verdict.reason,
+        "kind": verdict.verdict.replace(" ", "-"),
+    }
 
 
-def _tells_apart_little(verdict: Verdict) -> bool:
+def _is_known_to_be_small(verdict: Verdict) -> bool:
     """Whether an undecided difference of F1 is known to be small: its whole interval is within MARGIN of 0."""
     inside = verdict.difference.low > -MARGIN and verdict.difference.high < MARGIN
     return verdict.verdict == UNDECIDED and inside and verdict.claim.test in ("gain", "best", "removal")
 
 
 def _table(table: Table, label: str) -> dict[str, Any]:
+    """Returns what the template prints of a table; a title that ends with the label does without it."""
     columns = [[_plain(cell) for cell in column.cells] for column in table.columns]
     return {
         "title": _plain(table.title or "").removesuffix(label),
         "header": [_plain(column.header) for column in table.columns],
         "right": [column.justify == "right" for column in table.columns],
         "rows": list(zip(*columns, strict=True)),
-    }  # fmt: skip
+    }
 
 
 def _plain(cell: object) -> str:
@@ -147,12 +172,14 @@ def _plain(cell: object) -> str:
 
 
 def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Returns the PNG file of an image (channels, height, width) whose longer side is THUMBNAIL pixels."""
     colours = pixels.transpose(1, 2, 0)
     image = Image.fromarray(colours[..., 0] if colours.shape[-1] == 1 else colours)
-    small = max(image.size) < THUMBNAIL  # a digit keeps its pixels, a photo is made smaller
+    is_enlarged = max(image.size) < THUMBNAIL
     factor = THUMBNAIL / max(image.size)
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    image = image.resize(size, Image.Resampling.NEAREST if small else Image.Resampling.BILINEAR)
+    # a digit keeps its square pixels, a photo is smoothed
+    image = image.resize(size, Image.Resampling.NEAREST if is_enlarged else Image.Resampling.BILINEAR)
     buffer = BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()

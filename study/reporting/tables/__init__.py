@@ -1,1 +1,23 @@
-"""Groups and verdicts -> tables."""
+"""Which tables are there of a group, its verdicts, its search and its exported files?"""
+
+from study.reporting.tables.arms import affine_table, arms_table, published_table
+from study.reporting.tables.cells import show
+from study.reporting.tables.claims import claims_table
+from study.reporting.tables.data import as_data
+from study.reporting.tables.export import h1_statistic, variants_table
+from study.reporting.tables.pairs import pairs_table, samples_table
+from study.reporting.tables.search import search_tables
+
+__all__ = [
+    "affine_table",
+    "arms_table",
+    "as_data",
+    "claims_table",
+    "h1_statistic",
+    "pairs_table",
+    "published_table",
+    "samples_table",
+    "search_tables",
+    "show",
+    "variants_table",
+]

@@ -1,0 +1,116 @@
+"""Curves over what a study varies, with 95 % intervals over seeds, and over the epochs. Pure: drawn, not saved."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from study.evidence import Group, Interval
+from study.reporting.figures.style import (
+    FINAL_COLOUR,
+    FOURTH_COLOUR,
+    NONE_COLOUR,
+    THIRD_COLOUR,
+    arms_with_records,
+    draw_band,
+)
+from study.reporting.predictions import Predictions
+from study.studies import Arm
+from trainables.evaluation import MINORITY_F1, REMOVED_MINORITY_F1
+
+TITLES = {"head": "frozen backbone", "all": "everything trains"}  # network.trainable -> title of its panel
+PAPER_BATCH_SIZE = 64  # K21's; arms of this size hold both epochs and steps
+
+
+def over_ratio(group: Group, predictions: Predictions) -> Figure | None:
+    """K21 Figure 2a: minority F1 over the imbalance ratio, none, final BN and removed, frozen and unfrozen."""
+    arms = arms_with_records(group)
+    trainable = {arm.configuration.network.trainable for arm in arms}
+    parts = [part for part in TITLES if part in trainable]
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    panels = figure.subplots(1, len(parts), squeeze=False, sharey=True)[0]
+    for axes, part in zip(panels, parts, strict=True):
+        arms_of_part = [arm for arm in arms if arm.configuration.network.trainable == part]
+        for label, norm, metric, colour in (
+            ("none", "none", MINORITY_F1, NONE_COLOUR),
+            ("final BN", "batch", MINORITY_F1, FINAL_COLOUR),
+            ("final BN, removed", "batch", REMOVED_MINORITY_F1, THIRD_COLOUR),
+        ):
+            arms_of_curve = _with_norm(arms_of_part, norm)
+            ratios = [group.configuration(arm.name).data.ratio for arm in arms_of_curve]
+            intervals = [group.interval(arm.name, metric) for arm in arms_of_curve]
+            draw_band(axes, ratios, intervals, label, colour)
+        axes.axvline(0.1, color="grey", linestyle=":", linewidth=0.8)
+        axes.set(title=TITLES[part], xscale="log")
+        axes.set_xlabel("minority / majority training images")
+    panels[0].set_ylabel("test F1 of the minority")
+    panels[0].legend()
+    return figure
+
+
+def over_batch_size(group: Group, predictions: Predictions) -> Figure | None:
+    """K21 Figure 2b: minority F1 over the batch size, with epochs held and with steps held."""
+    arms = sorted(arms_with_records(group), key=_batch_size)
+    of_paper = [arm for arm in arms if _batch_size(arm) == PAPER_BATCH_SIZE]
+    steps_held = [arm for arm in arms if arm.configuration.schedule.steps_per_epoch or arm in of_paper]
+    epochs_held = [arm for arm in arms if not arm.configuration.schedule.steps_per_epoch or arm in of_paper]
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, arms_of_panel, title in (
+        (panels[0], epochs_held, "epochs held"),
+        (panels[1], steps_held, f"steps held at those of batch {PAPER_BATCH_SIZE}"),
+    ):
+        for label, norm, colour in (("none", "none", NONE_COLOUR), ("final BN", "batch", FINAL_COLOUR)):
+            arms_of_curve = _with_norm(arms_of_panel, norm)
+            sizes = [_batch_size(arm) for arm in arms_of_curve]
+            intervals = [group.interval(arm.name, MINORITY_F1) for arm in arms_of_curve]
+            draw_band(axes, sizes, intervals, label, colour)
+        axes.axvline(PAPER_BATCH_SIZE, color="grey", linestyle=":", linewidth=0.8)
+        axes.set(title=title, xlabel="batch size")
+    panels[0].set_ylabel("test F1 of the minority")
+    panels[0].legend()
+    return figure
+
+
+def gain_over_rate(group: Group, predictions: Predictions) -> Figure | None:
+    """Gain of the final BN over the learning rate, one line per data set and ratio."""
+    gains_of_cell: dict[str, list[tuple[float, Interval]]] = {}  # cell -> learning rate and gain
+    for pair in group.study.pairs:
+        treated = group.study.arm(pair.treated)
+        gain = group.gain(pair.treated, pair.control, MINORITY_F1)
+        if gain.n:
+            gains_of_cell.setdefault(treated.cell, []).append((treated.configuration.optimiser.learning_rate, gain))
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    colours = (NONE_COLOUR, FINAL_COLOUR, THIRD_COLOUR, FOURTH_COLOUR)
+    for (cell, gains), colour in zip(sorted(gains_of_cell.items()), colours, strict=False):
+        gains.sort(key=lambda rate_and_gain: rate_and_gain[0])
+        draw_band(axes, [rate for rate, _ in gains], [gain for _, gain in gains], cell, colour)
+    axes.axhline(0, color="grey", linewidth=0.8)
+    axes.set(xscale="log", xlabel="learning rate", ylabel="gain of the final BN in minority F1")
+    axes.legend()
+    return figure
+
+
+def over_epochs(group: Group, predictions: Predictions) -> Figure | None:
+    """Test accuracy over the epochs, mean over seeds, one panel per pair's control problem (Y19's curves)."""
+    arms_of_problem: dict[str, list[Arm]] = {}
+    for arm in arms_with_records(group):
+        arms_of_problem.setdefault(arm.cell, []).append(arm)
+    figure = Figure(figsize=(3.6 * len(arms_of_problem), 4), layout="constrained")
+    panels = figure.subplots(1, len(arms_of_problem), squeeze=False, sharey=True)[0]
+    for axes, (problem, arms) in zip(panels, arms_of_problem.items(), strict=True):
+        for arm in arms:
+            accuracies = [record.history["test/accuracy/all"] for record in group.records[arm.name].values()]
+            mean = np.array(accuracies, dtype=float).mean(axis=0)  # (epochs,)
+            axes.plot(np.arange(1, len(mean) + 1), mean, label=arm.method, linewidth=1.2)
+        axes.set(title=f"problem {problem}", xlabel="epoch")
+        axes.legend(fontsize=7)
+    panels[0].set_ylabel("test accuracy, mean over seeds")
+    return figure
+
+
+def _with_norm(arms: list[Arm], norm: str) -> list[Arm]:
+    return [arm for arm in arms if arm.configuration.network.final_norm == norm]
+
+
+def _batch_size(arm: Arm) -> int:
+    return arm.configuration.schedule.batch_size

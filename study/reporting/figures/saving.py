@@ -1,0 +1,54 @@
+"""The figures of a study's groups -> PNG files in the run folder, and beside their runs in MLflow."""
+
+import hashlib
+import re
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from study.evidence import Group
+from study.reporting.figures.plots import plots_of
+from study.reporting.figures.search import search_figures
+from study.reporting.figures.style import DPI
+from study.reporting.output_files import output_folder, writing
+from study.reporting.predictions import predictions_of
+from study.tracking import Tracker
+from trainables.storage import RunFolder
+
+LONGEST = 100  # characters of a folder's name
+
+
+def save_figures(group: Group, folder: RunFolder) -> list[Path]:
+    """Draws what the group has records for and returns the files, `<runs>/figures/<study>/<group>/<name>.png`.
+
+    Raises:
+        RecordError: the predictions of a run are missing or damaged, or a file cannot be written.
+    """
+    predictions = predictions_of(group, folder)
+    figures = {name: draw(group, predictions) for name, draw in plots_of(group.study).items()}
+    if group.search is not None:
+        figures |= search_figures(group.search)
+    place = output_folder(folder, "figures") / group.study.name / folder_name(group.label)
+    return [_save(figure, place / f"{name}.png") for name, figure in figures.items() if figure is not None]
+
+
+def folder_name(label: str) -> str:
+    """Returns a group's label as the name of a folder; where that shortens or changes it, with a part of its hash."""
+    name = re.sub(r"[^A-Za-z0-9.=-]+", "-", label)
+    if name != label.replace(" ", "-") or len(name) > LONGEST:  # else two labels might have one folder
+        return f"{name[:LONGEST]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+    return name
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    FigureCanvasAgg(figure)
+    with writing(path):
+        figure.savefig(path, dpi=DPI)
+    return path
+
+
+def log_figures(group: Group, files: list[Path], tracker: Tracker) -> None:
+    """Puts the files beside the configuration that the study is about: its first treated arm with records."""
+    if group.shown and files:
+        tracker.log_files(group.study, group.first_record(group.shown).key, None, files, "figures")

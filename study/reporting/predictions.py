@@ -1,0 +1,28 @@
+"""What an arm's first seed predicted for the test images: what figures and the table of single images show."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from study.evidence import Group
+from trainables.storage import PREDICTIONS, RunFolder
+
+Arrays = dict[str, np.ndarray[Any, Any]]  # "scores" (images, classes), "labels" (images,), "positions" (images,)
+Predictions = Callable[[str], Arrays | None]  # arm -> arrays of its first seed; None where it has no records
+
+
+def predictions_of(group: Group, folder: RunFolder) -> Predictions:
+    """Returns the function that reads an arm's test scores, labels and positions of its first seed.
+
+    The function raises RecordError where the file of that run is missing or damaged.
+    """
+
+    def read(arm: str) -> Arrays | None:
+        records = group.records.get(arm)
+        if not records:
+            return None
+        tensors = folder.tensors(records[min(records)], PREDICTIONS)
+        return {name.removeprefix("test/"): array for name, array in tensors.items() if name.startswith("test/")}
+
+    return read

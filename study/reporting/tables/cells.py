@@ -1,0 +1,41 @@
+"""What tables have in common: how they begin, and how numbers are printed in their cells."""
+
+import math
+from collections.abc import Collection, Iterable
+
+from rich.table import Table
+
+from study.evidence import Interval
+
+
+def make_table(
+    title: str, columns: Iterable[str], text: Collection[str] = (), unbroken: Collection[str] | None = None
+) -> Table:
+    """Returns a table without rows.
+
+    Args:
+        title: stands above the table, at the left.
+        columns: the headers, in their order.
+        text: the columns that are text, at the left of their cells; the others are numbers, at the right.
+        unbroken: the columns whose cells keep to one line on a narrow screen; default: all.
+    """
+    table = Table(title=title, title_justify="left")
+    for name in columns:
+        table.add_column(
+            name, justify="left" if name in text else "right", no_wrap=unbroken is None or name in unbroken
+        )
+    return table
+
+
+def show(interval: Interval) -> str:
+    """Returns "0.889 ± 0.012", the mean alone where there is no interval, "-" where there is nothing."""
+    if math.isnan(interval.mean):
+        return "-"
+    return f"{interval.mean:.3f}" + ("" if math.isnan(interval.low) else f" ± {interval.half_width:.3f}")
+
+
+def show_number(value: float | None, form: str = ".3g") -> str:
+    """Returns a number in a format, "" where there is none, "-" where it is undefined."""
+    if value is None:
+        return ""
+    return "-" if math.isnan(value) else format(value, form)

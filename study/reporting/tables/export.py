@@ -1,0 +1,76 @@
+"""What was exported -> the table of variants, and the statistic of H1 through onnxruntime. Pure."""
+
+from collections.abc import Sequence
+from itertools import product
+from statistics import fmean
+
+from rich.table import Table
+
+from export.errors import ATOL
+from export.runs import KEEP, NONE, REMOVE, VARIANTS, Exported
+from export.verification import F1_TOLERANCE
+from study.evidence import Group, PairedDifference, removal_statistic
+from study.reporting.tables.cells import make_table, show
+
+CAPTION = (
+    f"for deployment: no role's F1 is lower than the trained network's by more than {F1_TOLERANCE:g}, and that of the "
+    "minority is not 0; fp16 and int8 are of each arm's run with the best validation F1"
+)
+
+
+def variants_table(title: str, group: Group, exported: Sequence[Exported]) -> Table:
+    """Returns a row per arm and variant of a group: means over seeds, the worst difference, all changed decisions."""
+    class_names = exported[0].record.typed_configuration().data.classes
+    columns = (
+        *("arm", "variant", "seeds", f"max difference to PyTorch (exact: {ATOL:g})", "decisions changed"),
+        *(f"F1 {name}" for name in class_names),
+        *("nodes", "bytes", "p50 ms", "p95 ms", "for deployment"),
+    )
+    table = make_table(title, columns, text=("arm", "variant"), unbroken=())
+    table.caption, table.caption_justify = CAPTION, "left"
+    arm_names = dict.fromkeys(run.record.arm for run in exported)
+    for arm_name, variant in product(arm_names, VARIANTS):
+        verifications = [
+            run.verifications[variant] for run in exported if run.record.arm == arm_name and variant in run.files
+        ]
+        if not verifications:
+            continue
+        num_changed = sum(len(verification.changed) for verification in verifications)
+        num_images = sum(verification.num_images for verification in verifications)
+        f1_per_class = [
+            group.interval_over(verification.metrics[f"f1/{name}"] for verification in verifications)
+            for name in class_names
+        ]
+        table.add_row(
+            arm_name,
+            variant,
+            str(len(verifications)),
+            f"{max(verification.difference for verification in verifications):.1e}",
+            f"{num_changed} of {num_images}",
+            *map(show, f1_per_class),
+            str(verifications[0].nodes),
+            f"{verifications[0].num_bytes:,}",
+            f"{fmean(verification.p50_ms for verification in verifications):.3f}",
+            f"{fmean(verification.p95_ms for verification in verifications):.3f}",
+            _how_many([verification.deployable for verification in verifications]),
+        )
+    return table
+
+
+def _how_many(deployable: Sequence[bool]) -> str:
+    """Returns "yes" where all are, "no" where none is, else "3 of 10"."""
+    number = sum(deployable)
+    if number == len(deployable):
+        return "yes"
+    return f"{number} of {len(deployable)}" if number else "no"
+
+
+def h1_statistic(group: Group, exported: Sequence[Exported]) -> PairedDifference | None:
+    """Returns (removed - none) - half of (final - none) over seeds; None without a pair of arms."""
+    f1: dict[str, dict[int, float]] = {}  # variant -> seed -> F1 of the minority
+    for run in exported:
+        for variant, verification in run.verifications.items():
+            f1.setdefault(variant, {})[run.record.seed] = verification.metrics.get("f1/minority", float("nan"))
+    if not {REMOVE, KEEP, NONE} <= f1.keys():
+        return None
+    return removal_statistic(group, f1[REMOVE], f1[KEEP], f1[NONE])
