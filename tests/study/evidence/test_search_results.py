@@ -1,4 +1,4 @@
-"""What searches keep in the run folder, and the groups and figures that come of it."""
+"""What searches keep in the run folder, and the groups that come of it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +7,6 @@ import pytest
 
 from study.evidence import robustness, search_results
 from study.evidence.search_results import SearchResult, Setting
-from study.reporting.figures import search_plots
 from study.studies.ours.tuned import tuned_study
 from study.studies.search_space import SEARCH_ARMS, Choice, Range, Values
 from trainables.configuration import Configuration
@@ -90,10 +89,3 @@ def test_a_damaged_file_of_a_search_is_one_line(tmp_path: Path) -> None:
     folder.put("search/x-tuned.json", b'{"k": {"changes"')
     with pytest.raises(RecordError, match=r"x-tuned\.json is damaged"):
         search_results.recall_search_results(folder, "x-tuned")
-
-
-def test_a_space_without_numbers_has_no_figure_of_gains() -> None:
-    values: Values = {"schedule.batch_size": 16}
-    settings = {arm: [Setting(values, 0, "complete", (0.5,))] for arm in ("none", "final BN")}
-    search = SearchResult({}, ("minority_f1",), 5, {}, SPACE[1:], [values], settings, {})
-    assert search_plots.plots_of(search) == {}

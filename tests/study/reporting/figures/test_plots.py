@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from study.evidence.groups import Group, group_records
 from study.reporting.figures.plots import COMMON, PLOTS, plots_of
-from study.reporting.tables.tables import as_data
+from study.reporting.tables import as_data
 from study.studies import STUDIES
 from study.studies.declaration import Arm, Study
 from tests.support.records import make_predictions, make_records

@@ -4,20 +4,14 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from study import report
-from study.evidence.claims import Verdict, decide
-from study.evidence.statistics import PairedDifference
-from study.reporting.page.render import answer, most_wrong
 from study.studies import find
-from study.studies.declaration import Claim
 from trainables.data.images import Images
 from trainables.run import Trial, run
 from trainables.storage.run_folder import RunFolder
@@ -56,22 +50,6 @@ def test_it_is_beside_its_runs_in_mlflow(page: Path) -> None:
     (found,) = client.search_runs([experiment.experiment_id], "tags.`study.arm` = 'final BN' and "
                                   "tags.`study.level` = 'configuration'")  # fmt: skip
     assert [file.path for file in client.list_artifacts(found.info.run_id, "page")] == ["page/digits-smoke.html"]
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "test", "word"),
-    [
-        (0.01, 0.03, "gain", "Yes"),
-        (-0.03, -0.01, "gain", "No"),
-        (-0.01, 0.03, "gain", "No difference of 0.05 or more, either way"),
-        (-0.01, 0.06, "gain", "Not decided"),
-        (-0.01, 0.03, "sooner", "Not decided"),  # in epochs
-    ],
-)
-def test_answers_are_in_plain_words(low: float, high: float, test: Any, word: str) -> None:
-    difference = PairedDifference((low + high) / 2, low, high, 10, 0.5)
-    claim = Claim("H0", "it helps", test, ("final BN",), ("plain",))
-    assert answer(Verdict(claim, "minority F1", difference, *decide(difference)))["word"] == word
 
 
 @pytest.fixture
@@ -119,10 +97,3 @@ def test_in_a_real_browser(page: Path, browser: webdriver.Chrome, width: int) ->
         numbers.values()
     )
     assert browser.execute("getLog", {"type": "browser"})["value"] == []  # what its console shows
-
-
-def test_the_most_confident_mistakes_come_first() -> None:
-    p = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]])
-    labels = np.array([0, 0, 0, 1])
-    assert most_wrong(p, labels).tolist() == [1, 2]
-    assert most_wrong(p, labels, number=1).tolist() == [1]

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from export.runs import KEEP, NONE, REMOVE, Exported
+from export.verification import Verification
+from export.verification.verify import Changed
+from study.evidence import Group, group_records
+from study.reporting.tables import h1_statistic, variants_table
+from study.studies import Arm, Study
+from tests.support.records import make_records
+from tests.support.tables import rows_of
+from trainables.configuration import Configuration
+
+PLAIN, FINAL = Arm("plain", Configuration()), Arm("final", Configuration().replace({"network.final_norm": "batch"}))
+STUDY = Study("s", "", "", (PLAIN, FINAL), (), ())
+F1 = {  # variant -> seed -> F1 of the minority
+    NONE: {0: 0.2, 1: 0.4},
+    KEEP: {0: 0.8, 1: 0.8},
+    REMOVE: {0: 0.6, 1: 0.8},
+}
+
+
+def _exported() -> tuple[Group, list[Exported]]:
+    (group,) = group_records(STUDY, make_records(STUDY))
+    exported = []
+    for arm, variants in (("plain", [NONE]), ("final", [KEEP, REMOVE])):
+        for seed, record in group.records[arm].items():
+            verifications = {variant: _verification(F1[variant][seed], seed) for variant in variants}
+            files = {variant: Path(f"{variant}.onnx") for variant in variants}
+            exported.append(Exported(record, files, verifications))
+    return group, exported
+
+
+def _verification(f1: float, seed: int) -> Verification:
+    metrics = {"f1/minority": f1, "f1/8": f1, "f1/others": 0.9}
+    changed = (Changed("a.png", "8", "8", "others", 0.1),) * seed
+    return Verification("any", 1e-7 * (seed + 1), 3, changed, 300, metrics, [], 0.0, 5, 1234, 1.0 + seed, 2.0 + seed)
+
+
+def test_a_row_per_arm_and_variant_over_all_seeds() -> None:
+    group, exported = _exported()
+    rows = {(arm, variant): cells for arm, variant, *cells in rows_of(variants_table("t", group, exported))}
+    assert list(rows) == [("plain", NONE), ("final", KEEP), ("final", REMOVE)]
+    # 0.2, 0.4: 12.706 * 0.14142 / 1.41421 = 1.271
+    f1 = ["0.900 ± 0.000", "0.300 ± 1.271"]
+    assert rows["plain", NONE][:-1] == ["2", "2.0e-07", "1 of 600", *f1, "5", "1,234", "1.500", "2.500"]
+
+
+def test_the_share_of_the_gain_that_stays_is_paired_over_seeds() -> None:
+    group, exported = _exported()
+    statistic = h1_statistic(group, exported)
+    assert statistic is not None
+    # seed 0: (0.6 - 0.2) - 0.5 * 0.6 = 0.1; seed 1: (0.8 - 0.4) - 0.5 * 0.4 = 0.2
+    assert statistic.mean == pytest.approx(0.15)
+    assert statistic.n == 2
+    assert h1_statistic(group, exported[:2]) is None
