@@ -32,9 +32,9 @@ def _groups(study: Study, changes: dict[str, object]) -> list[Group]:
     ],
 )
 def test_a_section_says_how_it_was_made(changes: dict[str, object], command: str) -> None:
-    (found,) = _groups(STUDIES["table7"](), changes)
-    assert command_of(found) == command
-    text = as_markdown(found, tables_of(found, RunFolder("memory://none")))
+    (group,) = _groups(STUDIES["table7"](), changes)
+    assert command_of(group) == command
+    text = as_markdown(group, tables_of(group, RunFolder("memory://none")))
     assert f"Made by `{command}`" in text
     assert "12 of 12 arms, seeds 0 to 1, 24 runs, finished 2026-11-21, on cpu, with" in text
     assert "torch 2.15.0" in text
@@ -45,12 +45,12 @@ def test_a_section_says_how_it_was_made(changes: dict[str, object], command: str
 def test_the_command_chooses_the_arms_that_are_there() -> None:
     study = STUDIES["figure2a"]()
     frozen = replace(study, arms=tuple(a for a in study.arms if a.configuration.network.trainable == "head"))
-    (found,) = _groups(frozen, {})
-    found.study = study
-    assert command_of(found) == "python -m study.grid figure2a --where network.trainable=head"
-    assert "46 of 92 arms" in how_made(found)
-    del found.records["head, 5 per 1000, none"]
-    assert "`python -m study.grid figure2a` (here some of its arms): 45 of 92 arms" in how_made(found)
+    (group,) = _groups(frozen, {})
+    group.study = study
+    assert command_of(group) == "python -m study.grid figure2a --where network.trainable=head"
+    assert "46 of 92 arms" in how_made(group)
+    del group.records["head, 5 per 1000, none"]
+    assert "`python -m study.grid figure2a` (here some of its arms): 45 of 92 arms" in how_made(group)
 
 
 def test_weights_from_a_file_are_asked_for_by_path() -> None:
@@ -59,5 +59,5 @@ def test_weights_from_a_file_are_asked_for_by_path() -> None:
         "network.cut": "layer3",
         "network.weights": "sha256:0123456789abcdef",
     }
-    (found,) = _groups(STUDIES["table4"](), weights)
-    assert "--weights PATH" in command_of(found)
+    (group,) = _groups(STUDIES["table4"](), weights)
+    assert "--weights PATH" in command_of(group)
