@@ -9,9 +9,10 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from export.conversion import quantize
+from export.conversion import to_int8
 from export.conversion.torch_to_onnx import OPSET
 from export.errors import ATOL, ExportMismatchError
+from export.runs import variants
 from export.runs.variants import SURGERY, VARIANTS, export_run
 from export.surgery import final_norm
 from export.verification.sessions import LEVELS, infer, open_session
@@ -212,7 +213,7 @@ def test_reduced_files_are_smaller_and_judged_and_a_bad_one_is_not_for_deploymen
     def coarse(model: onnx.ModelProto, images: np.ndarray, exclude_last: bool = False) -> onnx.ModelProto:
         return final_norm.shift_scores(model, np.array([9.0, 0.0]))  # decides for the majority always
 
-    monkeypatch.setattr(quantize, "to_int8", coarse)
+    monkeypatch.setattr(variants, "to_int8", coarse)
     bad = export_run(record, runs, digits, tmp_path / "bad").verifications["fold-int8"]
     assert not bad.deployable
     assert bad.f1_loss > 0.1
@@ -222,14 +223,13 @@ def test_the_last_layer_stays_in_float_where_validation_needs_it(
     tiny: Configuration, digits: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs, record = _trained(tiny.replace({"schedule.epochs": 20}), digits, tmp_path / "runs")
-    quantized = quantize.to_int8
 
     def spoilt(model: onnx.ModelProto, images: np.ndarray, exclude_last: bool = False) -> onnx.ModelProto:
-        return quantized(
+        return to_int8(
             model if exclude_last else final_norm.shift_scores(model, np.array([9.0, 0.0])), images, exclude_last
         )
 
-    monkeypatch.setattr(quantize, "to_int8", spoilt)
+    monkeypatch.setattr(variants, "to_int8", spoilt)
     done = export_run(record, runs, digits, tmp_path / "onnx")
     metadata = {entry.key: entry.value for entry in onnx.load(done.files["fold-int8"]).metadata_props}
     assert metadata["quantized"] == "all layers but the last"
