@@ -124,7 +124,7 @@ def _arms_to_export(group: "Group", request: ExportRequest) -> list[list[str]]:
     if request.key:
         return [[arm] for arm in arms if group.first_record(arm).key == request.key]
     if request.every_arm:
-        return [list(alike) for alike in dict.fromkeys(tuple(group.alike(arm)) for arm in arms)]
+        return [list(alike) for alike in dict.fromkeys(tuple(group.arms_on_same_classes(arm)) for arm in arms)]
     pair_of_source: dict[str, list[str]] = {}
     for pair in group.study.pairs:
         if pair.treated in arms and pair.control in arms:
@@ -133,7 +133,7 @@ def _arms_to_export(group: "Group", request: ExportRequest) -> list[list[str]]:
         return list(pair_of_source.values())
     selections = []
     for treated, control in pair_of_source.values():
-        best = best_arm(record for arm in group.alike(treated) for record in group.records[arm].values())
+        best = best_arm(record for arm in group.arms_on_same_classes(treated) for record in group.records[arm].values())
         selections.append(list(dict.fromkeys((best, treated, control))))
     return selections
 

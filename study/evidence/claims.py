@@ -103,10 +103,11 @@ def _best(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     """The claimed arm against the best of its rivals by mean test F1: a comparison after the fact, said so."""
     (treated,) = claim.treated
     rivals = claim.control or tuple(arm.name for arm in group.study.arms if arm.name != treated)
-    means = {arm: sum(its.values()) / len(its) for arm in rivals if (its := group.values(arm, claim.metric))}
+    values_of = {arm: group.values(arm, claim.metric) for arm in rivals}
+    means = {arm: sum(values.values()) / len(values) for arm, values in values_of.items() if values}
     if len(means) < len(rivals):  # the best of those that happen to be there is not the best
-        there = f"{len(means)} of {len(rivals)} others are there"
-        return f"{claim.metric}: {treated} - the best other; {there}", group.gain_over({}, {})
+        present = f"{len(means)} of {len(rivals)} others are there"
+        return f"{claim.metric}: {treated} - the best other; {present}", group.gain_over({}, {})
     rival = max(means, key=lambda arm: means[arm])
     difference = group.gain(treated, rival, claim.metric)
     return f"{claim.metric}: {treated} - {rival} (the best other)", difference

@@ -1,7 +1,8 @@
 """Records -> groups that may be compared: the arms of a study under one set of changes to its declaration.
 
-`--set` and its kin change every arm alike; a record says what changed by its difference from the declared arm. Records
-with the same changes form a group; the group without changes is the study as declared.
+`--set` and the options like it change every arm in the same way. A record does not name these changes; they are its
+configuration's differences from the declared arm. Records with the same changes form a group; the group without
+changes is the study as declared. Example: `study.grid digits --set epochs=5` makes the group "schedule.epochs=5".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,27 +30,32 @@ class Group:
     @property
     def overlap(self) -> float:
         """Test / train images, where every seed draws both anew from one folder; else 0. Intervals are wider for it."""
-        record = next((record for its in self.records.values() for record in its.values()), None)
+        record = next((record for runs in self.records.values() for record in runs.values()), None)
         return 0.0 if record is None else _overlap_of(record)
 
     def configuration(self, arm: str) -> Configuration:
         """Returns the configuration of an arm's records, changes and all; the declared one where there are none."""
-        there = arm in self.records
-        return self.first_record(arm).typed_configuration() if there else self.study.arm(arm).configuration
+        if arm in self.records:
+            return self.first_record(arm).typed_configuration()
+        return self.study.arm(arm).configuration
 
     @property
-    def shown(self) -> str:
+    def main_arm(self) -> str:
         """The arm that the group is about: its first treated one with records; "" where there is none."""
         return next((pair.treated for pair in self.study.pairs if pair.treated in self.records), "")
 
-    def alike(self, arm: str) -> list[str]:
-        """Returns the arms with records that tell the same classes of the same images apart: this one and others."""
-        data = {its: self.configuration(its).data for its in (*self.records, arm)}
-        return [
-            its
-            for its in self.records
-            if (data[its].source, data[its].classes) == (data[arm].source, data[arm].classes)
-        ]
+    def arms_on_same_classes(self, arm: str) -> list[str]:
+        """Returns the arms with records whose networks can stand in for one another: same images, same classes.
+
+        In table1, "Apple, final BN" and "Apple, none" tell the same leaves apart, "Pepper, none" does not.
+        """
+        data = self.configuration(arm).data
+        same = []
+        for other in self.records:
+            other_data = self.configuration(other).data
+            if (other_data.source, other_data.classes) == (data.source, data.classes):
+                same.append(other)
+        return same
 
     def first_record(self, arm: str) -> Record:
         """Returns a record of an arm that has some; all of an arm have one configuration."""
@@ -68,11 +74,14 @@ class Group:
         return self.gain_over(self.values(treated, metric), self.values(control, metric))
 
     def interval_over(self, values: Iterable[float]) -> Interval:
-        """Returns what `interval` does for values, one a seed, that were measured apart from the records."""
+        """Returns the mean and 95 % interval of values, one a seed, that are not in the records.
+
+        Such as F1 through onnxruntime. `interval` is for what is in the records.
+        """
         return widened(interval(list(values)), self.overlap)
 
     def gain_over(self, treated: Mapping[int, float], control: Mapping[int, float]) -> PairedDifference:
-        """Returns what `gain` does for {seed: value} that were measured apart from the records."""
+        """Returns treated - control of {seed: value} that are not in the records; `gain` is for what is there."""
         return widened(paired_difference(treated, control), self.overlap)
 
 
@@ -86,17 +95,17 @@ def group_records(study: Study, records: Iterable[Record]) -> list[Group]:
         if record.status != "complete" or arm not in declared:
             continue
         record = record.model_copy(update={"arm": arm})
-        its = {**Configuration().flat(), **record.configuration}
-        changes = {name: its[name] for name, value in declared[arm].items() if its[name] != value}
+        flat = {**Configuration().flat(), **record.configuration}  # a record may lack fields that are newer than it
+        changes = {name: flat[name] for name, value in declared[arm].items() if flat[name] != value}
         label = label_of(changes)
-        found = groups.setdefault(label, Group(study, label, changes=changes))
-        found.records.setdefault(arm, {})[record.seed] = record
+        group = groups.setdefault(label, Group(study, label, changes=changes))
+        group.records.setdefault(arm, {})[record.seed] = record
     return sorted_groups(groups.values())
 
 
 def sorted_groups(groups: Iterable[Group]) -> list[Group]:
     """Returns groups by label, the declared one first."""
-    return sorted(groups, key=lambda its: (its.label != AS_DECLARED, its.label))
+    return sorted(groups, key=lambda group: (group.label != AS_DECLARED, group.label))
 
 
 def label_of(changes: Mapping[str, object]) -> str:

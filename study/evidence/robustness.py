@@ -39,35 +39,34 @@ def tuned_groups(study: Study, records: Iterable[Record], searches: Mapping[str,
     for record in records:
         if record.status == "complete":
             by_key.setdefault(record.key, {})[record.seed] = record
-    found = []
+    groups = []
     for search in searches.values():
-        its = {
+        records_of_arm = {
             arm: {seed: record.model_copy(update={"arm": arm}) for seed, record in by_key[key].items()}
             for arm, key in search.winners.items()
             if key in by_key
         }
-        if its:
-            winners = {arm: next(iter(runs.values())).typed_configuration() for arm, runs in its.items()}
+        if records_of_arm:
+            winners = {arm: next(iter(runs.values())).typed_configuration() for arm, runs in records_of_arm.items()}
             label = label_of(search.changes)
-            found.append(Group(tuned_study(study.name, winners), label, its, search.changes, search))
-    return sorted_groups(found)
+            groups.append(Group(tuned_study(study.name, winners), label, records_of_arm, search.changes, search))
+    return sorted_groups(groups)
 
 
 def pareto_front(settings: Sequence[Setting], directions: Sequence[str]) -> list[Setting]:
     """Returns the complete settings that no other is at least as good as in all objectives and better in one."""
     signs = [1 if direction == "maximize" else -1 for direction in directions]
 
-    def gains(a: Setting) -> list[float]:
-        return [sign * score for sign, score in zip(signs, a.scores, strict=True)]
+    def upwards(setting: Setting) -> list[float]:
+        """Its scores, turned so that more is better in each."""
+        return [sign * score for sign, score in zip(signs, setting.scores, strict=True)]
+
+    def beats(one: Setting, other: Setting) -> bool:
+        at_least_as_good = all(a >= b for a, b in zip(upwards(one), upwards(other), strict=True))
+        return at_least_as_good and upwards(one) != upwards(other)
 
     complete = [setting for setting in settings if setting.state == "complete"]
-    return [
-        a
-        for a in complete
-        if not any(
-            all(x >= y for x, y in zip(gains(b), gains(a), strict=True)) and gains(b) != gains(a) for b in complete
-        )
-    ]
+    return [setting for setting in complete if not any(beats(other, setting) for other in complete)]
 
 
 def judge_robustness(
@@ -83,26 +82,30 @@ def judge_robustness(
     """
     from scipy import stats  # takes a second to import, which no --help needs
 
-    both = sorted(treated.keys() & other.keys())
-    gains = [treated[i] - other[i] for i in both]
+    shared = sorted(treated.keys() & other.keys())  # places that both arms finished
+    gains = [treated[place] - other[place] for place in shared]
     ahead = sum(1.0 if gain > 0 else 0.5 if gain == 0 else 0.0 for gain in gains)
-    if not both:
+    if not shared:
         return Robustness(control, 0, 0, math.nan, math.nan, FRAGILE, "")
     bounds = (
-        stats.binomtest(math.floor(ahead), len(both)).proportion_ci(),
-        stats.binomtest(math.ceil(ahead), len(both)).proportion_ci(),
+        stats.binomtest(math.floor(ahead), len(shared)).proportion_ci(),
+        stats.binomtest(math.ceil(ahead), len(shared)).proportion_ci(),
     )
     low, high = bounds[0].low, bounds[1].high
     verdict = ROBUST if low > 0.5 else REVERSED if high < 0.5 else FRAGILE
-    return Robustness(control, ahead, len(both), low, high, verdict, _depends_on(both, gains, design, space))
+    return Robustness(control, ahead, len(shared), low, high, verdict, _depends_on(shared, gains, design, space))
 
 
-def _depends_on(both: Sequence[int], gains: Sequence[float], design: Sequence[Values], space: Iterable[object]) -> str:
-    if len(both) < 5 or len(set(gains)) < 2:
+def _depends_on(
+    shared: Sequence[int], gains: Sequence[float], design: Sequence[Values], space: Iterable[object]
+) -> str:
+    if len(shared) < 5 or len(set(gains)) < 2:
         return ""
     from scipy import stats
 
     fields = [d.field for d in space if isinstance(d, Range)]
-    found = {field: float(stats.spearmanr([design[i][field] for i in both], gains).statistic) for field in fields}
-    strongest = max(found, key=lambda field: abs(found[field]), default="")
-    return f"{strongest.split('.')[-1]} ({found[strongest]:+.2f})" if strongest else ""
+    correlations = {
+        field: float(stats.spearmanr([design[place][field] for place in shared], gains).statistic) for field in fields
+    }
+    strongest = max(correlations, key=lambda field: abs(correlations[field]), default="")
+    return f"{strongest.split('.')[-1]} ({correlations[strongest]:+.2f})" if strongest else ""

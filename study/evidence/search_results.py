@@ -47,9 +47,13 @@ class SearchResult:
     settings: dict[str, list[Setting]]
     importances: dict[str, dict[str, float]]
 
-    def after(self, earlier: "SearchResult | None") -> "SearchResult":
-        """Returns this with the arms that an earlier call of the same search tuned; a front is only of one call."""
-        if earlier is None or len(self.objectives) > 1 or self.is_another(earlier):
+    def with_arms_of(self, earlier: "SearchResult | None") -> "SearchResult":
+        """Returns this result and, for the arms that it did not tune, what an earlier call of the search found.
+
+        `--arm none` and then `--arm "final BN"` give both arms. An arm tuned twice counts by the later call. A Pareto
+        front is of one call only, and what was tuned in another way is left out.
+        """
+        if earlier is None or len(self.objectives) > 1 or not self.is_comparable(earlier):
             return self
         return replace(
             self,
@@ -59,24 +63,31 @@ class SearchResult:
             design=max(earlier.design, self.design, key=len),
         )
 
-    def is_another(self, earlier: "SearchResult") -> bool:
-        """Whether arms of both cannot be compared: other dimensions or tuning seeds."""
-        return (earlier.space, earlier.tuning_seeds) != (self.space, self.tuning_seeds)
+    def is_comparable(self, other: "SearchResult") -> bool:
+        """Whether the arms of both were tuned alike: over the same dimensions, with as many tuning seeds."""
+        return (other.space, other.tuning_seeds) == (self.space, self.tuning_seeds)
 
 
 _ADAPTER = TypeAdapter(dict[str, SearchResult])
 
 
-def keep_search_result(folder: RunFolder, study: str, base: str, found: SearchResult) -> list[str]:
-    """Keeps what a search of a tuned study found around the base of this key, with what was found there before.
+def keep_search_result(folder: RunFolder, study: str, base: str, result: SearchResult) -> list[str]:
+    """Writes what a search found into the run folder, together with what earlier calls found there.
+
+    Args:
+        folder: the run folder.
+        study: name of the tuned study, such as "digits-tuned".
+        base: key of the configuration that the search tuned around.
+        result: what this call found.
 
     Returns:
         The arms found before that the tables no longer show, because they were tuned in another way; their runs stay.
     """
-    known = recall_search_results(folder, study)
-    kept = found.after(known.get(base))
-    folder.put(_place(study), _ADAPTER.dump_json({**known, base: kept}, indent=1))
-    return [arm for arm in known[base].winners if arm not in kept.winners] if base in known else []
+    results = recall_search_results(folder, study)
+    earlier = results.get(base)
+    merged = result.with_arms_of(earlier)
+    folder.put(_place(study), _ADAPTER.dump_json({**results, base: merged}, indent=1))
+    return [arm for arm in earlier.winners if arm not in merged.winners] if earlier else []
 
 
 def recall_search_results(folder: RunFolder, study: str) -> dict[str, SearchResult]:

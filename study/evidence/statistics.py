@@ -53,12 +53,12 @@ def paired_difference(treated: Mapping[int, float], control: Mapping[int, float]
     """Returns treated - control over the seeds that both have, {seed: value}."""
     seeds = sorted(treated.keys() & control.keys())
     differences = [treated[seed] - control[seed] for seed in seeds]
-    known = [difference for difference in differences if not math.isnan(difference)]
-    summary = interval(known)
-    return PairedDifference(summary.mean, summary.low, summary.high, summary.n, _sign_flip_p(known))
+    defined = [difference for difference in differences if not math.isnan(difference)]
+    summary = interval(defined)
+    return PairedDifference(summary.mean, summary.low, summary.high, summary.n, _sign_flip_p(defined))
 
 
-def widened(found: IntervalType, overlap: float) -> IntervalType:
+def widened(narrow: IntervalType, overlap: float) -> IntervalType:
     """Returns the interval for seeds that draw training and test images anew from one small pool.
 
     Their results are not independent: the variance of the mean is 1 / n + test / train of the spread, not 1 / n
@@ -66,13 +66,13 @@ def widened(found: IntervalType, overlap: float) -> IntervalType:
     correction and is left out.
 
     Args:
-        found: over n seeds.
+        narrow: over n seeds, as if they were independent.
         overlap: test / train images; 0 changes nothing.
     """
-    if not overlap or math.isnan(found.low):
-        return found
-    half = found.half_width * math.sqrt(1 + found.n * overlap)
-    wide = replace(found, low=found.mean - half, high=found.mean + half)
+    if not overlap or math.isnan(narrow.low):
+        return narrow
+    half = narrow.half_width * math.sqrt(1 + narrow.n * overlap)
+    wide = replace(narrow, low=narrow.mean - half, high=narrow.mean + half)
     return replace(wide, p=math.nan) if isinstance(wide, PairedDifference) else wide
 
 

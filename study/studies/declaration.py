@@ -48,8 +48,9 @@ class Pair:
 class Claim:
     """A sentence that the records can decide.
 
-    `test` names a function of study/claims.py. Its primary cells are the arms `treated`, each against the arm of
-    `control` at the same place; where there are several, a seed's value is their mean. `metric` is what is compared.
+    `test` names a function of study/evidence/claims.py, `metric` is what it compares. The claim's primary cells are the
+    arms `treated`, each against the arm of `control` at the same place; where there are several, a seed's value is
+    their mean.
     """
 
     id: str
@@ -115,11 +116,11 @@ class Study:
             ConfigurationError: no such field or no such arm; says which values there are.
         """
         path = resolve_field(name)
-        kept = tuple(arm for arm in self.arms if _as_text(arm.configuration.flat()[path]) == value)
-        if not kept:
-            there = sorted({_as_text(arm.configuration.flat()[path]) for arm in self.arms})
-            raise ConfigurationError(f"{self.name} has no arm with {path}={value}; there are: {', '.join(there)}")
-        return replace(self, arms=kept)
+        chosen = tuple(arm for arm in self.arms if _as_text(arm.configuration.flat()[path]) == value)
+        if not chosen:
+            values = sorted({_as_text(arm.configuration.flat()[path]) for arm in self.arms})
+            raise ConfigurationError(f"{self.name} has no arm with {path}={value}; there are: {', '.join(values)}")
+        return replace(self, arms=chosen)
 
     def smoke(self) -> "Study":
         """Returns the same study at the smallest size that still runs every part, under a name of its own."""

@@ -1,4 +1,8 @@
-"""What a search varies: the settings an arm is tuned over, one line each, and the arms that are tuned alike. Pure."""
+"""What a search varies: the fields that every arm is tuned over, one line each, and the arms. Pure.
+
+A search trains each arm of SEARCH_ARMS at many settings. A setting is one value for each dimension of the space, such
+as learning rate 0.003 and batch size 32.
+"""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +28,7 @@ class Range:
     log: bool = False
 
     def at(self, share: float) -> float:
-        """Returns the value at a share in [0, 1) of the range."""
+        """Returns the value at a share in [0, 1) of the range; on a logarithmic one half way of 1 to 100 is 10."""
         if self.log:
             return math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
         return self.low + share * (self.high - self.low)
@@ -32,13 +36,13 @@ class Range:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some values."""
+    """One of the values that are listed."""
 
     field: str
     options: tuple[Any, ...]
 
     def at(self, share: float) -> Any:
-        """Returns the option at a share in [0, 1) of the list."""
+        """Returns the option at a share in [0, 1) of the list; half way of (16, 32, 64, 128) is 64."""
         return self.options[int(share * len(self.options))]
 
 
@@ -82,9 +86,15 @@ def base_of_search(study: Study) -> Configuration:
 
 
 def space_of(base: Configuration, with_sizes: bool, changed: Sequence[Dimension]) -> tuple[Dimension, ...]:
-    """Returns the dimensions of a search, `changed` ones in the place of the usual ones.
+    """Returns the dimensions of a search.
 
-    A study whose batches are small, because its images are few, is not asked for much larger ones.
+    A study whose batches are small, because its images are few, is not asked for much larger ones: at batch size 16
+    the choice is 16 or 32.
+
+    Args:
+        base: the configuration that the arms change; its network says which sizes there are to vary.
+        with_sizes: whether the size of the network or its images is varied too, as latency is an objective.
+        changed: dimensions that replace the usual one of the same field, or are added.
     """
     kind = base.network.name if base.network.name in SMALL_NETWORKS else "backbone"
     usual = {dimension.field: dimension for dimension in NUISANCES + (SIZES[kind] if with_sizes else ())}

@@ -50,5 +50,5 @@ def _save(figure: Figure, path: Path) -> Path:
 
 def log_figures(group: Group, files: list[Path], tracker: Tracker) -> None:
     """Puts the files beside the configuration that the study is about: its first treated arm with records."""
-    if group.shown and files:
-        tracker.log_files(group.study, group.first_record(group.shown).key, None, files, "figures")
+    if group.main_arm and files:
+        tracker.log_files(group.study, group.first_record(group.main_arm).key, None, files, "figures")

@@ -50,15 +50,15 @@ def publish_page(study: Study, folder: RunFolder, data_root: Path, tracking_uri:
         tracker = open_tracker(tracking_uri, folder.url)
         tracker.sync(study, folder.records(study.name))
         for group in groups_of(study, folder):
-            if group.shown:
-                tracker.log_files(study, group.first_record(group.shown).key, None, [path], "page")
+            if group.main_arm:
+                tracker.log_files(study, group.first_record(group.main_arm).key, None, [path], "page")
     except TrackingError as error:
         print(f"{error}; the page is not in MLflow", file=sys.stderr)
     return path
 
 
 def _section(group: Group, folder: RunFolder, data_root: Path, tracking_uri: str | None) -> Section:
-    shown = group.shown
+    shown = group.main_arm
     return Section(
         group=group,
         verdicts=verdicts_of(group),
@@ -101,7 +101,7 @@ def _best(group: Group) -> str:
 
     Only arms on the images and classes of the one that the group is about are compared; "" where it is alone.
     """
-    arms = group.alike(group.shown)
+    arms = group.arms_on_same_classes(group.main_arm)
     if len(arms) < 2:
         return ""
     best = best_arm(record for arm in arms for record in group.records[arm].values())

@@ -33,8 +33,8 @@ def images() -> Study:
             },
         }
     )
-    both = f"{FINAL} + weighted loss"
-    methods = {NONE: {}, "weighted loss": WEIGHTED, FINAL: FINAL_NORM, both: {**FINAL_NORM, **WEIGHTED}}
+    combined = f"{FINAL} + weighted loss"
+    methods = {NONE: {}, "weighted loss": WEIGHTED, FINAL: FINAL_NORM, combined: {**FINAL_NORM, **WEIGHTED}}
     arms: list[Arm] = []
     pairs = []
     for rate in RATES:
@@ -46,7 +46,7 @@ def images() -> Study:
         arms += arm_of.values()
         pairs += [
             Pair(f"rate {rate:g}", arm_of[FINAL].name, arm_of[NONE].name),
-            Pair(f"weighted loss, rate {rate:g}", arm_of[both].name, arm_of["weighted loss"].name),
+            Pair(f"weighted loss, rate {rate:g}", arm_of[combined].name, arm_of["weighted loss"].name),
         ]
 
     def at_all_rates(method: str) -> tuple[str, ...]:

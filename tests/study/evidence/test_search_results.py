@@ -56,9 +56,9 @@ def test_arms_of_two_calls_belong_together_unless_the_space_is_another(tmp_path:
         folder, "x-tuned", base.key, replace(kept, tuning_seeds=6, winners={"none": "k"})
     ) == ["final BN"]
     other = SearchResult({}, ("minority_f1",), 5, {"none": "k"}, SPACE[:1], [], {"none": []}, {})
-    assert other.after(kept).winners == {"none": "k"}
+    assert other.with_arms_of(kept).winners == {"none": "k"}
     two = SearchResult({}, ("minority_f1", "latency"), 5, {"none, k": "k"}, SPACE, [], {"none": []}, {})
-    assert two.after(two).winners == {"none, k": "k"}
+    assert two.with_arms_of(two).winners == {"none, k": "k"}
 
 
 @pytest.mark.parametrize("change", [{"data.split": "blocked"}, {"network.hidden": 64}, {"network.first_norm": "batch"}])
