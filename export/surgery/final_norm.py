@@ -1,13 +1,17 @@
-"""The final batch norm of any ONNX classifier: found, folded into the layer before it, or removed.
+"""Where is the final norm of an ONNX classifier, and which layer can take it in?
 
-Pattern:  [Gemm | MatMul + Add | Conv] -> BatchNormalization -> [Softmax | Sigmoid | nothing] -> graph output
-The norm may also be a Mul and an Add of one constant per class, as Keras' converter writes it behind a Dense layer.
+From each graph output back: what does not touch the scores' order or only moves them (activations, Cast, Flatten, ...),
+then the norm, then again what only moves values, then the layer:
 
-With a = scale / sqrt(var + eps) and b = B - a mean (per class, see trainables/final_norm.py), in float64:
-    Gemm y = alpha x W + beta c     W' = a W,  c' = a c + b / beta     (W scaled along its output axis)
-    MatMul + Add y = x W + c        W' = a W,  c' = a c + b
-    Conv y = W * x + c              W' = a W,  c' = a c + b             (W scaled along its first axis)
-Everything else in the file stays as it was. Each step answers why it cannot, instead of guessing.
+    Gemm | MatMul | Conv -> moving -> BatchNormalization, or Mul and Add by constants -> moving, activations -> output
+
+The structure is checked before anything is changed: the norm stands for the axis that holds the layer's outputs, all
+numbers are constants, nobody else reads what is between layer and norm. Each step says why it cannot, instead of
+guessing.
+
+Why not a pattern matcher: onnxscript's and onnx-ir's match a pattern of fixed nodes and answer yes or no. Here the path
+has any length, the axis of the classes is followed along it, and every refusal has its own reason. onnxscript's own
+rule for BatchNormalization looks at neither training mode nor ranks, and knows no MatMul.
 """
 
 from collections.abc import Sequence
@@ -17,192 +21,244 @@ import numpy as np
 from onnx import ModelProto, NodeProto
 
 from export.errors import SurgeryError
-from export.surgery.graph import (
-    Array,
-    add_constant,
-    attribute,
-    cleaned,
-    constant,
-    copy_model,
-    is_constant,
-    set_attribute,
-    take_out,
-    uses,
-    values,
-)
+from export.surgery.graph import Array, GraphView, operator, opset
+from export.surgery.layers import Layer, as_layer
+from export.surgery.nodes import NORM, Affine, as_affine, axis_behind, is_moving
 
 OLDEST_OPSET = 9
-OUTPUT_ACTIVATIONS = ("Softmax", "Sigmoid")
-LAYERS = ("Gemm", "Add", "Conv")  # Add: after a MatMul
+OUTPUT_ACTIVATIONS = ("LogSoftmax", "Sigmoid", "Softmax")
+_BEHIND_SCORES = (*OUTPUT_ACTIVATIONS, "ArgMax", "Cast", "HardSigmoid", "TopK")
+NEEDED = "a BatchNormalization before the output is needed"
+
+
+@dataclass(frozen=True)
+class Path:
+    """The way from a layer to a graph output, in the order of the graph: nodes, and what the affine ones compute.
+
+    Attributes:
+        output: the name of the graph output.
+        layer: the layer that makes the scores; None where the way ends elsewhere.
+        start: the operator where it ends, for messages.
+        nodes: from behind the layer to the output.
+        affine: those of them that scale and shift, by their output.
+        scores: the name of the scores: what the activation reads, or else the output.
+    """
+
+    output: str
+    layer: Layer | None
+    start: str
+    nodes: tuple[NodeProto, ...]
+    affine: dict[str, Affine]
+    scores: str
+
+    @property
+    def linear(self) -> tuple[NodeProto, ...]:
+        """The nodes before the first activation."""
+        names = [node.input[0] for node in self.nodes]
+        return self.nodes[: names.index(self.scores)] if self.scores in names else self.nodes
 
 
 @dataclass(frozen=True)
 class FinalNorm:
-    """The norm's nodes and the layer before it; a and b (classes,) of its evaluation form y = a s + b."""
+    """A final norm that can be folded and removed.
 
-    norm: tuple[NodeProto, ...]
-    scores: str  # the norm's input
-    dense: NodeProto  # Gemm, Conv, or the Add after a MatMul
-    scale: Array
-    shift: Array
+    Attributes:
+        path: the way that it lies on.
+        layer: the layer before it.
+        norm: its nodes.
+        folded: its nodes, and what else scales and shifts between the layer and it.
+        axis: of its output, along which the classes lie.
+        scores_axis: of the scores, likewise; None where the axis cannot be followed that far.
+    """
+
+    path: Path
+    layer: Layer
+    norm: tuple[Affine, ...]
+    folded: tuple[Affine, ...]
+    axis: int
+    scores_axis: int | None
+
+    @property
+    def output(self) -> str:
+        """The name of what the norm makes."""
+        return str(self.norm[-1].node.output[0])
+
+    def scale_and_shift(self, parts: Sequence[Affine]) -> tuple[Array, Array]:
+        """Returns (classes,) what some of its parts, one behind the other, multiply the layer's outputs by and add."""
+        scale, shift = np.ones(self.layer.classes), np.zeros(self.layer.classes)
+        for part in parts:
+            scale, shift = scale * part.scale, shift * part.scale + part.shift
+        return scale, shift
 
 
 def find(model: ModelProto) -> FinalNorm:
-    """Returns the final batch norm of a model; raises SurgeryError with the reason where there is none to work on."""
-    opset = max((its.version for its in model.opset_import if its.domain in ("", "ai.onnx")), default=0)
-    if opset < OLDEST_OPSET:
-        raise SurgeryError(f"got opset {opset}; {OLDEST_OPSET} or newer is needed: BatchNormalization was another then")
-    if len(model.graph.output) != 1:
-        raise SurgeryError(f"got {len(model.graph.output)} graph outputs; a classifier with one is needed")
-    last = _makes_scores(model, ("BatchNormalization", "Add"), "a BatchNormalization before the output")
-    if last.op_type == "Add":
-        norm, scores, (scale, shift) = _as_mul_and_add(model, last)
-    else:
-        if attribute(last, "training_mode", 0) or len([name for name in last.output if name]) > 1:
-            raise SurgeryError("the final BatchNormalization is in training mode: its output depends on the batch")
-        norm, scores = (last,), last.input[0]
-        scale, shift = _scale_and_shift(model, last)
-    dense = _producers(model).get(scores)
-    if dense is None or dense.op_type not in LAYERS:
-        there = "a graph input" if dense is None else dense.op_type
-        raise SurgeryError(f"before the final BatchNormalization stands {there}; Gemm, MatMul + Add or Conv is needed")
-    if uses(model, scores) != 1:
-        raise SurgeryError("the scores before the final BatchNormalization are used elsewhere too")
-    _check_channels(model, dense, scale)
-    return FinalNorm(norm, scores, dense, scale, shift)
-
-
-def fold(model: ModelProto) -> ModelProto:
-    """Returns a copy with the final batch norm inside the layer before it: the same outputs up to rounding."""
-    model, before = copy_model(model), values(model)
-    found = find(model)
-    _absorb(model, found.dense, found.scale, found.shift)
-    take_out(model, found.norm, found.scores)
-    return cleaned(model, before)
-
-
-def remove(model: ModelProto) -> ModelProto:
-    """Returns a copy without the final batch norm (K21 H1): other outputs, an empirical claim that must be measured."""
-    model, before = copy_model(model), values(model)
-    found = find(model)
-    take_out(model, found.norm, found.scores)
-    return cleaned(model, before)
-
-
-def shift_scores(model: ModelProto, shift: Array) -> ModelProto:
-    """Returns a copy whose class scores are higher by `shift` (classes,), in the bias of the layer that makes them."""
-    model, before = copy_model(model), values(model)
-    _absorb(model, _makes_scores(model, LAYERS, " or ".join(LAYERS)), np.ones_like(shift), shift)
-    return cleaned(model, before)
-
-
-def fuse_inner_norms(model: ModelProto) -> ModelProto:
-    """Returns a copy in which every batch norm after a layer, but the final one, is inside that layer.
-
-    What runtimes do when they load a file is in the file then: fewer nodes, and int8 scales that fit the fused layer.
-    """
-    model, before = copy_model(model), values(model)
-    producers = _producers(model)
-    last = producers.get(model.graph.output[0].name)
-    ends = {name for node in (last,) if node is not None for name in (*node.input, *node.output)}
-    for norm in [n for n in model.graph.node if n.op_type == "BatchNormalization" and n.output[0] not in ends]:
-        layer = producers.get(norm.input[0])
-        if layer is not None and layer.op_type in LAYERS and uses(model, norm.input[0]) == 1:
-            try:
-                _absorb(model, layer, *_scale_and_shift(model, norm))
-            except SurgeryError:
-                continue  # not made of constants: it stays
-            take_out(model, (norm,), norm.input[0])
-    return cleaned(model, before)
-
-
-def _producers(model: ModelProto) -> dict[str, NodeProto]:
-    return {name: node for node in model.graph.node for name in node.output if name}
-
-
-def _makes_scores(model: ModelProto, allowed: Sequence[str], needed: str) -> NodeProto:
-    """Returns the node before the output activation, if there is one; SurgeryError where it is of no allowed type."""
-    producers = _producers(model)
-    last = producers.get(model.graph.output[0].name)
-    if last is not None and last.op_type in OUTPUT_ACTIVATIONS:
-        last = producers.get(last.input[0])
-    if last is None or last.op_type not in allowed:
-        there = "nothing" if last is None else last.op_type
-        raise SurgeryError(f"the scores come from {there}; {needed} is needed")
-    return last
-
-
-def _scale_and_shift(model: ModelProto, norm: NodeProto) -> tuple[Array, Array]:
-    gamma, beta, mean, var = (constant(model, name) for name in norm.input[1:5])
-    scale = gamma / np.sqrt(var + float(attribute(norm, "epsilon", 1e-5)))
-    return scale, beta - scale * mean
-
-
-def _as_mul_and_add(model: ModelProto, add: NodeProto) -> tuple[tuple[NodeProto, ...], str, tuple[Array, Array]]:
-    """Returns the two nodes, their input, and what they multiply by and add; SurgeryError where they are no norm."""
-    producers = _producers(model)
-    for product, shift in (tuple(add.input), tuple(reversed(add.input))):
-        multiply = producers.get(product)
-        if multiply is None or multiply.op_type != "Mul" or uses(model, product) != 1:
-            continue
-        for scores, scale in (tuple(multiply.input), tuple(reversed(multiply.input))):
-            if scores in producers and is_constant(model, scale) and is_constant(model, shift):
-                a, b = constant(model, scale), constant(model, shift)
-                if _is_per_class(a, producers[scores]) and _is_per_class(b, producers[scores]):
-                    return (multiply, add), scores, (a.ravel(), b.ravel())
-    raise SurgeryError("the scores come from Add; a BatchNormalization before the output is needed")
-
-
-def _is_per_class(value: Array, layer: NodeProto) -> bool:
-    """Whether a constant broadcasts along the classes: the last axis of scores, the second of a convolution's."""
-    if layer.op_type == "Conv":
-        return value.ndim > 2 and value.size == value.shape[-3]
-    return value.ndim > 0 and value.size == value.shape[-1]
-
-
-def _check_channels(model: ModelProto, layer: NodeProto, scale: Array) -> None:
-    """Raises SurgeryError where a norm does not stand for the outputs of the layer before it."""
-    weight_name = _matmul_and_bias(model, layer)[0].input[1] if layer.op_type == "Add" else layer.input[1]
-    weight = constant(model, weight_name)
-    axis = 0 if layer.op_type == "Conv" or attribute(layer, "transB", 0) else 1
-    if weight.ndim <= axis or weight.shape[axis] != scale.size:
+    """Returns the final norm of a model; raises SurgeryError with the reason where there is none to work on."""
+    if opset(model) < OLDEST_OPSET:
         raise SurgeryError(
-            f"the final BatchNormalization has {scale.size} channels, the layer before it weights of "
-            f"{'x'.join(map(str, weight.shape))}: they do not stand for the same classes"
+            f"got opset {opset(model)}; {OLDEST_OPSET} or newer is needed: BatchNormalization was another then"
+        )
+    view = GraphView(model)
+    norms: dict[str, FinalNorm] = {}
+    layers: set[str] = set()
+    problems: list[SurgeryError] = []
+    for output in model.graph.output:
+        try:
+            path = walk_back(view, output.name)
+            layers |= {path.layer.scores} if path.layer is not None else set()
+            norm = norm_on(view, path)
+            norms.setdefault(norm.output, norm)
+        except SurgeryError as error:
+            problems.append(error)
+    inner = {name for layer in layers for name in _ancestors(view, layer)}
+    last = [name for name in norms if name not in inner]  # nothing but an activation stands behind the final norm
+    if not last:
+        reasons = [error for error in problems if NEEDED not in str(error)]
+        raise (reasons or problems or [SurgeryError(f"the graph has no output; {NEEDED}")])[0]
+    if len(last) > 1:
+        outputs = ", ".join(repr(norms[name].path.output) for name in last)
+        raise SurgeryError(f"the outputs {outputs} have a final norm each; a classifier with one is needed")
+    return norms[last[0]]
+
+
+def walk_back(view: GraphView, output: str) -> Path:
+    """Returns the way from a layer to a value, through moving, scaling and activating nodes only."""
+    nodes: list[NodeProto] = []
+    affine: dict[str, Affine] = {}
+    scores = name = output
+    layer = None
+    while (node := view.producers.get(name)) is not None:
+        try:
+            layer = as_layer(view, node)
+        except SurgeryError:
+            if affine:
+                raise
+            break  # without a norm behind it, it does not matter why this layer cannot be worked on
+        if layer is not None or (name != node.output[0] and operator(node) != "TopK"):
+            break
+        part = as_affine(view, node)
+        if part is not None:
+            affine[name] = part
+        elif not is_moving(view, node):
+            if operator(node) not in _BEHIND_SCORES:
+                break
+            scores = node.input[0]
+        nodes.append(node)
+        name = part.data if part is not None else node.input[0]
+    start = "a graph input" if node is None else operator(node)
+    return Path(output, layer, start, tuple(reversed(nodes)), affine, scores)
+
+
+def norm_on(view: GraphView, path: Path) -> FinalNorm:
+    """Returns the norm on a way; raises SurgeryError where there is none, or it cannot be worked on."""
+    linear = [path.affine[node.output[0]] for node in path.linear if node.output[0] in path.affine]
+    norm, folded = _parts(path, linear)
+    if path.layer is None:
+        raise SurgeryError(
+            f"before the final BatchNormalization stands {path.start}; Gemm, MatMul or Conv is needed"
+            if norm
+            else _no_norm(view, path)
+        )
+    if not norm:
+        if any(part.is_norm for part in path.affine.values()):
+            raise SurgeryError(f"between the layer and the final BatchNormalization stands {_first_activation(path)}")
+        raise SurgeryError(_no_norm(view, path))
+    layer, axis = path.layer, path.layer.axis
+    norm_end = [node.output[0] for node in path.linear].index(norm[-1].node.output[0])
+    for node in path.linear[: norm_end + 1]:
+        part = path.affine.get(node.output[0])
+        _check_one_reader(view, part.data if part else node.input[0])
+        if part is None:
+            axis = axis_behind(view, node, axis)
+        else:
+            check_channels(view, part, layer, axis)
+    return FinalNorm(path, layer, norm, folded, axis, _axis_of_scores(view, path, norm_end + 1, axis))
+
+
+def _parts(path: Path, linear: Sequence[Affine]) -> tuple[tuple[Affine, ...], tuple[Affine, ...]]:
+    """Returns the nodes of the norm, and all that fold takes away; nothing where there is no norm.
+
+    A BatchNormalization is one, the last of them counts. Else it takes a multiplication and an addition of one constant
+    per class; an Add behind a layer without a bias is that layer's bias, if what remains is a norm.
+    """
+    whole = [i for i, part in enumerate(linear) if part.is_norm]
+    if whole:
+        return (linear[whole[-1]],), tuple(linear[: whole[-1] + 1])
+    classes = path.layer.classes if path.layer is not None else 0
+    per_class = [i for i, part in enumerate(linear) if part.scale.size == classes]
+    parts = linear[: per_class[-1] + 1] if per_class else []
+    for rest in (parts[1:] if layer_bias(path, linear) is not None else parts, parts):
+        mine = [part for part in rest if part.scale.size == classes]
+        if any(part.multiplies for part in mine) and any(part.adds for part in mine):
+            return tuple(rest), tuple(parts)
+    return (), ()
+
+
+def layer_bias(path: Path, linear: Sequence[Affine]) -> NodeProto | None:
+    """Returns the Add that stands right behind a layer without a bias of its own: it is that layer's bias."""
+    if path.layer is None or not linear or len([name for name in path.layer.node.input if name]) > 2:
+        return None
+    first = linear[0]
+    behind = operator(first.node) == "Add" and first.data == path.layer.scores
+    return first.node if behind else None
+
+
+def _check_one_reader(view: GraphView, name: str) -> None:
+    if view.uses[name] != 1:
+        raise SurgeryError(f"{name!r}, between the layer and the final norm, is used elsewhere too")
+
+
+def check_channels(view: GraphView, part: Affine, layer: Layer, axis: int) -> None:
+    """Raises SurgeryError where a norm does not stand for the outputs of the layer before it."""
+    kind = operator(part.node)
+    if part.scale.size not in (1, layer.classes) or (part.is_norm and part.scale.size != layer.classes):
+        raise SurgeryError(
+            f"the final {kind} has {part.scale.size} channels, the layer before it {layer.classes} outputs: "
+            "they do not stand for the same classes"
+        )
+    if part.axis is not None and part.axis != axis:
+        shape = ", ".join("?" if size is None else str(size) for size in view.dims(part.data) or ())
+        raise SurgeryError(
+            f"the final {kind} stands for axis {part.axis} of ({shape}), the layer before it for axis {axis}: "
+            "they do not stand for the same classes"
         )
 
 
-def _absorb(model: ModelProto, layer: NodeProto, scale: Array, shift: Array) -> None:
-    """Gives a layer the outputs scale * y + shift, in place; the constants it had stay for whoever else uses them."""
-    if layer.op_type == "Add":
-        matmul, bias_name = _matmul_and_bias(model, layer)
-        axis, weight_name, bias = 1, matmul.input[1], constant(model, bias_name)
-    else:
-        weight_name = layer.input[1]
-        factor = float(attribute(layer, "beta", 1.0)) if layer.op_type == "Gemm" else 1.0
-        has_bias = len(layer.input) > 2 and layer.input[2] and factor
-        bias = factor * constant(model, layer.input[2]) if has_bias else np.zeros_like(scale)
-        axis = 0 if layer.op_type == "Conv" or attribute(layer, "transB", 0) else 1
-    weight = constant(model, weight_name)
-    _check_channels(model, layer, scale)
-    shape = [-1 if i == axis else 1 for i in range(weight.ndim)]
-    new_weight = add_constant(model, f"{weight_name}.folded", weight * scale.reshape(shape), weight_name)
-    new_bias = add_constant(model, f"{layer.output[0]}.folded_bias", bias * scale + shift, weight_name)
-    if layer.op_type == "Add":
-        matmul.input[1] = new_weight
-        layer.input[:] = [matmul.output[0], new_bias]
-        return
-    if layer.op_type == "Gemm":
-        set_attribute(layer, "beta", 1.0)
-    layer.input[:] = [layer.input[0], new_weight, new_bias]
+def _axis_of_scores(view: GraphView, path: Path, start: int, axis: int) -> int | None:
+    """Returns the axis of the classes where the linear part of a way ends, None where it cannot be followed."""
+    try:
+        for node in path.linear[start:]:
+            axis = axis if node.output[0] in path.affine else axis_behind(view, node, axis)
+    except SurgeryError:
+        return None
+    return axis
 
 
-def _matmul_and_bias(model: ModelProto, add: NodeProto) -> tuple[NodeProto, str]:
-    producers = _producers(model)
-    for score, bias in (tuple(add.input), tuple(reversed(add.input))):
-        node = producers.get(score)
-        if node is not None and node.op_type == "MatMul":
-            if uses(model, score) != 1:
-                raise SurgeryError("the MatMul before the final BatchNormalization is used elsewhere too")
-            return node, bias
-    raise SurgeryError("before the final BatchNormalization stands an Add without a MatMul")
+def _first_activation(path: Path) -> str:
+    return operator(path.nodes[len(path.linear)])
+
+
+def _no_norm(view: GraphView, path: Path) -> str:
+    """Returns why there is no norm; a graph that looks as if an exporter folded it already is told so."""
+    start = path.start
+    linear = [path.affine[node.output[0]] for node in path.linear if node.output[0] in path.affine]
+    if linear:
+        start = operator(linear[-1].node)
+    message = f"the scores come from {start}; {NEEDED}"
+    has_norm = any(operator(node) == NORM for node in view.model.graph.node)
+    if path.layer is None or has_norm:
+        return message
+    folded = "torch's default export has" if view.model.producer_name == "pytorch" else "an exporter may have"
+    advice = " (torch.onnx.export with optimize=False keeps it)" if folded.startswith("torch") else ""
+    return f"no BatchNormalization before the output; {folded} folded it already{advice}: {message}"
+
+
+def _ancestors(view: GraphView, name: str) -> set[str]:
+    """Returns the names of all values that a value is computed from, without itself."""
+    names: set[str] = set()
+    stack = [name]
+    while stack:
+        node = view.producers.get(stack.pop())
+        new = set(node.input) - names if node is not None else set()
+        names |= new
+        stack += new
+    return names - {name}

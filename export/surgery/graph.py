@@ -1,6 +1,8 @@
-"""Small changes to an ONNX graph: constants read and added, nodes taken out, what is left over dropped."""
+"""What an ONNX graph says of itself, and small changes: a node bypassed, a constant added, leftovers dropped."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +12,41 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 from export.errors import SurgeryError
 
 Array = npt.NDArray[np.float64]
+Dims = tuple[int | None, ...]  # None: a size that is only known when the graph runs
 FREE_CONSTANTS = 4  # IR version since which an initializer need not be listed as a graph input
+STANDARD_DOMAINS = ("", "ai.onnx")
+
+
+class GraphView:
+    """Looks things up in a model that does not change meanwhile: who makes a value, who reads it, its shape."""
+
+    def __init__(self, model: ModelProto) -> None:
+        self.model = model
+        self.producers = {name: node for node in model.graph.node for name in node.output if name}
+        self.initializers = {tensor.name: tensor for tensor in model.graph.initializer}
+        self.inputs = {value.name for value in model.graph.input} - self.initializers.keys()
+        self.uses = Counter(_all_uses(model.graph))
+
+    @cached_property
+    def _inferred(self) -> dict[str, onnx.TypeProto.Tensor]:
+        try:
+            model = onnx.shape_inference.infer_shapes(self.model, data_prop=True)
+        except Exception:  # a graph that shape inference cannot take has unknown shapes
+            model = self.model
+        values = (*model.graph.input, *model.graph.value_info, *model.graph.output)
+        return {value.name: value.type.tensor_type for value in values if value.type.HasField("tensor_type")}
+
+    def dims(self, name: str) -> Dims | None:
+        """Returns the sizes of a value's axes, None where not even their number is known."""
+        tensor_type = self._inferred.get(name)
+        if tensor_type is None or not tensor_type.HasField("shape"):
+            return None
+        return tuple(dim.dim_value if dim.HasField("dim_value") else None for dim in tensor_type.shape.dim)
+
+    def element_type(self, name: str) -> int:
+        """Returns the onnx.TensorProto type of a value, 0 where it is not known."""
+        tensor_type = self._inferred.get(name)
+        return 0 if tensor_type is None else int(tensor_type.elem_type)
 
 
 def copy_model(model: ModelProto) -> ModelProto:
@@ -20,105 +56,25 @@ def copy_model(model: ModelProto) -> ModelProto:
     return new
 
 
-def take_out(model: ModelProto, nodes: Sequence[NodeProto], before: str) -> None:
-    """Takes a chain of nodes out; what used its output uses its input `before`; the name of a graph output stays."""
-    graph, after = model.graph, nodes[-1].output[0]
-    is_output = graph.output[0].name == after
-    for node in nodes:
-        graph.node.remove(node)
-    for node in graph.node:
-        node.input[:] = [before if name == after else name for name in node.input]
-        if is_output:
-            node.output[:] = [after if name == before else name for name in node.output]
+def operator(node: NodeProto) -> str:
+    """Returns the name of a standard operator; one of another domain has its domain before it."""
+    return str(node.op_type) if node.domain in STANDARD_DOMAINS else f"{node.domain}.{node.op_type}"
 
 
-def values(model: ModelProto) -> set[str]:
-    """Returns the names of all values that something in the graph uses."""
-    return {*_inputs(model.graph), *(value.name for value in model.graph.output)}
-
-
-def cleaned(model: ModelProto, before: set[str]) -> ModelProto:
-    """Drops constants and shapes that were used `before` a change and are no more, and checks the model."""
-    graph = model.graph
-    while True:
-        orphaned = before - values(model)
-        constants = [n for n in graph.node if n.op_type in ("Constant", "Identity") and orphaned >= set(n.output)]
-        if not constants:
-            break
-        for node in constants:
-            graph.node.remove(node)
-    dropped = orphaned & {constant.name for constant in graph.initializer}
-    for listed in (graph.initializer, graph.input):  # old files list every constant as an input too
-        for unused in [its for its in listed if its.name in dropped]:
-            listed.remove(unused)
-    made = {name for node in graph.node for name in node.output}
-    for info in [v for v in graph.value_info if v.name in orphaned - made]:
-        graph.value_info.remove(info)
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-
-def constant(model: ModelProto, name: str) -> Array:
-    """Returns an initializer in float64; a graph input without one or a computed value cannot be worked on."""
-    if name in {value.name for value in model.graph.input} - {its.name for its in model.graph.initializer}:
-        raise SurgeryError(f"{name!r} is a graph input, not a constant")
-    return numpy_helper.to_array(tensor(model, name)).astype(np.float64)
-
-
-def is_constant(model: ModelProto, name: str) -> bool:
-    """Whether `constant` finds a value."""
-    try:
-        constant(model, name)
-    except SurgeryError:
-        return False
-    return True
-
-
-def tensor(model: ModelProto, name: str) -> TensorProto:
-    """Returns the constant of that name: an initializer, a Constant node, or what an Identity passes on."""
-    found: TensorProto | None = next((c for c in model.graph.initializer if c.name == name), None)
-    if found is not None:
-        return found
-    node = next((node for node in model.graph.node if name in node.output), None)
-    if node is not None and node.op_type == "Identity":
-        return tensor(model, node.input[0])
-    if node is not None and node.op_type == "Constant":
-        value = onnx.helper.get_attribute_value(node.attribute[0])
-        if isinstance(value, TensorProto):
-            return value
-    raise SurgeryError(f"{name!r} is computed in the graph, not a constant")
-
-
-def add_constant(model: ModelProto, name: str, value: Array, like: str) -> str:
-    """Adds an initializer of the type of another under a name that is free, and returns the name."""
-    taken = {its.name for its in model.graph.initializer}
-    while name in taken:
-        name += "_"
-    dtype = numpy_helper.to_array(tensor(model, like)).dtype
-    new = numpy_helper.from_array(value.astype(dtype), name)
-    model.graph.initializer.append(new)
-    if model.ir_version < FREE_CONSTANTS:
-        model.graph.input.append(onnx.helper.make_tensor_value_info(name, new.data_type, new.dims))
-    return name
-
-
-def uses(model: ModelProto, name: str) -> int:
-    """Returns how often a value is an input of a node, also inside If and Loop, or an output of the graph."""
-    return [*_inputs(model.graph), *(value.name for value in model.graph.output)].count(name)
-
-
-def _inputs(graph: GraphProto) -> Iterator[str]:
-    for node in graph.node:
-        yield from node.input
-        for its in node.attribute:
-            for inner in (its.g, *its.graphs):
-                yield from _inputs(inner)
+def opset(model: ModelProto) -> int:
+    """Returns the version of the standard operators."""
+    return max((entry.version for entry in model.opset_import if entry.domain in STANDARD_DOMAINS), default=0)
 
 
 def attribute(node: NodeProto, name: str, default: float) -> float:
     """Returns a number that a node says, or the operator's default."""
-    found = [onnx.helper.get_attribute_value(a) for a in node.attribute if a.name == name]
-    return float(found[0]) if found else default
+    values = [onnx.helper.get_attribute_value(a) for a in node.attribute if a.name == name]
+    return float(values[0]) if values else default
+
+
+def integers(node: NodeProto, name: str) -> list[int] | None:
+    """Returns a list of integers that a node says, None where it says none."""
+    return next((list(a.ints) for a in node.attribute if a.name == name), None)
 
 
 def set_attribute(node: NodeProto, name: str, value: float) -> None:
@@ -126,3 +82,128 @@ def set_attribute(node: NodeProto, name: str, value: float) -> None:
     for before in [a for a in node.attribute if a.name == name]:
         node.attribute.remove(before)
     node.attribute.append(onnx.helper.make_attribute(name, value))
+
+
+def bypass(model: ModelProto, node: NodeProto, data: str) -> None:
+    """Takes a node out: what made its input `data` makes its output now. Nothing else may read `data`.
+
+    The readers of the output, also inside If and Loop, and graph outputs keep its name and stay byte for byte.
+    """
+    producer = next(other for other in model.graph.node if data in other.output)
+    model.graph.node.remove(node)
+    producer.output[:] = [node.output[0] if name == data else name for name in producer.output]
+
+
+def insert_after(model: ModelProto, node: NodeProto, new: NodeProto) -> None:
+    """Puts a new node behind another in the list of nodes."""
+    model.graph.node.insert(list(model.graph.node).index(node) + 1, new)
+
+
+def free_name(model: ModelProto, name: str) -> str:
+    """Returns the name, longer by underscores where a value has it already."""
+    taken = {*_all_names(model.graph)}
+    while name in taken:
+        name += "_"
+    return name
+
+
+def add_constant(model: ModelProto, name: str, value: Array, dtype: npt.DTypeLike) -> str:
+    """Adds an initializer under a free name and returns the name; SurgeryError where the type cannot hold it."""
+    name = free_name(model, name)
+    with np.errstate(over="ignore"):
+        converted = value.astype(dtype)
+    if not np.isfinite(converted).all():
+        largest = f"{np.abs(value).max():.3g}" if np.isfinite(value).all() else "not finite"
+        raise SurgeryError(f"the folded constants overflow {np.dtype(dtype)} (largest: {largest})")
+    new = numpy_helper.from_array(converted, name)
+    model.graph.initializer.append(new)
+    if model.ir_version < FREE_CONSTANTS:
+        model.graph.input.append(onnx.helper.make_tensor_value_info(name, new.data_type, new.dims))
+    return name
+
+
+def values(model: ModelProto) -> set[str]:
+    """Returns the names of all values that something in the graph uses."""
+    return set(_all_uses(model.graph))
+
+
+def cleaned(model: ModelProto, before: set[str]) -> ModelProto:
+    """Drops constants and shapes that were used `before` a change and are no more, and checks the model."""
+    graph = model.graph
+    while True:
+        orphaned = before - values(model)
+        constants = {name for name in orphaned if name in _constant_values(graph)}
+        nodes = [node for node in graph.node if node.output and constants >= set(node.output)]
+        if not nodes:
+            break
+        for node in nodes:
+            graph.node.remove(node)
+    dropped = orphaned & {tensor.name for tensor in graph.initializer}
+    for listed in (graph.initializer, graph.input):  # old files list every constant as an input too
+        for unused in [item for item in listed if item.name in dropped]:
+            listed.remove(unused)
+    made = {name for node in graph.node for name in node.output}
+    for info in [value for value in graph.value_info if value.name in before - made - values(model)]:
+        graph.value_info.remove(info)
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def sort_nodes(model: ModelProto) -> None:
+    """Puts every node behind those that it reads from, as ONNX asks; onnxruntime's fp16 converter does not always."""
+    producers = {name: i for i, node in enumerate(model.graph.node) for name in node.output if name}
+    nodes = list(model.graph.node)
+    ordered: list[NodeProto] = []
+    state: dict[int, bool] = {}  # False while what a node reads from is placed, True once it is placed itself
+    for start in range(len(nodes)):
+        stack = [start]
+        while stack:
+            i = stack[-1]
+            if i not in state:
+                state[i] = False
+                needs = [producers[name] for name in node_uses(nodes[i]) if name in producers]
+                stack += [k for k in needs if k not in state]
+                continue
+            stack.pop()
+            if not state[i]:
+                state[i] = True
+                ordered.append(nodes[i])
+    if ordered != nodes:
+        copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in ordered]
+        del model.graph.node[:]
+        model.graph.node.extend(copies)
+
+
+def _constant_values(graph: GraphProto) -> set[str]:
+    """Returns the names of values that are computed from constants alone."""
+    names = {tensor.name for tensor in graph.initializer} | {""}
+    for node in graph.node:
+        if node.op_type == "Constant" or (node.input and names >= set(node_uses(node))):
+            names |= set(node.output)
+    return names - {""}
+
+
+def node_uses(node: NodeProto) -> Iterator[str]:
+    """Yields the values that a node reads, also inside the graphs of If and Loop."""
+    yield from node.input
+    for item in node.attribute:
+        for inner in (item.g, *item.graphs):
+            yield from _all_uses(inner)
+
+
+def _all_uses(graph: GraphProto) -> Iterator[str]:
+    for node in graph.node:
+        yield from node_uses(node)
+    yield from (value.name for value in graph.output)
+
+
+def _all_names(graph: GraphProto) -> Iterator[str]:
+    yield from (item.name for listed in (graph.initializer, graph.input, graph.output) for item in listed)
+    for node in graph.node:
+        yield from (*node.input, *node.output)
+        for item in node.attribute:
+            for inner in (item.g, *item.graphs):
+                yield from _all_names(inner)
+
+
+FLOATS = (TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE)
