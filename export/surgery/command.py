@@ -31,24 +31,21 @@ def change_file(claim: "Claim", description: str, arguments: Sequence[str]) -> s
     megabytes = source.stat().st_size / 1e6 if source.is_file() else 0
     seconds = args.seconds or SECONDS + SECONDS_PER_MB * megabytes
     command = [sys.executable, "-m", __name__, claim, str(seconds), str(source), str(target), *map(str, args.inputs)]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        output, _ = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        raise SurgeryError(
-            f"{source}: stopped after {seconds:g} s, nothing is written; --seconds allows more"
-        ) from None
-    finally:
-        process.kill()
-        process.wait()
-        with suppress(OSError, ValueError):
-            target.with_name(f".{target.name}.{process.pid}.part").unlink()
-    try:
-        answer = json.loads(output)
-    except ValueError:
-        raise SurgeryError(
-            f"{source}: reading or running it {_ending(process.returncode)}; nothing is written"
-        ) from None
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=nowhere, stdout=subprocess.PIPE, stderr=nowhere) as process:
+        try:
+            output, _ = process.communicate(timeout=seconds)
+            answer = json.loads(output)
+        except subprocess.TimeoutExpired:
+            answer = {"error": f"{source}: stopped after {seconds:g} s, nothing is written; --seconds allows more"}
+        except ValueError:
+            ending = _ending(process.wait())
+            answer = {"error": f"{source}: reading or running it {ending}; nothing is written"}
+        finally:
+            process.kill()
+            process.wait()
+            with suppress(OSError, ValueError):
+                target.with_name(f".{target.name}.{process.pid}.part").unlink()
     if "error" in answer:
         raise SurgeryError(answer["error"])
     return str(answer["done"])

@@ -14,7 +14,7 @@ from export.conversion.torch_to_onnx import OPSET
 from export.errors import ATOL, ExportMismatchError
 from export.runs import variants
 from export.runs.variants import SURGERY, VARIANTS, export_run
-from export.surgery import final_norm
+from export.surgery import changes
 from export.verification.sessions import LEVELS, infer, open_session
 from study.commandline import command
 from trainables.configuration import Configuration
@@ -105,7 +105,7 @@ def _fold_wrongly(factor: float) -> Callable[[onnx.ModelProto], onnx.ModelProto]
     """A fold whose new bias is off by a factor."""
 
     def fold(model: onnx.ModelProto) -> onnx.ModelProto:
-        folded = final_norm.fold(model)
+        folded = changes.fold(model)
         (bias,) = [c for c in folded.graph.initializer if c.name.endswith(".folded_bias")]
         bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) * np.float32(factor), bias.name))
         return folded
@@ -128,7 +128,7 @@ def test_a_removal_that_is_a_fold_is_refused(
     tiny: Configuration, digits: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs, record = _trained(tiny, digits, tmp_path / "runs")
-    monkeypatch.setitem(SURGERY, "remove", final_norm.fold)
+    monkeypatch.setitem(SURGERY, "remove", changes.fold)
     with pytest.raises(ExportMismatchError, match=r"remove\.onnx"):
         export_run(record, runs, digits, tmp_path / "onnx")
 
@@ -211,7 +211,7 @@ def test_reduced_files_are_smaller_and_judged_and_a_bad_one_is_not_for_deploymen
     assert metadata["key"] == record.key
 
     def coarse(model: onnx.ModelProto, images: np.ndarray, exclude_last: bool = False) -> onnx.ModelProto:
-        return final_norm.shift_scores(model, np.array([9.0, 0.0]))  # decides for the majority always
+        return changes.shift_scores(model, np.array([9.0, 0.0]))  # decides for the majority always
 
     monkeypatch.setattr(variants, "to_int8", coarse)
     bad = export_run(record, runs, digits, tmp_path / "bad").verifications["fold-int8"]
@@ -226,7 +226,7 @@ def test_the_last_layer_stays_in_float_where_validation_needs_it(
 
     def spoilt(model: onnx.ModelProto, images: np.ndarray, exclude_last: bool = False) -> onnx.ModelProto:
         return to_int8(
-            model if exclude_last else final_norm.shift_scores(model, np.array([9.0, 0.0])), images, exclude_last
+            model if exclude_last else changes.shift_scores(model, np.array([9.0, 0.0])), images, exclude_last
         )
 
     monkeypatch.setattr(variants, "to_int8", spoilt)

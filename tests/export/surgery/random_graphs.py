@@ -1,6 +1,7 @@
 """Random classifiers in every supported shape, each with its final norm, and wrong folds of them."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ from onnx import NodeProto, helper, numpy_helper
 
 from export.surgery.changes import fold
 from export.surgery.final_norm import find
+from export.surgery.graph import set_attribute
 
 LAYERS = ("gemm", "matmul", "matmul add", "conv", "conv and mean", "dense of a series", "unsqueezed")
 NORMS = ("whole", "mul add", "sub div mul add", "reciprocal")
@@ -23,7 +25,7 @@ class Builder:
 
     rng: np.random.Generator
     nodes: list[NodeProto] = field(default_factory=list)
-    constants: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    constants: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def constant(self, value: Array) -> str:
         """Returns the name of a new constant."""
@@ -31,7 +33,7 @@ class Builder:
         self.constants[name] = np.asarray(value, np.float32)
         return name
 
-    def node(self, kind: str, *inputs: str, **attributes: object) -> str:
+    def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Returns the name of what a new node makes."""
         name = f"v{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
@@ -46,7 +48,7 @@ def random_model(rng: np.random.Generator) -> onnx.ModelProto:
     value = _norm(build, norm, value, classes, axis, rank)
     if layer == "unsqueezed":
         value = build.node("Squeeze", value, build.constant(np.array([2])))
-        build.constants[build.nodes[-1].input[1]] = np.array([2])  # type: ignore[assignment]
+        build.constants[build.nodes[-1].input[1]] = np.array([2])
     if layer == "conv" and rng.random() < 0.5:
         value = build.node("Flatten", build.node("GlobalAveragePool", value))
     _end(build, end, value)
@@ -70,7 +72,7 @@ def wrong_fold(model: onnx.ModelProto, kind: str, rng: np.random.Generator) -> o
         spoiled = onnx.ModelProto.FromString(model.SerializeToString())
         for node in spoiled.graph.node:
             if node.op_type == "BatchNormalization":
-                node.attribute.append(helper.make_attribute("epsilon", float(10 ** rng.uniform(-3, 0))))
+                set_attribute(node, "epsilon", float(10 ** rng.uniform(-3, 0)))
         return fold(spoiled)
     weight, bias = (
         next(tensor for tensor in changed.graph.initializer if tensor.name.rstrip("_").endswith(ending))
@@ -111,7 +113,7 @@ def _layer(build: Builder, layer: str, features: int, classes: int) -> tuple[str
         inputs = [build.constant(weight.T if trans_b else weight), *[build.constant(bias)] * int(rng.integers(2))]
         value = build.node("Gemm", "x", *inputs, **attributes)
         if layer == "unsqueezed":
-            build.constants["axis"] = np.array([2])  # type: ignore[assignment]
+            build.constants["axis"] = np.array([2])
             return build.node("Unsqueeze", value, "axis"), (features,), 1, 3
         return value, (features,), 1, 2
     if layer.startswith("conv"):

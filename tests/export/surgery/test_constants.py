@@ -32,7 +32,7 @@ HEADER = '<ir_version: 10, opset_import: ["" : 18]>'
         ("u = Unsqueeze (c, zero) k = Transpose (u)", [[4], [9]]),
     ],
 )  # fmt: skip
-def test_a_constant_is_read_in_every_form(body: str, expected: object) -> None:
+def test_a_constant_is_read_in_every_form(body: str, expected: float | list[float] | list[list[float]]) -> None:
     constants = "float[2] c = {4.0, 9.0}, float c0 = {0.5}, int64[1] zero = {0}, int64[2] column = {-1, 1}"
     model = parser.parse_model(f"{HEADER} g (float[n] x) => (float[n] y) <{constants}> {{ {body} y = Identity (x) }}")
     value = constant(GraphView(model), "k")

@@ -37,8 +37,10 @@ def test_right_folds_pass_and_wrong_ones_are_refused(kind: str) -> None:
     wanted = -(-WANTED // len(WRONG))
     wrong = right = 0
     passed: list[str] = []
-    for seed in range(first, first + 100 * wanted):
+    for seed in range(first, first + 10_000):
         model = random_model(np.random.default_rng(seed))
+        if kind == "epsilon" and all(node.op_type != "BatchNormalization" for node in model.graph.node):
+            continue
         if right < wanted:
             right += 1
             assert prove(model, fold(model), "fold").decisions_changed == 0, model.graph.name
