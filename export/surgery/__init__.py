@@ -1,6 +1,5 @@
 """Where is the final norm of any ONNX classifier, and how is it folded or removed?"""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,14 +8,17 @@ if TYPE_CHECKING:
     from export.surgery.final_norm import OUTPUT_ACTIVATIONS
     from export.surgery.graph import copy_model
     from export.surgery.rewrite import rewrite
+else:
+    from trainables.lazy import public_names
 
-_FILES = {
-    "changes": ("fold", "fuse_inner_norms", "remove", "shift_scores"),
-    "command": ("change_file",),
-    "final_norm": ("OUTPUT_ACTIVATIONS",),
-    "graph": ("copy_model",),
-    "rewrite": ("rewrite",),
-}
+    _FILES = {
+        "changes": ("fold", "fuse_inner_norms", "remove", "shift_scores"),
+        "command": ("change_file",),
+        "final_norm": ("OUTPUT_ACTIVATIONS",),
+        "graph": ("copy_model",),
+        "rewrite": ("rewrite",),
+    }
+    __getattr__ = public_names(__name__, _FILES)
 
 __all__ = [
     "OUTPUT_ACTIVATIONS",
@@ -28,12 +30,3 @@ __all__ = [
     "rewrite",
     "shift_scores",
 ]
-
-if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> object:
-        """Returns a public name of this room; its file is imported then: `--help` does without onnx."""
-        file = next((file for file, names in _FILES.items() if name in names), None)
-        if file is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{file}"), name)
