@@ -10,6 +10,7 @@ from tests.benchmarks.comparison import WORKS
 from trainables.configuration import Data
 
 
+@pytest.mark.timeout(180)  # two commands with a Ray each
 def test_growth_counts_every_configuration_once(tmp_path: Path) -> None:
     arms = growth.trivial(40).arms
     assert len({arm.configuration.key for arm in arms}) == 40
