@@ -6,6 +6,7 @@ proves and writes; it may take only so much of both, and whatever ends it is one
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,8 +20,8 @@ from export.errors import SurgeryError
 if TYPE_CHECKING:
     from export.surgery.proof import Claim
 
-SECONDS, SECONDS_PER_MB = 45.0, 2.0  # how long the work may take: at least, and more for a large file
-BYTES, BYTES_PER_BYTE = 4 * 2**30, 16  # how much address space beyond what the process starts with
+SECONDS, SECONDS_PER_MB = 45.0, 3.0  # how long the work may take: at least, and more for a large file
+BYTES, BYTES_PER_BYTE = 8 * 2**30, 16  # how much address space: at least, and more for a large file
 LONGEST = 1000  # characters of a line
 
 
@@ -31,8 +32,8 @@ def change_file(claim: "Claim", description: str, arguments: Sequence[str]) -> s
     megabytes = source.stat().st_size / 1e6 if source.is_file() else 0
     seconds = args.seconds or SECONDS + SECONDS_PER_MB * megabytes
     command = [sys.executable, "-m", __name__, claim, str(seconds), str(source), str(target), *map(str, args.inputs)]
-    nowhere = subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=nowhere, stdout=subprocess.PIPE, stderr=nowhere) as process:
+    nowhere, one_thread = subprocess.DEVNULL, {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # each takes address space
+    with subprocess.Popen(command, env=one_thread, stdin=nowhere, stdout=subprocess.PIPE, stderr=nowhere) as process:
         try:
             output, _ = process.communicate(timeout=seconds)
             answer = json.loads(output)

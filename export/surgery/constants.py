@@ -1,5 +1,6 @@
 """The value of a constant, as exporters write it: an initializer, a Constant node, arithmetic on those."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,7 +24,8 @@ ARITHMETIC: Mapping[str, Callable[..., Value]] = {
     "Sqrt": np.sqrt,
     "Sub": np.subtract,
 }
-SHAPING = ("Cast", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+SHAPING = ("Cast", "CastLike", "Expand", "Reshape", "Shape", "Squeeze", "Transpose", "Unsqueeze")
+LARGEST = 2**24  # values that a constant is expanded to
 
 
 def value_of(view: GraphView, name: str) -> Value:
@@ -40,6 +42,11 @@ def value_of(view: GraphView, name: str) -> Value:
         return _constant_node(node)
     if kind not in ARITHMETIC and kind not in SHAPING:
         raise SurgeryError(f"{name!r} is computed in the graph, not a constant")
+    if kind == "Shape":
+        return _shape(view, node)
+    if kind == "CastLike":
+        like = view.element_type(node.input[1])
+        return value_of(view, node.input[0]).astype(onnx.helper.tensor_dtype_to_np_dtype(like or TensorProto.FLOAT))
     operands = [value_of(view, operand) for operand in node.input]
     with np.errstate(all="ignore"):  # what is not finite is said where the value is used
         return ARITHMETIC[kind](*operands) if kind in ARITHMETIC else _shaped(node, operands)
@@ -84,6 +91,16 @@ def _constant_node(node: NodeProto) -> Value:
 _NUMBERS = {"value_float": np.float32, "value_floats": np.float32, "value_int": np.int64, "value_ints": np.int64}
 
 
+def _shape(view: GraphView, node: NodeProto) -> Value:
+    """Returns the sizes of a value where they are known before the graph runs."""
+    dims = view.dims(node.input[0])
+    start, end = int(attribute(node, "start", 0)), int(attribute(node, "end", len(dims or ())))
+    sizes = [size for size in (dims or ())[start:end] if size is not None]
+    if dims is None or len(sizes) != len(dims[start:end]):
+        raise SurgeryError(f"{node.output[0]!r} is a shape that is known only when the graph runs, not a constant")
+    return np.array(sizes, np.int64)
+
+
 def _shaped(node: NodeProto, operands: list[Value]) -> Value:
     value = operands[0]
     if node.op_type == "Cast":
@@ -94,6 +111,11 @@ def _shaped(node: NodeProto, operands: list[Value]) -> Value:
         if node.op_type == "Reshape":
             wanted = operands[1].tolist()
             return value.reshape([value.shape[i] if size == 0 else size for i, size in enumerate(wanted)])
+        if node.op_type == "Expand":
+            shape = np.broadcast_shapes(value.shape, tuple(operands[1].tolist()))
+            if math.prod(shape) > LARGEST:
+                raise ValueError
+            return np.broadcast_to(value, shape)
         axes = operands[1].ravel().tolist() if len(operands) > 1 else integers(node, "axes")
         if node.op_type == "Squeeze":
             return value.squeeze(None if axes is None else tuple(axes))

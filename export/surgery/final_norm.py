@@ -203,7 +203,7 @@ def layer_bias(path: Path, linear: Sequence[Affine]) -> NodeProto | None:
 
 
 def _check_one_reader(view: GraphView, name: str) -> None:
-    if view.uses[name] != 1:
+    if view.uses[name] - view.shape_uses[name] != 1:
         raise SurgeryError(f"{name!r}, between the layer and the final norm, is used elsewhere too")
 
 
@@ -247,9 +247,11 @@ def _no_norm(view: GraphView, path: Path) -> str:
     has_norm = any(operator(node) == NORM for node in view.model.graph.node)
     if path.layer is None or has_norm:
         return message
-    folded = "torch's default export has" if view.model.producer_name == "pytorch" else "an exporter may have"
-    advice = " (torch.onnx.export with optimize=False keeps it)" if folded.startswith("torch") else ""
-    return f"no BatchNormalization before the output; {folded} folded it already{advice}: {message}"
+    if view.model.producer_name == "pytorch":
+        already = "torch's default export has folded it already, if there was one (optimize=False keeps it)"
+    else:
+        already = "an exporter may have folded it already"
+    return f"no BatchNormalization before the output; {already}: {message}"
 
 
 def _ancestors(view: GraphView, name: str) -> set[str]:

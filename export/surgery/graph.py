@@ -26,6 +26,7 @@ class GraphView:
         self.initializers = {tensor.name: tensor for tensor in model.graph.initializer}
         self.inputs = {value.name for value in model.graph.input} - self.initializers.keys()
         self.uses = Counter(_all_uses(model.graph))
+        self.shape_uses = Counter(name for node in model.graph.node for name in _read_for_shape(node))
 
     @cached_property
     def _inferred(self) -> dict[str, onnx.TypeProto.Tensor]:
@@ -85,12 +86,15 @@ def set_attribute(node: NodeProto, name: str, value: float) -> None:
 
 
 def bypass(model: ModelProto, node: NodeProto, data: str) -> None:
-    """Takes a node out: what made its input `data` makes its output now. Nothing else may read `data`.
+    """Takes a node out: what made its input `data` makes its output now.
 
-    The readers of the output, also inside If and Loop, and graph outputs keep its name and stay byte for byte.
+    The readers of the output, also inside If and Loop, and graph outputs keep its name and stay byte for byte. Nothing
+    else may read the values of `data`; what reads its shape or type alone reads them of the output.
     """
     producer = next(other for other in model.graph.node if data in other.output)
     model.graph.node.remove(node)
+    for reader in model.graph.node:
+        reader.input[:] = [node.output[0] if name == data else name for name in reader.input]
     producer.output[:] = [node.output[0] if name == data else name for name in producer.output]
 
 
@@ -128,12 +132,11 @@ def values(model: ModelProto) -> set[str]:
 
 
 def cleaned(model: ModelProto, before: set[str]) -> ModelProto:
-    """Drops constants and shapes that were used `before` a change and are no more, and checks the model."""
+    """Drops what was used `before` a change and is no more, constants and nodes, and checks the model."""
     graph = model.graph
     while True:
         orphaned = before - values(model)
-        constants = {name for name in orphaned if name in _constant_values(graph)}
-        nodes = [node for node in graph.node if node.output and constants >= set(node.output)]
+        nodes = [node for node in graph.node if node.output and orphaned >= {name for name in node.output if name}]
         if not nodes:
             break
         for node in nodes:
@@ -174,21 +177,19 @@ def sort_nodes(model: ModelProto) -> None:
         model.graph.node.extend(copies)
 
 
-def _constant_values(graph: GraphProto) -> set[str]:
-    """Returns the names of values that are computed from constants alone."""
-    names = {tensor.name for tensor in graph.initializer} | {""}
-    for node in graph.node:
-        if node.op_type == "Constant" or (node.input and names >= set(node_uses(node))):
-            names |= set(node.output)
-    return names - {""}
-
-
 def node_uses(node: NodeProto) -> Iterator[str]:
     """Yields the values that a node reads, also inside the graphs of If and Loop."""
     yield from node.input
     for item in node.attribute:
         for inner in (item.g, *item.graphs):
             yield from _all_uses(inner)
+
+
+def _read_for_shape(node: NodeProto) -> list[str]:
+    """Returns the values of which a node reads the shape or the type alone."""
+    if operator(node) == "CastLike":
+        return list(node.input[1:])
+    return list(node.input) if operator(node) in ("Shape", "Size") else []
 
 
 def _all_uses(graph: GraphProto) -> Iterator[str]:

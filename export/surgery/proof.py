@@ -97,7 +97,7 @@ def prove(model: ModelProto, changed: ModelProto, claim: Claim, own: Sequence[Pa
     parts = [part for part in final.folded if claim == "fold" or part not in final.norm]
     terms = Runner(sum_of_terms(reference, final, parts), [final.output])
     original = Runner(model, [final.output, final.layer.features, scores, first_output, final.layer.scores])
-    expected = original if claim == "fold" else Runner(reference, [final.output])
+    passed_over_norm = None if claim == "fold" else Runner(reference, [final.output])
     got = Runner(changed, [final.output, scores, first_output])
 
     batches = own_batches(model, own) if own else random_batches(model, original.refusal)
@@ -109,7 +109,8 @@ def prove(model: ModelProto, changed: ModelProto, claim: Claim, own: Sequence[Pa
     num_decisions, decisions_changed = 0, 0
     for feeds, values, sizes in before:
         after = got.run(feeds)
-        whole.add(expected.run(feeds)[0], after[0], sizes * roundoff)
+        expected = values[0] if passed_over_norm is None else passed_over_norm.run(feeds)[0]
+        whole.add(expected, after[0], sizes * roundoff)
         decided = decisions(values[2], axis)
         winners |= set(decided.ravel().tolist())
         num_decisions += decided.size

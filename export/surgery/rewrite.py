@@ -123,20 +123,19 @@ def _tell_variant(model: ModelProto, claim: Claim) -> None:
 
 
 def _as_words(evidence: Evidence, claim: Claim) -> str:
-    batches = f"{evidence.num_batches} batches"
+    batches = f"{evidence.num_batches} {'batch' if evidence.num_batches == 1 else 'batches'}"
     if evidence.num_left_out:
         batches += f", {evidence.num_left_out} more left out: the original is not finite there"
-    tried = (
-        f"on {evidence.num_inputs} {evidence.inputs} inputs ({evidence.shapes}; {batches}) "
-        f"and {evidence.num_features} random features of the last layer"
-    )
-    apart = f"by at most {evidence.difference:.1e} of their size ({evidence.excess:.0%} of what rounding allows)"
+    inputs = "random inputs" if evidence.inputs == "random" else "inputs of yours"
+    tried = f"on {evidence.num_inputs} {inputs} ({evidence.shapes}; {batches})"
+    features = f"{evidence.num_features} random features of the last layer"
+    rounding = f"{evidence.difference:.1e} of their size ({evidence.excess:.0%} of what rounding allows)"
     decided = f"{evidence.decisions_changed} of {evidence.num_decisions} decisions"
-    won = f"{evidence.winners} of {evidence.classes} classes won somewhere"
     if claim == "fold":
         ties = ", all of them ties within rounding" if evidence.decisions_changed else ""
-        return f"{tried}, scores differ {apart}, {decided} changed{ties}; {won}"
+        won = f"{evidence.winners} of {evidence.classes} classes won somewhere"
+        return f"{tried} and {features}, scores differ by at most {rounding}, {decided} changed{ties}; {won}"
     return (
-        f"{tried}, scores are the original's before its norm, {apart}; against the original, outputs change by up to "
-        f"{evidence.output_change:.3g} and {decided} change: measure them before use"
+        f"{tried}, outputs change by up to {evidence.output_change:.3g} and {decided} change: measure the file before "
+        f"use; there and on {features}, its scores are the original's before the norm to {rounding}"
     )

@@ -72,7 +72,7 @@ def random_batches(model: ModelProto, runs: Callable[[Feeds], str]) -> list[Feed
         raise SurgeryError(f"random inputs cannot be made for this graph ({reason}); name your own: --inputs FILE.npz")
     rows = max((shape[0] for shape in sizes.values() if shape), default=1)
     large = any(math.prod(shape[1:]) > LARGE for shape in sizes.values())
-    repeats = max(1, min(2 if large else 8, ROWS // rows))
+    repeats = 1 if large else max(1, min(8, ROWS // rows))
     scales = (*SCALES, UNIFORM)
     return [_draw(inputs, sizes, bound, scale, k) for scale in scales for k in range(repeats)]
 

@@ -3,6 +3,7 @@
 FEATURES is the name that the last layer's input has in a graph that was cut out.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,6 +28,7 @@ FEATURES = "features of the last layer"
 FEATURE_ROWS = 64  # random features at each scale, at least
 MOST_FAVOURED = 64  # classes that get features of their own
 SMALL = 4 * 2**20  # bytes of a graph that one thread is enough for
+MOST_THREADS = 8  # each takes address space
 TINY = 1e-30  # keeps what is zero from being divided by
 
 
@@ -45,8 +47,7 @@ class Runner:
         self.names = list(names)
         try:
             content = shown.SerializeToString()
-            if len(content) < SMALL:
-                options.intra_op_num_threads = 1
+            options.intra_op_num_threads = 1 if len(content) < SMALL else min(os.cpu_count() or 1, MOST_THREADS)
             self.session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own kinds
             raise SurgeryError(f"onnxruntime cannot load the graph: {first_line(error)}") from error

@@ -71,9 +71,9 @@ def test_both_commands_write_and_say_what_was_compared(tmp_path: Path, capsys: p
     np.savez(tmp_path / "own.npz", x=np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32))
     assert fold.main([str(source), str(target), "--inputs", str(tmp_path / "own.npz")]) == 0
     said = capsys.readouterr().out
-    assert "BatchNormalization folded into Gemm, 1 node fewer; on 10 your inputs (10x3; 1 batches)" in said
+    assert "BatchNormalization folded into Gemm, 1 node fewer; on 10 inputs of yours (10x3; 1 batch)" in said
     assert remove.main([str(source), str(target)]) == 0
-    assert "decisions change: measure them before use" in capsys.readouterr().out
+    assert "decisions change: measure the file before use" in capsys.readouterr().out
     assert [path.name for path in target.parent.iterdir()] == ["target.onnx"]
 
 

@@ -275,6 +275,17 @@ def test_a_norm_in_its_parts(norm: str, bias: str) -> None:
     np.testing.assert_allclose(_run(removed), _run(plain), atol=1e-7)
 
 
+def test_a_norm_without_scale_and_shift_as_torchs_exporter_writes_it() -> None:
+    """Its ones and zeros have the shape and type of the scores."""
+    ones = "one = Constant <value_floats = [1.0]> () a = CastLike (one, s) z = Shape <start = 1, end = 2> (s)"
+    norm = "g = Expand (a, z) n = BatchNormalization (s, g, beta, mean, var)"
+    for layer in ("s = Gemm (x, w, c)", "s = MatMul (x, w)"):
+        model = _model(f"{layer} {ones} {norm} y = Softmax (n)")
+        folded, removed = changes.fold(model), changes.remove(model)
+        np.testing.assert_allclose(_run(folded), _run(model), atol=5e-6)
+        assert not {"Shape", "CastLike", "Expand"} & set(_operators(folded) + _operators(removed))
+
+
 def test_linear_on_the_last_axis_and_a_norm_on_the_first_of_equal_size_is_refused() -> None:
     """Right at rank 2 only: version 1 folded this, and its proof saw saturated probabilities alone."""
     text = f"{HEADER} g (float[n,2,3] x) => (float[n,2,2] y) <{CONSTANTS.format(weight='3,2')}>"

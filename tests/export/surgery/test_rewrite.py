@@ -78,7 +78,7 @@ def test_files_of_other_exporters(write: Callable[[Path], None], tmp_path: Path)
     line = rewrite(changes.fold, source, folded, "fold")
     assert "random inputs" in line
     assert "0 of 96 decisions changed; 3 of 3 classes won somewhere" in line
-    assert "measure them before use" in rewrite(changes.remove, source, removed, "remove")
+    assert "measure the file before use" in rewrite(changes.remove, source, removed, "remove")
     np.testing.assert_allclose(_outputs(folded), _outputs(source), atol=1e-5)
     assert np.abs(_outputs(removed) - _outputs(source)).max() > 0.01
     assert source.read_bytes() == before
@@ -208,7 +208,7 @@ def test_the_proof_refuses_a_change_that_is_off_by_a_thousandth(
         return changed
 
     if accepted:
-        assert "by at most" in rewrite(wrong, tmp_path / "source.onnx", tmp_path / "out.onnx", claim)
+        assert "of what rounding allows" in rewrite(wrong, tmp_path / "source.onnx", tmp_path / "out.onnx", claim)
     else:
         with pytest.raises(SurgeryError, match=r"times what rounding allows|a constant under its old name changed"):
             rewrite(wrong, tmp_path / "source.onnx", tmp_path / "out.onnx", claim)
