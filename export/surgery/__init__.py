@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from export.surgery.changes import fold, fuse_inner_norms, remove, shift_scores
     from export.surgery.command import change_file
+    from export.surgery.files import rewrite
     from export.surgery.final_norm import OUTPUT_ACTIVATIONS
     from export.surgery.graph import copy_model
-    from export.surgery.rewrite import rewrite
 else:
     from trainables.lazy import public_names
 
@@ -16,7 +16,7 @@ else:
         "command": ("change_file",),
         "final_norm": ("OUTPUT_ACTIVATIONS",),
         "graph": ("copy_model",),
-        "rewrite": ("rewrite",),
+        "files": ("rewrite",),
     }
     __getattr__ = public_names(__name__, _FILES)
 

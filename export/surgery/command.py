@@ -75,7 +75,7 @@ def work(arguments: Sequence[str]) -> dict[str, Any]:
     claim, seconds, source, target, *inputs = arguments
     _limit(float(seconds), Path(source))
     from export.surgery.changes import fold, remove
-    from export.surgery.rewrite import rewrite
+    from export.surgery.files import rewrite
 
     try:
         if claim == "fold":

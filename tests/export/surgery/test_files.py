@@ -15,8 +15,8 @@ from torch import nn
 
 from export.errors import SurgeryError
 from export.surgery import changes
+from export.surgery.files import rewrite
 from export.surgery.proof import Claim
-from export.surgery.rewrite import rewrite
 
 
 def _network() -> nn.Module:
