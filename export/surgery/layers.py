@@ -14,7 +14,6 @@ import onnx
 from onnx import ModelProto, NodeProto
 
 from export.errors import SurgeryError
-from export.surgery.constants import constant, value_of
 from export.surgery.graph import (
     Array,
     GraphView,
@@ -25,6 +24,7 @@ from export.surgery.graph import (
     operator,
     set_attribute,
 )
+from export.surgery.nodes import constant, value_of
 
 LAYERS = ("Gemm", "MatMul", "Conv")
 

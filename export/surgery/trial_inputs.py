@@ -18,9 +18,8 @@ import onnx
 from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from export.errors import SurgeryError
-from export.surgery.constants import constant_or_none
 from export.surgery.graph import GraphView, attribute, operator
-from export.surgery.nodes import MOVING
+from export.surgery.nodes import MOVING, constant_or_none
 from trainables.errors import first_line
 
 Feeds = dict[str, npt.NDArray[Any]]

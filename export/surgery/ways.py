@@ -15,11 +15,10 @@ import onnxruntime as ort
 from onnx import ModelProto, NodeProto, TensorProto
 
 from export.errors import SurgeryError
-from export.surgery.constants import constant
 from export.surgery.final_norm import FinalNorm
 from export.surgery.graph import GraphView, attribute, copy_model, node_uses
 from export.surgery.layers import absorb, make_absolute
-from export.surgery.nodes import Affine
+from export.surgery.nodes import Affine, constant
 from export.surgery.trial_inputs import SCALES, Feeds
 from trainables.errors import first_line
 

@@ -6,9 +6,8 @@ import pytest
 from onnx import parser
 
 from export.errors import SurgeryError
-from export.surgery.constants import constant
 from export.surgery.graph import GraphView
-from export.surgery.nodes import axis_behind
+from export.surgery.nodes import axis_behind, constant
 
 HEADER = '<ir_version: 10, opset_import: ["" : 18]>'
 
