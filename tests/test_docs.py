@@ -89,6 +89,7 @@ def test_every_option_in_the_tables_exists() -> None:
         importlib.import_module(name).parser().format_help()
         for name in ("study.grid", "study.report", "study.search", "study.doctor", "study.exporting")
     )
+    helps += importlib.import_module("export.surgery.command").make_parser("fold", "").format_help()
     edge = (ROOT / "export" / "edge.py").read_text()
     known = set(re.findall(r"--[a-z][a-z0-9-]+", helps + edge)) | {
         "--storage",
