@@ -1,6 +1,5 @@
 """The command `python -m export STUDY`: the study declares the pairs, export works, tracking logs."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,55 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study import locations
-from study.commandline import DONE, INCOMPLETE, ExportRequest, add_locations, make_parser, read_locations
+from study.commandline import DONE, INCOMPLETE, ExportRequest, read_export_request
+from study.commandline import export_parser as parser  # every command's module has one
 from study.locations import Locations
 from trainables.errors import ConfigurationError, StudyError
 
 if TYPE_CHECKING:
+    from export.conversion import GraphForm
     from export.runs import Exported
     from study.evidence import Group
     from study.studies import Study
     from trainables.data import Images
     from trainables.storage import Record, RunFolder
 
+__all__ = ["export_study", "main", "parser"]
+
 SAMPLE = 32  # images of a large network that --best runs at every optimisation level and batch size
 
 
 def main(arguments: Sequence[str]) -> int:
     """Exports and verifies what the arguments ask for and returns the exit code."""
-    args = parser().parse_args(arguments)
-    request = ExportRequest(
-        study=args.study,
-        locations=read_locations(args),
-        key=args.key,
-        source=args.data,
-        every_arm=args.all,
-        best=args.best,
-        require_h1=args.require_h1,
-        output=Path(args.output) if args.output else None,
-        as_markdown=args.format == "markdown",
-    )
-    return export_study(request)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Returns the parser of this command's arguments."""
-    command = make_parser(
-        "export",
-        "Write a study's final-BN models as ONNX (kept, folded, removed, none) and verify each.",
-        "python -m export digits --require-h1",
-    )
-    add = command.add_argument
-    add("study", metavar="STUDY", help="a study with finished runs")
-    add("--key", metavar="KEY", help="one configuration instead of the study's declared pair")
-    add("--output", metavar="DIR", help="default: onnx/STUDY in the run folder, here if that is a URL")
-    add("--data", metavar="SOURCE", help="only these data: plantvillage:Apple, or folder:... as study.grid prints")
-    add("--all", action="store_true", help="every arm instead of the study's first declared pair")
-    add("--best", action="store_true", help="only the run of each arm with the best validation F1, and the best arm")
-    add("--format", choices=("table", "markdown"), default="table")
-    add("--require-h1", action="store_true", help="fail (exit 1) unless H1 is reproduced")
-    add_locations(command)
-    return command
+    return export_study(read_export_request(arguments))
 
 
 def export_study(request: ExportRequest) -> int:
@@ -68,10 +39,12 @@ def export_study(request: ExportRequest) -> int:
     Raises:
         ConfigurationError: an unknown study, no finished runs of what is asked for.
     """
+    from export.conversion import GraphForm
     from study.reporting import groups_of
     from study.studies import find
     from trainables.storage import RunFolder
 
+    form = GraphForm(request.opset, request.batch, request.resize_inside)
     runs = request.locations.runs
     folder, study = RunFolder(runs), find([request.study])[0]
     output = request.output or _default_output(runs, study.name)
@@ -80,7 +53,7 @@ def export_study(request: ExportRequest) -> int:
     ]
     if not selections:
         raise ConfigurationError(_without_runs(study, request))
-    codes = [_export_selection(selection, request, folder, output) for selection in selections]
+    codes = [_export_selection(selection, request, form, folder, output) for selection in selections]
     print(f"files: {output}")
     return max(codes)
 
@@ -147,7 +120,9 @@ def _without_runs(study: "Study", request: ExportRequest) -> str:
     return f"{study.name}: no finished runs of {wanted} in {request.locations.runs}; {maker(study.name)} makes them"
 
 
-def _export_selection(selection: _Selection, request: ExportRequest, folder: "RunFolder", output: Path) -> int:
+def _export_selection(
+    selection: _Selection, request: ExportRequest, form: "GraphForm", folder: "RunFolder", output: Path
+) -> int:
     """Exports the runs of the arms, prints the table and the H1 verdict, and logs to MLflow; returns the exit code."""
     from study.commandline import console
     from study.reporting import as_markdown, variants_table
@@ -159,7 +134,7 @@ def _export_selection(selection: _Selection, request: ExportRequest, folder: "Ru
     except (StudyError, OSError) as error:  # images that are gone
         print(f"error: {error}", file=sys.stderr)
         return INCOMPLETE
-    exported, code = _export_runs(records, selection, request.best, images_of_size, folder, output)
+    exported, code = _export_runs(records, selection, request.best, form, images_of_size, folder, output)
     if not exported:
         return code
     title = f"{group.study.name} ({group.label}), {selection.source}: whole test sets through onnxruntime"
@@ -193,6 +168,7 @@ def _export_runs(
     records: "list[Record]",
     selection: _Selection,
     only_best: bool,
+    form: "GraphForm",
     images_of_size: "dict[int | None, Images]",
     folder: "RunFolder",
     output: Path,
@@ -216,6 +192,7 @@ def _export_runs(
                 output / record.key / f"seed-{record.seed}",
                 reduced=any(record is best for best in best_records),
                 thorough=SAMPLE if only_best else None,
+                form=form,
             )
         except (StudyError, OSError) as error:  # a wrong file, a damaged run, a full disk
             print(f"error: {record.arm}, seed {record.seed}: {error}", file=sys.stderr)

@@ -1,10 +1,12 @@
 """Shared by all tests: fixed seeds, small images, a cluster that is started once."""
 
 import os
+import shutil
 import subprocess
 import venv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,6 +15,9 @@ import torch
 from trainables.configuration import Configuration
 from trainables.data import datasets
 from trainables.data.images import Images
+
+if TYPE_CHECKING:
+    from selenium import webdriver
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -48,6 +53,24 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("FINALBN_DATA is not set")
     return Path(folder).resolve()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> "Iterator[webdriver.Chrome]":
+    """A headless chromium; tests that need one are skipped where there is none."""
+    chromium, chromedriver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
+    if not (chromium and chromedriver):
+        pytest.skip("no chromium with chromedriver here")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for option in ("headless", "no-sandbox", "disable-gpu", "disable-background-networking", "no-first-run"):
+        options.add_argument(f"--{option}")
+    options.add_argument(f"--user-data-dir={tmp_path / 'profile'}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options, webdriver.ChromeService(chromedriver)) as driver:
+        yield driver
 
 
 @pytest.fixture

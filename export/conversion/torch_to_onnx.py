@@ -6,15 +6,18 @@ away before anyone can keep or remove it; here constants are folded, unused node
 fused into the layers before them.
 """
 
+import copy
 import logging
 import warnings
 from collections.abc import Mapping
 
 import onnx
 import torch
+from onnx import helper
 from onnxscript import optimizer
 from torch import Tensor, nn
 
+from export.conversion.graph_form import DEFAULT_FORM, OPSETS, GraphForm, at_opset, lean
 from export.errors import ExportError
 from export.surgery import fuse_inner_norms
 from trainables.errors import first_line
@@ -22,7 +25,6 @@ from trainables.networks import Classifier
 from trainables.training import probabilities
 
 INPUT, OUTPUT = "images", "probabilities"
-OPSET = 18  # the oldest that torch's exporter writes without converting
 
 
 class Deployed(nn.Module):
@@ -55,25 +57,28 @@ class Deployed(nn.Module):
         return Deployed(self.classifier, self.output, shift)
 
 
-def to_onnx(network: Deployed, image_shape: tuple[int, int, int], metadata: Mapping[str, str]) -> onnx.ModelProto:
-    """Returns the graph of a network in evaluation mode, batch size free, `metadata` inside the file.
+def to_onnx(
+    network: Deployed, image_shape: tuple[int, int, int], metadata: Mapping[str, str], form: GraphForm = DEFAULT_FORM
+) -> onnx.ModelProto:
+    """Returns the graph of a network in evaluation mode, `metadata` inside the file.
 
     Args:
         network: what to export.
         image_shape: (channels, height, width).
         metadata: written into the file's metadata_props.
+        form: batch and opset; resizing inside the graph is `with_resize`.
 
     Raises:
-        ExportError: torch's exporter cannot take the network.
+        ExportError: torch's exporter cannot take the network, or the opset is too old for it.
     """
     channels, height, width = image_shape
-    example = torch.zeros((2, height, width, channels), dtype=torch.uint8)
+    example = torch.zeros((form.batch or 2, height, width, channels), dtype=torch.uint8)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecations inside torch's exporter
         try:
             program = torch.onnx.export(
-                network.eval(),
+                _with_plain_pools(network.eval()),
                 (example,),
                 dynamo=True,
                 optimize=False,
@@ -81,21 +86,53 @@ def to_onnx(network: Deployed, image_shape: tuple[int, int, int], metadata: Mapp
                 verbose=False,
                 input_names=[INPUT],
                 output_names=[OUTPUT],
-                opset_version=OPSET,
-                dynamic_shapes={INPUT: {0: torch.export.Dim("batch")}},
+                opset_version=OPSETS[-1],
+                dynamic_shapes=None if form.batch else {INPUT: {0: torch.export.Dim("batch")}},
             )
         except Exception as error:  # it raises what its many parts raise
             raise ExportError(f"torch cannot write this network as ONNX: {first_line(error)}") from error
     assert program is not None  # dynamo=True always returns a program
     model = program.model_proto
     optimizer.fold_constants(model)
-    optimizer.remove_unused_nodes(model)
+    _simplify(model)
     _drop_exporter_notes(model)
-    model = fuse_inner_norms(model)
+    model = lean(at_opset(fuse_inner_norms(model), form.opset))
     for name, value in metadata.items():
         model.metadata_props.add(key=name, value=value)
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+class _MeanOverPlaces(nn.Module):
+    """Adaptive average pooling to one place, which the exporter would write with strides, Range and Gather."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Returns means (batch, channels, 1, 1) of maps (batch, channels, height, width)."""
+        return maps.mean((2, 3), keepdim=True)
+
+
+def _with_plain_pools(network: nn.Module) -> nn.Module:
+    network = copy.deepcopy(network)
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.AdaptiveAvgPool2d) and child.output_size in (1, (1, 1)):
+                setattr(module, name, _MeanOverPlaces())
+    return network
+
+
+def _simplify(model: onnx.ModelProto) -> None:
+    """Writes what the exporter spells out in arithmetic on shapes as the plain operators that other runtimes take."""
+    shape_of = {value.name: value.type.tensor_type.shape.dim for value in model.graph.value_info}
+    for node in model.graph.node:
+        if node.op_type == "Reshape":
+            before, after = (shape_of.get(name) for name in (node.input[0], node.output[0]))
+            if before and after and len(after) == 2 and before[0] == after[0]:  # (batch, ...) -> (batch, features)
+                node.CopyFrom(helper.make_node("Flatten", node.input[:1], node.output, name=node.name, axis=1))
+        elif node.op_type == "ReduceMean":  # at its default, and unknown to older opsets
+            kept = [attribute for attribute in node.attribute if attribute.name != "noop_with_empty_axes"]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+    optimizer.remove_unused_nodes(model)
 
 
 def _drop_exporter_notes(model: onnx.ModelProto) -> None:

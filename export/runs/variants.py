@@ -21,15 +21,16 @@ import numpy.typing as npt
 import onnx
 import torch
 
-from export.conversion import CALIBRATION_IMAGES, FP16, INT8, OPSET, REDUCED, to_fp16, to_int8, to_onnx
+from export.conversion import DEFAULT_FORM, REDUCED, RESIZE, GraphForm, difference_to_pillow, to_onnx, with_resize
 from export.errors import ExportMismatchError
 from export.runs.files import json_ready, replacing
-from export.runs.trained_network import TrainedRun, as_photos, probabilities, read_run
+from export.runs.reduced import reduced_model
+from export.runs.trained_network import TrainedRun, probabilities, read_run
 from export.surgery import copy_model, fold, remove, shift_scores
-from export.verification import F1_TOLERANCE, Verification, infer, largest_loss, open_session, verify
+from export.verification import Verification, verify
 from trainables.configuration import SMALL_NETWORKS
 from trainables.data import Images
-from trainables.evaluation import measure, odds_of, score_shift
+from trainables.evaluation import odds_of, score_shift
 from trainables.networks import shared_weights_name
 from trainables.storage import WEIGHTS, Record, RunFolder
 
@@ -66,6 +67,7 @@ def export_run(
     output: Path,
     reduced: bool = True,
     thorough: int | None = None,
+    form: GraphForm = DEFAULT_FORM,
 ) -> Exported:
     """Writes `<output>/<variant>.onnx` of a run, measures each, and writes `verification.json`: all of it or nothing.
 
@@ -76,6 +78,7 @@ def export_run(
         output: folder for the files; made if it does not exist.
         reduced: fp16 and int8 too, and for large networks every optimisation level and batch size.
         thorough: how many test images of a large network run at every level and batch size; None is all.
+        form: what the device asks of the graphs.
 
     Raises:
         ExportMismatchError: a file differs from its PyTorch network, or the network from what was recorded.
@@ -84,7 +87,7 @@ def export_run(
         OSError: the files cannot be written.
     """
     run = read_run(record, folder, images)
-    graph = to_onnx(run.network, images.shape, _metadata(run, folder))
+    graph = to_onnx(run.network, images.shape, _metadata(run, folder, form, images.shape), form)
     if run.configuration.network.name in SMALL_NETWORKS:
         thorough = None
     elif not reduced:
@@ -93,6 +96,8 @@ def export_run(
 
     def add(variant: str, model: onnx.ModelProto, reference: npt.NDArray[np.float32]) -> None:
         """Measures a model, and only then writes it; an exact one that is not what it should be is refused."""
+        if form.resize_inside:
+            model = with_resize(copy_model(model))
         measured = verify(variant, model, run.test, reference, thorough)
         if variant in EXACT and not measured.matches:
             raise ExportMismatchError(
@@ -111,8 +116,8 @@ def export_run(
         if reduced:
             exact = FOLD if FOLD in verifications else NONE
             model = fold(graph) if exact == FOLD else graph
-            add(f"{exact}-{FP16}", to_fp16(model), run.test.trained)
-            add(f"{exact}-{INT8}", _int8(run, model, images), run.test.trained)
+            for kind in REDUCED:
+                add(f"{exact}-{kind}", reduced_model(kind, run, model, images), run.test.trained)
         files = {variant: output / f"{variant}.onnx" for variant in verifications}
         exported = Exported(record, files, verifications)
         (part / "verification.json").write_text(json.dumps(exported.as_data(), indent=1, allow_nan=False))
@@ -151,29 +156,7 @@ def _shift(run: TrainedRun, split: str) -> npt.NDArray[np.float64] | None:
     return score_shift(scores, labels, first_minority, odds_of(data, is_minority))
 
 
-def _int8(run: TrainedRun, model: onnx.ModelProto, images: Images) -> onnx.ModelProto:
-    """Quantizes all layers, or all but the last where validation F1 needs it; calibrated on training images."""
-    data, split = run.configuration.data, run.split
-    chosen = np.random.default_rng(0).permutation(split.train)[:CALIBRATION_IMAGES]
-    calibration = as_photos(images, chosen)
-    quantized = to_int8(model, calibration)
-    roles = np.array(data.roles)
-    validates_every_role = set(roles[split.classes[split.validation]]) == set(roles)
-    positions = split.validation if validates_every_role else split.train  # a role without images cannot be judged
-    photos, labels = as_photos(images, positions), split.classes[positions]
-
-    def metrics(candidate: onnx.ModelProto) -> dict[str, float]:
-        outputs = infer(open_session(candidate.SerializeToString()), photos)
-        return measure(np.nan_to_num(outputs), labels, data.classes, data.roles)
-
-    needs_float = largest_loss(metrics(model), metrics(quantized), data.roles) > F1_TOLERANCE
-    if needs_float:
-        quantized = to_int8(model, calibration, exclude_last=True)
-    quantized.metadata_props.add(key="quantized", value="all layers but the last" if needs_float else "all layers")
-    return quantized
-
-
-def _metadata(run: TrainedRun, folder: RunFolder) -> dict[str, str]:
+def _metadata(run: TrainedRun, folder: RunFolder, form: GraphForm, image_shape: tuple[int, int, int]) -> dict[str, str]:
     record, data, network = run.record, run.configuration.data, run.configuration.network
     backbone = {}
     if network.weights != "none":
@@ -185,12 +168,24 @@ def _metadata(run: TrainedRun, folder: RunFolder) -> dict[str, str]:
     return {
         "classes": json.dumps(data.classes),
         "roles": json.dumps(data.roles),
-        "input": "uint8 (batch, height, width, channels), upright, resized bilinearly; scaling is inside the graph",
-        "versions": json.dumps({**record.versions, "onnx": onnx.__version__, "opset": str(OPSET)}),
+        "input": "uint8 (batch, height, width, channels), upright RGB or grey, 0 to 255; scaling is inside the graph",
+        **_resize_metadata(form, image_shape),
+        "versions": json.dumps({**record.versions, "onnx": onnx.__version__, "opset": str(form.opset)}),
         "study": record.study,
         "key": record.key,
         "seed": str(record.seed),
         "data_fingerprint": record.data_fingerprint,
         "weights_sha256": record.files[WEIGHTS],
         **backbone,
+    }
+
+
+def _resize_metadata(form: GraphForm, image_shape: tuple[int, int, int]) -> dict[str, str]:
+    channels, height, width = image_shape
+    if not form.resize_inside:
+        return {"resize": f"before the graph, to {height} x {width}: {RESIZE}"}
+    largest, share = difference_to_pillow(height, width, channels)
+    return {
+        "resize": f"inside the graph, to {height} x {width}: {RESIZE}",
+        "resize_difference": f"at most {largest} of 255 to Pillow on made-up images, {share:.2%} of values differ",
     }

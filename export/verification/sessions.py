@@ -34,7 +34,14 @@ def open_session(
 
 
 def infer(session: onnxruntime.InferenceSession, images: Pixels, batch: int = BATCH) -> Probabilities:
-    """Returns probabilities (n, classes) of images (n, height, width, channels)."""
-    name = session.get_inputs()[0].name
-    parts = [session.run(None, {name: images[i : i + batch]})[0] for i in range(0, len(images), batch)]
+    """Returns probabilities (n, classes) of images (n, height, width, channels); a batch that the graph fixes wins."""
+    given = session.get_inputs()[0]
+    batch = fixed_batch(session) or batch
+    parts = [session.run(None, {given.name: images[i : i + batch]})[0] for i in range(0, len(images), batch)]
     return np.concatenate(parts)
+
+
+def fixed_batch(session: onnxruntime.InferenceSession) -> int | None:
+    """Returns how many images a graph takes at a time, None for any number."""
+    batch = session.get_inputs()[0].shape[0]
+    return batch if isinstance(batch, int) else None

@@ -13,10 +13,20 @@ from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
 from export.errors import ATOL
-from export.verification.sessions import DEPLOYED_LEVEL, LEVELS, Pixels, Probabilities, infer, open_session
+from export.verification.decisions import decided_differently
+from export.verification.sessions import (
+    DEPLOYED_LEVEL,
+    LEVELS,
+    Pixels,
+    Probabilities,
+    fixed_batch,
+    infer,
+    open_session,
+)
 from trainables.evaluation import measure
 
 F1_TOLERANCE = 0.01  # a file whose F1 of either role is lower by more than this is not for deployment
+LEVELS_TOLERANCE = 0.005  # nor one of which optimisation levels decide a larger share of images differently
 WARM_UP, TIMED = 20, 200  # single images
 FEWEST_TIMED, SECONDS_TIMED = 20, 2.0  # of a large network: as many as fit into the seconds
 ALL = 1024  # images at a time, for "all of them"
@@ -62,6 +72,8 @@ class Verification:
     Attributes:
         difference: largest absolute difference in probability to the PyTorch network it stands for.
         conditions: how many pairs of optimisation level and batch size were compared.
+        levels_differ: share of the images run at every optimisation level that some level decides otherwise than the
+            deployed one, ties apart.
         changed: the images that the trained network (norm kept) decides otherwise.
         num_images: images of the test set.
         metrics: {"f1/8": ...}, see trainables/evaluation/names.py.
@@ -76,6 +88,7 @@ class Verification:
     variant: str
     difference: float
     conditions: int
+    levels_differ: float
     changed: tuple[Changed, ...]
     num_images: int
     metrics: dict[str, float]
@@ -93,8 +106,9 @@ class Verification:
 
     @property
     def deployable(self) -> bool:
-        """Whether the file decides about as well as the trained network does, and finds the rare class at all."""
-        return self.f1_loss <= F1_TOLERANCE and self.metrics.get("f1/minority", 1.0) > 0
+        """Whether the file decides about as well as the trained network does, everywhere, and finds the rare class."""
+        is_stable = self.levels_differ <= LEVELS_TOLERANCE
+        return is_stable and self.f1_loss <= F1_TOLERANCE and self.metrics.get("f1/minority", 1.0) > 0
 
 
 def verify(
@@ -110,12 +124,17 @@ def verify(
         thorough: how many images also run at every optimisation level, and at batch 1, 7 and all; None is all.
     """
     content = model.SerializeToString()
-    outputs = infer(open_session(content, threads=0), test.images)
+    session = open_session(content, threads=0)
+    outputs = infer(session, test.images)
     differences = [_difference(outputs, reference)]
-    conditions = [*((level, ALL) for level in LEVELS), (DEPLOYED_LEVEL, 1), (DEPLOYED_LEVEL, 7)]
+    conditions = [(level, ALL) for level in LEVELS]
+    if not fixed_batch(session):
+        conditions += [(DEPLOYED_LEVEL, 1), (DEPLOYED_LEVEL, 7)]
+    levels_differ = 0.0
     for level, batch in conditions if thorough != 0 else []:
         again = infer(open_session(content, level, threads=0), test.images[:thorough], batch)
         differences.append(_difference(again, reference[:thorough]))
+        levels_differ = max(levels_differ, share_decided_differently(again, outputs[:thorough]))
     finite = bool(np.isfinite(outputs).all())
     outputs = np.nan_to_num(outputs)  # a file that overflows is no classifier: it decides something, and is refused
     metrics = measure(outputs, test.labels, test.classes, test.roles)
@@ -125,6 +144,7 @@ def verify(
         variant=variant,
         difference=float(np.nan_to_num(np.max(differences), nan=np.inf)),  # not max(): that passes over NaN
         conditions=len(differences),
+        levels_differ=levels_differ,
         changed=tuple(_changed(outputs, test)),
         num_images=len(test.images),
         metrics=metrics,
@@ -141,6 +161,12 @@ def largest_loss(before: Mapping[str, float], now: Mapping[str, float], roles: I
     """Returns by how much the F1 of the role that lost most is lower; a role without images has no F1."""
     losses = [before[f"f1/{role}"] - now[f"f1/{role}"] for role in dict.fromkeys(roles)]
     return max((float(loss) for loss in losses if not math.isnan(loss)), default=0.0)
+
+
+def share_decided_differently(outputs: Probabilities, reference: Probabilities) -> float:
+    """Returns the share of images (n, classes) that are decided otherwise than in a reference, ties apart."""
+    changed, _ = decided_differently(np.nan_to_num(outputs), np.nan_to_num(reference))
+    return len(changed) / len(reference)
 
 
 def _difference(outputs: Probabilities, reference: Probabilities) -> float:

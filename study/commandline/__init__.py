@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         read_locations,
         run_command,
     )
-    from study.commandline.export_request import ExportRequest
+    from study.commandline.export_request import ExportRequest, export_parser, read_export_request
     from study.commandline.options import BACKBONE_FIELDS, OPTIONS, add_changes
     from study.commandline.remembered_folders import remember, remembered
     from study.commandline.request import Chosen, Request, choose, read_request
@@ -36,7 +36,7 @@ else:
             "read_locations",
             "run_command",
         ),
-        "export_request": ("ExportRequest",),
+        "export_request": ("ExportRequest", "export_parser", "read_export_request"),
         "options": (
             "BACKBONE_FIELDS",
             "OPTIONS",
@@ -71,8 +71,10 @@ __all__ = [
     "assignment",
     "choose",
     "console",
+    "export_parser",
     "make_parser",
     "positive",
+    "read_export_request",
     "read_locations",
     "read_request",
     "remember",

@@ -1,8 +1,11 @@
 """What the export of a study was asked for: by `python -m export`, or by another command when its runs are done."""
 
+import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from study.commandline.command import add_locations, make_parser, read_locations
 from study.locations import Locations
 from trainables.errors import ConfigurationError
 
@@ -21,6 +24,9 @@ class ExportRequest:
         require_h1: whether it is a failure if H1 is not reproduced.
         output: folder for the files; None for onnx/STUDY in the run folder, here if that is a URL.
         as_markdown: whether the table is printed as Markdown.
+        opset: ONNX's, of the files.
+        batch: images at a time, where a device wants that fixed; None for any.
+        resize_inside: whether the files take images of any size and resize them as training did.
 
     Raises:
         ConfigurationError: wishes that exclude each other.
@@ -35,9 +41,58 @@ class ExportRequest:
     require_h1: bool = False
     output: Path | None = None
     as_markdown: bool = False
+    opset: int = 18
+    batch: int | None = None
+    resize_inside: bool = False
 
     def __post_init__(self) -> None:
         if self.require_h1 and (self.best or self.every_arm):
             raise ConfigurationError("--require-h1 judges all seeds of the declared pair; not with --best or --all")
         if self.key and self.every_arm:
             raise ConfigurationError("--key exports one configuration; not with --all")
+
+
+def export_parser() -> argparse.ArgumentParser:
+    """Returns the parser of `python -m export`."""
+    command = make_parser(
+        "export",
+        "Write a study's final-BN models as ONNX (kept, folded, removed, none) and verify each.",
+        "python -m export digits --require-h1",
+    )
+    add = command.add_argument
+    add("study", metavar="STUDY", help="a study with finished runs")
+    add("--key", metavar="KEY", help="one configuration instead of the study's declared pair")
+    add("--output", metavar="DIR", help="default: onnx/STUDY in the run folder, here if that is a URL")
+    add("--data", metavar="SOURCE", help="only these data: plantvillage:Apple, or folder:... as study.grid prints")
+    add("--all", action="store_true", help="every arm instead of the study's first declared pair")
+    add("--best", action="store_true", help="only the run of each arm with the best validation F1, and the best arm")
+    add("--opset", metavar="N", type=int, default=18, help="ONNX's, 13 to 18 (default: 18)")
+    add("--batch", metavar="N", type=int, help="1: fix one image at a time, as mobile accelerators want (default: any)")
+    add("--resize-inside", action="store_true", help="the files take images of any size and resize as training did")
+    add("--format", choices=("table", "markdown"), default="table")
+    add("--require-h1", action="store_true", help="fail (exit 1) unless H1 is reproduced")
+    add_locations(command)
+    return command
+
+
+def read_export_request(arguments: Sequence[str]) -> ExportRequest:
+    """Returns what the arguments of `python -m export` ask for.
+
+    Raises:
+        ConfigurationError: wishes that exclude each other.
+    """
+    args = export_parser().parse_args(arguments)
+    return ExportRequest(
+        study=args.study,
+        locations=read_locations(args),
+        key=args.key,
+        source=args.data,
+        every_arm=args.all,
+        best=args.best,
+        require_h1=args.require_h1,
+        output=Path(args.output) if args.output else None,
+        as_markdown=args.format == "markdown",
+        opset=args.opset,
+        batch=args.batch,
+        resize_inside=args.resize_inside,
+    )

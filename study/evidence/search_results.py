@@ -67,6 +67,14 @@ class SearchResult:
         """Whether the arms of both were tuned alike: over the same dimensions, with as many tuning seeds."""
         return (other.space, other.tuning_seeds) == (self.space, self.tuning_seeds)
 
+    def scores_over_design(self, arm: str) -> dict[int, float]:
+        """Returns {place in the shared design: score} of the complete settings of an arm; empty for an unknown one."""
+        return {
+            setting.design: setting.scores[0]
+            for setting in self.settings.get(arm, [])
+            if setting.design is not None and setting.state == "complete"
+        }
+
 
 _ADAPTER = TypeAdapter(dict[str, SearchResult])
 

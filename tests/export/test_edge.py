@@ -2,6 +2,8 @@
 
 import ast
 import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -139,7 +141,7 @@ def _takes(shape: list[str | int], path: Path, classes: str = "[]") -> Path:
     return path
 
 
-@pytest.mark.parametrize("shape", [["n", "h", "w", 3], ["n", 3, 8, 8], [4, 8, 8, 3], ["n", 8, 8, 4]])
+@pytest.mark.parametrize("shape", [["n", "h", 8, 3], ["n", 3, 8, 8], [4, 8, 8, 3], ["n", 8, 8, 4]])
 def test_sizes_that_images_cannot_be_given_are_one_line(shape: list[str | int], tmp_path: Path) -> None:
     with pytest.raises(edge.EdgeError, match=r"needed is uint8 \(batch, height, width, channels\): any batch or 1"):
         edge.Classifier(_takes(shape, tmp_path / "model.onnx"))
@@ -173,6 +175,81 @@ def test_a_file_of_another_make_takes_images_one_by_one_and_numbers_its_classes(
     assert classifier(np.zeros((5, 8, 8, 3), np.uint8)).shape == (5, 2)
     assert edge.main([str(path), str(photos), "--benchmark"]) == 0
     assert "images_per_second_1_threads" in capsys.readouterr().out
+
+
+def test_every_file_that_is_passed_over_is_named_and_any_name_is_gone_past(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "photos"
+    (folder / "below").mkdir(parents=True)
+    image = Image.fromarray(np.zeros((20, 24, 3), np.uint8))
+    names = ["plain.png", "escape \x1b[31m.png", "two\nlines.png", os.fsdecode(b"not \xff utf-8.png"), "below/deep.png"]
+    for name in names:
+        image.save(folder / name)
+    (folder / "photo.heic").write_bytes(b"any")
+    (folder / "notes \x1b[2J.txt").write_text("any")
+    os.mkfifo(folder / "waits.png")
+    (folder / "endless.png").symlink_to("/dev/zero")
+    (folder / "leads nowhere.png").symlink_to("gone")
+    assert edge.main([str(model), str(folder)]) == 1
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == len(names)
+    for line in (said.out + said.err).splitlines():
+        assert line.isprintable()
+    passed_over = [line for line in said.err.splitlines() if line.startswith("passed over ")]
+    assert len(passed_over) == 2
+    assert "photo.heic: not one of .jpg" in said.err
+    refused = [line for line in said.err.splitlines() if line.startswith("error: ")]
+    assert len(refused) == 3
+    assert sum("no regular file" in line for line in refused) == 2
+    assert edge.main([str(model), str(folder), "--json"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {Path(item["image"]) for item in lines} == {folder / name for name in names}
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_an_output_cannot_write_is_escaped(encoding: str) -> None:
+    line = edge.printable("é 漢 \x1b[31m \n \udcff \x9b", encoding)
+    assert line.isprintable()
+    line.encode(encoding)
+    assert ("é" in line) == (encoding != "ascii")
+
+
+def test_outputs_that_are_not_finite_are_an_error_of_that_image(tmp_path: Path, photos: Path) -> None:
+    model = onnx.load(_takes(["n", 8, 8, 3], tmp_path / "model.onnx"))
+    model.graph.node[-1].output[0] = "all"
+    model.graph.node.append(onnx.helper.make_node("Log", ["all"], ["logs"]))
+    model.graph.node.append(onnx.helper.make_node("Identity", ["logs"], ["y"]))
+    onnx.save(model, tmp_path / "model.onnx")
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "black.png")
+    with pytest.raises(edge.EdgeError, match="no finite probabilities"):
+        edge.Classifier(tmp_path / "model.onnx").classify(tmp_path / "black.png")
+
+
+def test_where_a_model_runs_can_be_said(
+    model: Path, photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = str(photos / "rgb.jpg")
+    assert edge.main([str(model), photo, "--provider", "CPUExecutionProvider", "--threads", "2"]) == 0
+    assert capsys.readouterr().out
+    assert edge.main([str(model), photo, "--provider", "Nowhere"]) == 2
+    error = capsys.readouterr().err
+    assert "provider 'Nowhere' is not in this onnxruntime; there are " in error
+    assert "CPUExecutionProvider" in error
+    with pytest.raises(SystemExit):
+        edge.main([str(model), photo, "--threads", "0"])
+    assert "got '0'; a whole number from 1 is needed" in capsys.readouterr().err
+    monkeypatch.setattr(edge, "RUNS", 3)
+    assert edge.main([str(model), "--benchmark", "--json", "--threads", "1"]) == 0
+    assert {name.split("_threads")[0][-1] for name in json.loads(capsys.readouterr().out)} == {"1"}
+
+
+def test_a_reader_that_goes_away_is_no_traceback(model: Path, photos: Path) -> None:
+    command = (
+        f"{shlex.quote(sys.executable)} -m export.edge {shlex.quote(str(model))} {shlex.quote(str(photos))} | true"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
 
 
 def test_without_pillow_one_line_says_what_to_install(

@@ -22,8 +22,8 @@ def search_figures(search: SearchResult) -> dict[str, Figure]:
 def gain_per_setting(search: SearchResult) -> Figure | None:
     """The final BN's gain in the validation score at the settings all arms tried, over each number that was varied."""
     ranges = [dimension for dimension in search.space if isinstance(dimension, Range)]
-    final = _scores_over_design(search, FINAL)
-    scores_of_rival = {rival: _scores_over_design(search, rival) for rival in RIVALS}
+    final = search.scores_over_design(FINAL)
+    scores_of_rival = {rival: search.scores_over_design(rival) for rival in RIVALS}
     if not ranges or not final or not any(scores_of_rival.values()):
         return None
     figure = Figure(figsize=(3.4 * len(ranges), 3.6), layout="constrained")
@@ -41,15 +41,6 @@ def gain_per_setting(search: SearchResult) -> Figure | None:
     panels[0].set_ylabel("gain of the final BN (validation)")
     panels[0].legend(fontsize=8)
     return figure
-
-
-def _scores_over_design(search: SearchResult, arm: str) -> dict[int, float]:
-    """Returns {place in the shared design: score} of an arm's settings that have a score."""
-    return {
-        setting.design: setting.scores[0]
-        for setting in search.settings.get(arm, [])
-        if setting.design is not None and setting.scores
-    }
 
 
 def front_of_two(search: SearchResult) -> Figure | None:

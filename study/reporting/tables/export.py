@@ -8,13 +8,14 @@ from rich.table import Table
 
 from export.errors import ATOL
 from export.runs import KEEP, NONE, REMOVE, VARIANTS, Exported
-from export.verification import F1_TOLERANCE
+from export.verification import F1_TOLERANCE, LEVELS_TOLERANCE
 from study.evidence import Group, PairedDifference, removal_statistic
 from study.reporting.tables.cells import make_table, show
 
 CAPTION = (
     f"for deployment: no role's F1 is lower than the trained network's by more than {F1_TOLERANCE:g}, and that of the "
-    "minority is not 0; fp16 and int8 are of each arm's run with the best validation F1"
+    f"minority is not 0, and optimisation levels decide at most {LEVELS_TOLERANCE:.1%} of the images differently; fp16 "
+    "and int8 are of each arm's run with the best validation F1"
 )
 
 
@@ -22,7 +23,14 @@ def variants_table(title: str, group: Group, exported: Sequence[Exported]) -> Ta
     """Returns a row per arm and variant of a group: means over seeds, the worst difference, all changed decisions."""
     class_names = exported[0].record.typed_configuration().data.classes
     columns = (
-        *("arm", "variant", "seeds", f"max difference to PyTorch (exact: {ATOL:g})", "decisions changed"),
+        *(
+            "arm",
+            "variant",
+            "seeds",
+            f"max difference to PyTorch (exact: {ATOL:g})",
+            "decisions changed",
+            "levels differ",
+        ),
         *(f"F1 {name}" for name in class_names),
         *("nodes", "bytes", "p50 ms", "p95 ms", "for deployment"),
     )
@@ -47,6 +55,7 @@ def variants_table(title: str, group: Group, exported: Sequence[Exported]) -> Ta
             str(len(verifications)),
             f"{max(verification.difference for verification in verifications):.1e}",
             f"{num_changed} of {num_images}",
+            f"{max(verification.levels_differ for verification in verifications):.1%}",
             *map(show, f1_per_class),
             str(verifications[0].nodes),
             f"{verifications[0].num_bytes:,}",

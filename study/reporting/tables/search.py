@@ -31,19 +31,10 @@ def robustness_of(search: SearchResult) -> list[Robustness]:
     """Returns the final BN against every other arm over the shared design; empty without it or with two objectives."""
     if FINAL not in search.settings or len(search.objectives) > 1:
         return []
-    scores = {arm: _scores_over_design(settings) for arm, settings in search.settings.items()}
+    scores = {arm: search.scores_over_design(arm) for arm in search.settings}
     return [
         judge_robustness(arm, scores[FINAL], scores[arm], search.design, search.space) for arm in scores if arm != FINAL
     ]
-
-
-def _scores_over_design(settings: Sequence[Setting]) -> dict[int, float]:
-    """Returns {place in the shared design: score} of an arm's complete settings."""
-    return {
-        setting.design: setting.scores[0]
-        for setting in settings
-        if setting.design is not None and setting.state == "complete"
-    }
 
 
 def _settings_table(group: Group, search: SearchResult) -> Table:

@@ -3,7 +3,7 @@
 from study.studies.arms import leaves, unfrozen
 from study.studies.declaration import Arm, Study
 
-# class folders of the published data set; a plant by its first word, as trainables/plantvillage.py reads it
+# class folders of the published data set; a plant by its first word, as trainables/data/plantvillage.py reads it
 CONDITIONS = {
     "Apple": ("Apple_scab", "Black_rot", "Cedar_apple_rust", "healthy"),
     "Blueberry": ("healthy",),

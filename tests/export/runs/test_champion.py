@@ -26,7 +26,7 @@ def _record(arm: str, seed: int, value: float) -> Record:
 
 
 def _measured(f1: float) -> Verification:
-    return Verification("any", 0.0, 1, (), 2, {"f1/minority": f1}, [], 0.0, 1, 1, 1.0, 1.0)
+    return Verification("any", 0.0, 1, 0.0, (), 2, {"f1/minority": f1}, [], 0.0, 1, 1, 1.0, 1.0)
 
 
 def test_one_lucky_seed_makes_no_arm() -> None:

@@ -9,18 +9,15 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from export.conversion import to_int8
-from export.conversion.torch_to_onnx import OPSET
 from export.errors import ATOL, ExportMismatchError
-from export.runs import variants
 from export.runs.variants import SURGERY, VARIANTS, export_run
 from export.surgery import changes
 from export.verification.sessions import LEVELS, infer, open_session
 from study.commandline import command
+from tests.support.networks import trained
 from trainables.configuration import Configuration
 from trainables.data.images import Images
 from trainables.run import Trial, run
-from trainables.storage.record import Record
 from trainables.storage.run_folder import PREDICTIONS, RunFolder
 from trainables.training.inputs import Inputs
 
@@ -38,19 +35,11 @@ NETWORKS: dict[str, dict[str, object]] = {
 }  # fmt: skip
 
 
-def _trained(configuration: Configuration, images: Images, folder: Path) -> tuple[RunFolder, Record]:
-    runs = RunFolder(str(folder))
-    *_, last = run(Trial("study", "arm", configuration, (0,)), Inputs(images), runs)
-    (record,) = last.records
-    assert record.status == "complete", record.reason
-    return runs, record
-
-
 @pytest.mark.parametrize("changes", NETWORKS.values(), ids=NETWORKS.keys())
 def test_every_variant_computes_what_pytorch_computes(
     changes: dict[str, object], tiny: Configuration, digits: Images, tmp_path: Path
 ) -> None:
-    runs, record = _trained(tiny.replace(changes), digits, tmp_path / "runs")
+    runs, record = trained(tiny.replace(changes), digits, tmp_path / "runs")
     done = export_run(record, runs, digits, tmp_path / "onnx")
     exact = {"keep", "fold", "remove"}
     if tiny.replace(changes).data.validation_minority:
@@ -70,7 +59,7 @@ def test_every_variant_computes_what_pytorch_computes(
 
 
 def test_the_control_is_the_variant_none(tiny: Configuration, digits: Images, tmp_path: Path) -> None:
-    runs, record = _trained(tiny.replace({"network.final_norm": "none"}), digits, tmp_path / "runs")
+    runs, record = trained(tiny.replace({"network.final_norm": "none"}), digits, tmp_path / "runs")
     done = export_run(record, runs, digits, tmp_path / "onnx")
     assert set(done.files) == {"none", "none-recalibrated", "none-fp16", "none-int8"}
     assert set(done.files) < set(VARIANTS)
@@ -79,7 +68,7 @@ def test_the_control_is_the_variant_none(tiny: Configuration, digits: Images, tm
 def test_a_file_takes_raw_images_of_any_batch_and_says_what_it_is(
     tiny: Configuration, digits: Images, tmp_path: Path
 ) -> None:
-    runs, record = _trained(tiny, digits, tmp_path / "runs")
+    runs, record = trained(tiny, digits, tmp_path / "runs")
     done = export_run(record, runs, digits, tmp_path / "onnx")
     for variant, path in done.files.items():
         session = open_session(path.read_bytes())
@@ -94,7 +83,7 @@ def test_a_file_takes_raw_images_of_any_batch_and_says_what_it_is(
         )
         assert path.stat().st_size == done.verifications[variant].num_bytes
         model = onnx.load(path)
-        assert [opset.version for opset in model.opset_import if opset.domain == ""] == [OPSET]
+        assert [opset.version for opset in model.opset_import if opset.domain == ""] == [18]
         metadata = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
         assert metadata["variant"] == variant
         assert json.loads(metadata["classes"]) == ["others", "8"]
@@ -116,7 +105,7 @@ def _fold_wrongly(factor: float) -> Callable[[onnx.ModelProto], onnx.ModelProto]
 def test_a_wrong_fold_is_refused(
     tiny: Configuration, digits: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs, record = _trained(tiny, digits, tmp_path / "runs")
+    runs, record = trained(tiny, digits, tmp_path / "runs")
     monkeypatch.setitem(SURGERY, "fold", _fold_wrongly(1.0))
     export_run(record, runs, digits, tmp_path / "onnx")
     monkeypatch.setitem(SURGERY, "fold", _fold_wrongly(1.01))
@@ -127,7 +116,7 @@ def test_a_wrong_fold_is_refused(
 def test_a_removal_that_is_a_fold_is_refused(
     tiny: Configuration, digits: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs, record = _trained(tiny, digits, tmp_path / "runs")
+    runs, record = trained(tiny, digits, tmp_path / "runs")
     monkeypatch.setitem(SURGERY, "remove", changes.fold)
     with pytest.raises(ExportMismatchError, match=r"remove\.onnx"):
         export_run(record, runs, digits, tmp_path / "onnx")
@@ -162,7 +151,7 @@ def test_the_command_fails_on_a_wrong_fold(
 
 
 def test_changed_decisions_are_named_with_their_margins(tiny: Configuration, digits: Images, tmp_path: Path) -> None:
-    runs, record = _trained(tiny, digits, tmp_path / "runs")
+    runs, record = trained(tiny, digits, tmp_path / "runs")
     done = export_run(record, runs, digits, tmp_path / "onnx")
     removed = done.verifications["remove"]
     tensors = runs.tensors(record, PREDICTIONS)
@@ -179,7 +168,7 @@ def test_a_recalibrated_removal_decides_at_the_threshold_that_validation_chooses
 ) -> None:
     from trainables.evaluation.thresholds import choose_threshold
 
-    runs, record = _trained(tiny, digits, tmp_path / "runs")
+    runs, record = trained(tiny, digits, tmp_path / "runs")
     done = export_run(record, runs, digits, tmp_path / "onnx")
     tensors = runs.tensors(record, PREDICTIONS)
 
@@ -194,49 +183,3 @@ def test_a_recalibrated_removal_decides_at_the_threshold_that_validation_chooses
     clear = np.abs(lead("test") - threshold) > 1e-4
     np.testing.assert_array_equal(decided[clear], (lead("test") > threshold)[clear])
     assert threshold != 0
-
-
-def test_reduced_files_are_smaller_and_judged_and_a_bad_one_is_not_for_deployment(
-    tiny: Configuration, digits: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs, record = _trained(tiny.replace({"schedule.epochs": 20}), digits, tmp_path / "runs")
-    done = export_run(record, runs, digits, tmp_path / "onnx")
-    sizes = {variant: path.stat().st_size for variant, path in done.files.items()}
-    assert sizes["fold-int8"] < sizes["fold-fp16"] < sizes["fold"]
-    assert done.verifications["fold-fp16"].deployable
-    operators = {node.op_type for node in onnx.load(done.files["fold-int8"]).graph.node}
-    assert {"QuantizeLinear", "DequantizeLinear"} <= operators
-    metadata = {entry.key: entry.value for entry in onnx.load(done.files["fold-int8"]).metadata_props}
-    assert metadata["quantized"].startswith("all layers")
-    assert metadata["key"] == record.key
-
-    def coarse(model: onnx.ModelProto, images: np.ndarray, exclude_last: bool = False) -> onnx.ModelProto:
-        return changes.shift_scores(model, np.array([9.0, 0.0]))  # decides for the majority always
-
-    monkeypatch.setattr(variants, "to_int8", coarse)
-    bad = export_run(record, runs, digits, tmp_path / "bad").verifications["fold-int8"]
-    assert not bad.deployable
-    assert bad.f1_loss > 0.1
-
-
-def test_the_last_layer_stays_in_float_where_validation_needs_it(
-    tiny: Configuration, digits: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs, record = _trained(tiny.replace({"schedule.epochs": 20}), digits, tmp_path / "runs")
-
-    def spoilt(model: onnx.ModelProto, images: np.ndarray, exclude_last: bool = False) -> onnx.ModelProto:
-        return to_int8(
-            model if exclude_last else changes.shift_scores(model, np.array([9.0, 0.0])), images, exclude_last
-        )
-
-    monkeypatch.setattr(variants, "to_int8", spoilt)
-    done = export_run(record, runs, digits, tmp_path / "onnx")
-    metadata = {entry.key: entry.value for entry in onnx.load(done.files["fold-int8"]).metadata_props}
-    assert metadata["quantized"] == "all layers but the last"
-    assert done.verifications["fold-int8"].f1_loss < 0.1
-    graph = onnx.load(done.files["fold-int8"]).graph
-    types = {c.name: c.data_type for c in graph.initializer}
-    made = {name: node.op_type for node in graph.node for name in node.output}
-    layers = [node.input[1] for node in graph.node if node.op_type in ("Gemm", "MatMul")]
-    assert [made.get(name) for name in layers] == ["DequantizeLinear", None]
-    assert types[layers[-1]] == onnx.TensorProto.FLOAT

@@ -1,8 +1,6 @@
 """The page of a study: self-contained, complete, and it works in a real browser."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +14,6 @@ from trainables.data.images import Images
 from trainables.run import Trial, run
 from trainables.storage.run_folder import RunFolder
 from trainables.training.inputs import Inputs
-
-CHROMIUM, CHROMEDRIVER = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +53,6 @@ def test_it_is_beside_its_runs_in_mlflow(page: Path) -> None:
     assert [file.path for file in client.list_artifacts(parent_run.info.run_id, "page")] == ["page/digits-smoke.html"]
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for option in ("headless", "no-sandbox", "disable-gpu", "disable-background-networking", "no-first-run"):
-        options.add_argument(f"--{option}")
-    options.add_argument(f"--user-data-dir={tmp_path / 'profile'}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with webdriver.Chrome(options, webdriver.ChromeService(CHROMEDRIVER)) as driver:
-        yield driver
-
-
-@pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="no chromium with chromedriver here")
 @pytest.mark.parametrize("width", [1200, 400])
 def test_in_a_real_browser(page: Path, browser: webdriver.Chrome, width: int) -> None:
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}

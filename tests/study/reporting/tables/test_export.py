@@ -35,7 +35,9 @@ def _exported() -> tuple[Group, list[Exported]]:
 def _verification(f1: float, seed: int) -> Verification:
     metrics = {"f1/minority": f1, "f1/8": f1, "f1/others": 0.9}
     changed = (Changed("a.png", "8", "8", "others", 0.1),) * seed
-    return Verification("any", 1e-7 * (seed + 1), 3, changed, 300, metrics, [], 0.0, 5, 1234, 1.0 + seed, 2.0 + seed)
+    return Verification(
+        "any", 1e-7 * (seed + 1), 3, 0.004 * seed, changed, 300, metrics, [], 0.0, 5, 1234, 1.0 + seed, 2.0 + seed
+    )
 
 
 def test_a_row_per_arm_and_variant_over_all_seeds() -> None:
@@ -44,7 +46,7 @@ def test_a_row_per_arm_and_variant_over_all_seeds() -> None:
     assert list(rows) == [("plain", NONE), ("final", KEEP), ("final", REMOVE)]
     # 0.2, 0.4: 12.706 * 0.14142 / 1.41421 = 1.271
     f1 = ["0.900 ± 0.000", "0.300 ± 1.271"]
-    assert rows["plain", NONE][:-1] == ["2", "2.0e-07", "1 of 600", *f1, "5", "1,234", "1.500", "2.500"]
+    assert rows["plain", NONE][:-1] == ["2", "2.0e-07", "1 of 600", "0.4%", *f1, "5", "1,234", "1.500", "2.500"]
 
 
 def test_the_share_of_the_gain_that_stays_is_paired_over_seeds() -> None:
