@@ -2,11 +2,7 @@
 
 import json
 import os
-import shutil
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +16,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from export import edge
 from export.conversion import Deployed, to_onnx, with_resize
+from tests.support.runtimes import ORT_WEB, served_page
 from trainables.configuration import Network
 from trainables.networks import build_network
 
@@ -27,24 +24,13 @@ CLASSES = ["healthy", "<b>rare</b>"]
 SHAPES = {"colour": (3, 20, 24), "grey": (1, 28, 28)}
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Says nothing."""
-
-
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serves the page with onnxruntime-web beside it."""
-    package = os.environ.get("FINALBN_ORT_WEB")
-    if not package:
-        pytest.skip("FINALBN_ORT_WEB is not set: the dist folder of npm's onnxruntime-web")
-    folder = tmp_path_factory.mktemp("served")
-    shutil.copy(Path(edge.__file__).with_name("browser.html"), folder)
-    (folder / "onnxruntime-web").symlink_to(Path(package).resolve())
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/browser.html"
-    server.shutdown()
+    """The page's address, with onnxruntime-web beside it."""
+    if ORT_WEB not in os.environ:
+        pytest.skip(f"{ORT_WEB} is not set: the dist folder of npm's onnxruntime-web")
+    with served_page(tmp_path_factory.mktemp("served")) as address:
+        yield address
 
 
 def _says(browser: webdriver.Chrome, part: str) -> None:
