@@ -1,14 +1,36 @@
-"""The optimiser and its learning rate over the steps."""
+"""The optimiser and its learning rate over the steps.
 
-from functools import partial
+torch's functions for AdamW and Adam are called as its optimiser classes call them, so the numbers are theirs to the
+bit; the classes themselves import torch's compiler, which takes every process that trains two seconds.
+"""
+
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
 
 from trainables.configuration import Configuration
 
 Y19_EPS = 1e-8  # Adam's, which is torch's default too
+BETAS = (0.9, 0.999)  # of AdamW and Adam; a one-cycle schedule moves the first
+
+
+@dataclass
+class _Group:
+    """Parameters that decay alike, with their moments."""
+
+    parameters: list[Tensor]
+    weight_decay: float
+    steps: list[Tensor] = field(default_factory=list)
+    first_moments: list[Tensor] = field(default_factory=list)
+    second_moments: list[Tensor] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.steps = [torch.zeros((), device=parameter.device) for parameter in self.parameters]
+        self.first_moments = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.second_moments = [torch.zeros_like(parameter) for parameter in self.parameters]
 
 
 class Optimisation:
@@ -18,47 +40,84 @@ class Optimisation:
         """Sets up for `total_steps` steps; weight decay never acts on norms and biases (one dimension)."""
         settings = configuration.optimiser
         parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        groups = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        self._groups = [
+            _Group([p for p in parameters if p.ndim > 1], settings.weight_decay),
+            _Group([p for p in parameters if p.ndim <= 1], 0.0),
         ]
-        make = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[settings.name]
-        self._optimiser = make(groups, lr=settings.learning_rate, eps=Y19_EPS, fused=True)
-        self._cycle: OneCycleLR | None = None
-        self._make_cycle = partial(
-            OneCycleLR, self._optimiser, max_lr=settings.learning_rate, total_steps=total_steps + 1
-        )
+        self._update = {"adamw": adamw, "adam": adam}[settings.name]
+        self._steps_done = 0
         if configuration.schedule.learning_rate_shape == "one-cycle":
-            self._cycle = self._make_cycle()
+            self._rate_and_beta = _one_cycle(settings.learning_rate, total_steps)
+        else:
+            self._rate_and_beta = [(settings.learning_rate, BETAS[0])]
 
     def step(self, loss: Tensor) -> None:
         """Moves the parameters against the gradient of `loss`."""
-        self._optimiser.zero_grad()
+        for group in self._groups:
+            for parameter in group.parameters:
+                parameter.grad = None
         loss.backward()
-        self._optimiser.step()
-        if self._cycle is not None:
-            self._cycle.step()
+        learning_rate, beta = self._rate_and_beta[min(self._steps_done, len(self._rate_and_beta) - 1)]
+        for group in self._groups:
+            self._step_group(group, learning_rate, beta)
+        self._steps_done += 1
+
+    @torch.no_grad()
+    def _step_group(self, group: _Group, learning_rate: float, beta: float) -> None:
+        moved = [i for i, parameter in enumerate(group.parameters) if parameter.grad is not None]
+        gradients = [group.parameters[i].grad for i in moved]
+        if moved:
+            self._update(
+                [group.parameters[i] for i in moved],
+                [gradient for gradient in gradients if gradient is not None],
+                [group.first_moments[i] for i in moved],
+                [group.second_moments[i] for i in moved],
+                [],
+                [group.steps[i] for i in moved],
+                foreach=False,
+                fused=True,
+                amsgrad=False,
+                beta1=beta,
+                beta2=BETAS[1],
+                lr=learning_rate,
+                weight_decay=group.weight_decay,
+                eps=Y19_EPS,
+                maximize=False,
+            )
 
     def state(self) -> dict[str, Tensor]:
         """Returns {"index/moment": value} of every parameter: clones on the CPU."""
-        moments = self._optimiser.state_dict()["state"]
         return {
-            f"{index}/{name}": value.cpu().clone()
-            for index, moments_of_parameter in moments.items()
-            for name, value in moments_of_parameter.items()
+            f"{index}/{name}": moments[i].cpu().clone()
+            for index, (group, i) in enumerate(self._places())
+            for name, moments in _by_name(group).items()
         }
 
     def restore(self, state: dict[str, Tensor], steps_done: int) -> None:
         """Takes up a state of `state()` after `steps_done` steps."""
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in state.items():
-            index, moment = name.split("/")
-            moments.setdefault(int(index), {})[moment] = value
-        groups = self._optimiser.state_dict()["param_groups"]
-        self._optimiser.load_state_dict({"state": moments, "param_groups": groups})
-        for parameter, moments_of_parameter in self._optimiser.state.items():
-            for name, value in moments_of_parameter.items():
-                if value.dim():  # fused steps pair memory, so its layout has to be the parameter's
-                    moments_of_parameter[name] = torch.empty_like(parameter).copy_(value)
-        if self._cycle is not None:
-            self._cycle = self._make_cycle(last_epoch=steps_done - 1)
+        for index, (group, i) in enumerate(self._places()):
+            for name, moments in _by_name(group).items():
+                if f"{index}/{name}" in state:
+                    moments[i].copy_(state[f"{index}/{name}"])
+        self._steps_done = steps_done
+
+    def _places(self) -> list[tuple[_Group, int]]:
+        return [(group, i) for group in self._groups for i in range(len(group.parameters))]
+
+
+def _by_name(group: _Group) -> dict[str, list[Tensor]]:
+    """Returns the moments under the names that torch's optimisers give them."""
+    return {"step": group.steps, "exp_avg": group.first_moments, "exp_avg_sq": group.second_moments}
+
+
+def _one_cycle(highest: float, total_steps: int) -> list[tuple[float, float]]:
+    """Returns torch's one-cycle learning rate and first beta of each step."""
+    optimiser = torch.optim.AdamW([torch.zeros(1)], lr=highest, betas=BETAS)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=highest, total_steps=total_steps + 1)
+    optimiser.step()  # torch wants one before the first step of the schedule
+    rates = []
+    for _ in range(total_steps):
+        [group] = optimiser.param_groups
+        rates.append((float(group["lr"]), float(group["betas"][0])))
+        cycle.step()
+    return rates
