@@ -18,6 +18,7 @@ from study.commandline import (
     add_resources,
     assignment,
     choose,
+    import_meanwhile,
     make_parser,
     positive,
     read_request,
@@ -72,10 +73,10 @@ def parser() -> argparse.ArgumentParser:
 def _run(chosen: Chosen, request: Request, export: bool) -> int:
     from study.commandline import console, remember
     from study.execution import Lease, Resources, Settings, run_session
-    from study.reporting import print_study, publish_figures, publish_page
     from trainables.errors import RecordError
     from trainables.storage import RunFolder
 
+    import_meanwhile("study.reporting.page.contents", "scipy.stats")
     studies, places = chosen.studies, request.locations
     settings = Settings(
         runs=places.runs,
@@ -90,6 +91,8 @@ def _run(chosen: Chosen, request: Request, export: bool) -> int:
     with Lease(folder, print):
         remember(folder, chosen.folders)
         outcome = run_session(studies, settings, screen)
+    from study.reporting import print_study, publish_figures, publish_page
+
     uri = places.tracking_uri if outcome.tracked else None
     declared_studies = find([study.name for study in studies])
     for study in declared_studies:

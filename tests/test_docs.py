@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from study.studies import find
+from trainables.configuration import Trial
 from trainables.data.images import Images
-from trainables.run import Trial, run
+from trainables.run import run
 from trainables.storage.run_folder import RunFolder
 from trainables.training.inputs import Inputs
 

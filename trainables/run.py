@@ -13,7 +13,7 @@ from typing import Literal
 
 import torch
 
-from trainables.configuration import Configuration
+from trainables.configuration import Configuration, Trial
 from trainables.errors import StudyError
 from trainables.evaluation import metric_key
 from trainables.storage import Record, RunFolder
@@ -23,16 +23,6 @@ log = logging.getLogger(__name__)
 
 _PACKAGES = ("final-bn", "torch", "torchvision", "numpy", "ray")
 _History = dict[int, dict[str, list[float]]]  # seed -> split/metric/class -> one value per epoch, NaN where undefined
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Some seeds of one configuration of a study, trained in one process."""
-
-    study: str
-    arm: str
-    configuration: Configuration
-    seeds: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,45 @@
 """How does a PyTorch network become an ONNX graph, and a smaller one?"""
 
-from export.conversion.graph_form import DEFAULT_FORM, GraphForm
-from export.conversion.quantize import (
-    CALIBRATION_IMAGES,
-    FP16,
-    INT8,
-    REDUCED,
-    Candidate,
-    fp16_candidates,
-    int8_candidates,
-)
-from export.conversion.resize import RESIZE, difference_to_pillow, with_resize
-from export.conversion.torch_to_onnx import INPUT, OUTPUT, Deployed, to_onnx
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from export.conversion.graph_form import DEFAULT_FORM, GraphForm
+    from export.conversion.names import FP16, INPUT, INT8, OUTPUT, REDUCED
+    from export.conversion.quantize import CALIBRATION_IMAGES, Candidate, fp16_candidates, int8_candidates
+    from export.conversion.resize import RESIZE, difference_to_pillow, with_resize
+    from export.conversion.torch_to_onnx import Deployed, to_onnx
+else:
+    from trainables.lazy import public_names
+
+    _FILES = {
+        "graph_form": (
+            "DEFAULT_FORM",
+            "GraphForm",
+        ),
+        "names": (
+            "FP16",
+            "INPUT",
+            "INT8",
+            "OUTPUT",
+            "REDUCED",
+        ),
+        "quantize": (
+            "CALIBRATION_IMAGES",
+            "Candidate",
+            "fp16_candidates",
+            "int8_candidates",
+        ),
+        "resize": (
+            "RESIZE",
+            "difference_to_pillow",
+            "with_resize",
+        ),
+        "torch_to_onnx": (
+            "Deployed",
+            "to_onnx",
+        ),
+    }
+    __getattr__ = public_names(__name__, _FILES)
 
 __all__ = [
     "CALIBRATION_IMAGES",

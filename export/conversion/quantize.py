@@ -30,7 +30,6 @@ from export.errors import ExportError
 from export.surgery import OUTPUT_ACTIVATIONS, copy_model
 from trainables.errors import first_line
 
-FP16, INT8 = REDUCED = ("fp16", "int8")
 CALIBRATION_IMAGES = 200
 SENSITIVITY_IMAGES = 32  # of them, to rank the layers
 _HAVE_WEIGHTS = ("Gemm", "MatMul", "Conv")

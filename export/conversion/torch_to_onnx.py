@@ -18,13 +18,12 @@ from onnxscript import optimizer
 from torch import Tensor, nn
 
 from export.conversion.graph_form import DEFAULT_FORM, OPSETS, GraphForm, at_opset, lean
+from export.conversion.names import INPUT, OUTPUT
 from export.errors import ExportError
 from export.surgery import fuse_inner_norms
 from trainables.errors import first_line
 from trainables.networks import Classifier
 from trainables.training import probabilities
-
-INPUT, OUTPUT = "images", "probabilities"
 
 
 class Deployed(nn.Module):

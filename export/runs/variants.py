@@ -24,6 +24,7 @@ import torch
 from export.conversion import DEFAULT_FORM, REDUCED, RESIZE, GraphForm, difference_to_pillow, to_onnx, with_resize
 from export.errors import ExportMismatchError
 from export.runs.files import json_ready, replacing
+from export.runs.names import EXACT, FOLD, KEEP, NONE, RECALIBRATED, REMOVE
 from export.runs.reduced import reduced_model
 from export.runs.trained_network import TrainedRun, probabilities, read_run
 from export.surgery import copy_model, fold, remove, shift_scores
@@ -34,10 +35,6 @@ from trainables.evaluation import odds_of, score_shift
 from trainables.networks import shared_weights_name
 from trainables.storage import WEIGHTS, Record, RunFolder
 
-KEEP, FOLD, REMOVE, NONE = ("keep", "fold", "remove", "none")
-RECALIBRATED = "recalibrated"
-EXACT = (KEEP, FOLD, f"{FOLD}-{RECALIBRATED}", REMOVE, f"{REMOVE}-{RECALIBRATED}", NONE, f"{NONE}-{RECALIBRATED}")
-VARIANTS = (*EXACT, *(f"{exact}-{reduced}" for exact in (FOLD, NONE) for reduced in REDUCED))
 MakeVariant = Callable[[onnx.ModelProto], onnx.ModelProto]
 SURGERY: Mapping[str, MakeVariant] = {KEEP: copy_model, FOLD: fold, REMOVE: remove}
 

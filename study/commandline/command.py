@@ -4,7 +4,9 @@ import argparse
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from study import locations
 from study.locations import Locations
@@ -82,6 +84,11 @@ def assignment(text: str) -> tuple[str, str]:
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"got {text!r}; the form is FIELD=VALUE")
     return name.strip(), value.strip()
+
+
+def import_meanwhile(*modules: str) -> None:
+    """Imports in the background what a command needs only after it has waited for something else."""
+    threading.Thread(target=lambda: [import_module(name) for name in modules], daemon=True).start()
 
 
 def run_command(main: Callable[[Sequence[str]], int], arguments: Sequence[str] | None = None) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
-from scipy import stats
 
 CONFIDENCE = 0.95
 EXACT_UP_TO = 14  # pairs: 2^14 sign patterns are enumerated, more are sampled
@@ -45,6 +44,8 @@ def interval(values: Sequence[float]) -> Interval:
     mean = float(x.mean())
     if len(x) < 2:
         return Interval(mean, math.nan, math.nan, len(x))
+    from scipy import stats  # takes a second to import, which a command has while Ray starts
+
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x)))
     return Interval(mean, mean - half, mean + half, len(x))
 
@@ -80,6 +81,8 @@ def _sign_flip_p(differences: Sequence[float]) -> float:
     """Two-sided p of the mean when every sign was a coin flip; exact up to EXACT_UP_TO pairs."""
     if len(differences) < 2:
         return math.nan
+    from scipy import stats
+
     resamples = math.inf if len(differences) <= EXACT_UP_TO else 9999
     result = stats.permutation_test(
         (np.array(differences),),

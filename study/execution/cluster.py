@@ -3,7 +3,9 @@
 import logging
 import os
 import socket
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ray
@@ -18,6 +20,24 @@ from trainables.storage import RunFolder
 
 SECONDS_TO_ANSWER = 10.0
 SECONDS_TO_PROBE = 120.0  # a new node may start its first worker process for this
+
+
+@contextmanager
+def connected() -> Iterator[None]:
+    """Connects as `connect` does; at the end leaves in the background what was connected to here.
+
+    Ray takes seconds to end, in which a command can print and draw; the process waits for it before it ends itself.
+
+    Raises:
+        ConfigurationError: as `connect`.
+    """
+    was_connected = ray.is_initialized()
+    connect()
+    try:
+        yield
+    finally:
+        if not was_connected:
+            threading.Thread(target=ray.shutdown, name="end of Ray").start()
 
 
 def connect(num_cpus: int | None = None) -> None:
@@ -101,10 +121,12 @@ def check_resources(resources: Resources, configurations: Sequence[Configuration
 def probe_nodes(runs: str) -> None:
     """Checks that every node sees one and the same run folder, by a write and a read on each.
 
+    This machine's own Ray has one node, whose folder the driver has written to already.
+
     Raises:
         RecordError: names the first node that does not, with advice.
     """
-    for node in _living_nodes():
+    for node in _living_nodes() if os.environ.get("RAY_ADDRESS") else ():
         on_that_node = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
         with RunFolder(runs).scratch(f".from-driver-{node['NodeID']}") as path:
             try:

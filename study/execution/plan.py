@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from study.studies import Study
-from trainables.configuration import is_light
-from trainables.run import Trial
+from trainables.configuration import Trial, is_light
 from trainables.storage import Record, RunFolder
 
 PACKS_PER_SLOT = 2  # one alone would let all slots wait for the slowest

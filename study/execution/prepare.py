@@ -1,34 +1,29 @@
-"""The stage before the trials, in Ray tasks: data, backbone weights and features, each once, into the object store."""
+"""The stage before the trials: data, backbone weights and features, each once, into the object store.
+
+Data are loaded by the driver, whose paths they are. A task would do, but Ray gives no actor a process that has run a
+task, so that the trials would wait for new ones to start.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import ray
-import torch
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.console import Console
 
 from study.execution.progress import CountProgress
-from trainables.configuration import Configuration, Data, Network, trains_on_features
+from trainables.configuration import Configuration, Data, Network, Trial, trains_on_features
 from trainables.data import Folders, Images, draw_split, load_images
 from trainables.errors import StudyError
-from trainables.networks import (
-    IMAGENET,
-    BackboneState,
-    build_backbone,
-    compute_features,
-    download_imagenet,
-    features_key,
-    read_weights,
-    shared_weights_name,
-)
-from trainables.run import Trial
 from trainables.storage import RunFolder
 from trainables.tune import DataKey, Store, WeightsKey, data_key, weights_key
+
+if TYPE_CHECKING:
+    from trainables.networks import BackboneState
 
 CHUNK = 256  # images of a task that computes features
 
@@ -91,11 +86,10 @@ def _prepare_data(
     prepared: Prepared, key: DataKey, configurations: list[Configuration], data_root: Path, folders: Folders
 ) -> None:
     source, image_size = key
-    reference, survey = _load_data.options(num_returns=2, scheduling_strategy=_on_drivers_node()).remote(
-        source, image_size, str(data_root), [configuration.data for configuration in configurations], folders
+    images, (fingerprint, problems, left_out, prepared.counts[key]) = _load_data(
+        source, image_size, data_root, [configuration.data for configuration in configurations], folders
     )
-    fingerprint, problems, left_out, prepared.counts[key] = ray.get(survey)
-    prepared.store.images[key] = reference
+    prepared.store.images[key] = ray.put(images)
     if fingerprint:
         prepared.fingerprints[key] = fingerprint
     if left_out:
@@ -108,6 +102,8 @@ def _prepare_data(
 def _prepare_weights(
     prepared: Prepared, key: WeightsKey, configurations: list[Configuration], runs: str, files: Mapping[str, Path]
 ) -> None:
+    from trainables.networks import IMAGENET  # the driver waits for torch only where there are backbones
+
     name, identity = key
     path = files.get(identity)
     if identity != IMAGENET and path is None:
@@ -134,6 +130,8 @@ def _prepare_features(
     console: Console,
 ) -> None:
     """Reads features from the run folder or computes them, a task per CHUNK of images on every CPU or GPU there is."""
+    from trainables.networks import features_key
+
     network, data, backbone = configuration.network, data_key(configuration), weights_key(configuration)
     assert backbone is not None  # features only stand for a backbone with weights
     name = features_key(prepared.fingerprints[data], network, network.weights)
@@ -161,13 +159,12 @@ def _prepare_features(
     prepared.store.features[key] = ray.put(computed)
 
 
-@ray.remote(num_cpus=0)
 def _load_data(
-    source: str, image_size: int | None, data_root: str, data_of_trials: list[Data], folders: Folders
+    source: str, image_size: int | None, data_root: Path, data_of_trials: list[Data], folders: Folders
 ) -> tuple[Images | None, tuple[str, dict[Data, str], tuple[str, ...], int]]:
     """Returns images and about them: fingerprint, {what asks too much of them: why}, files left out, their number."""
     try:
-        images = load_images(source, Path(data_root), image_size, folders)
+        images = load_images(source, data_root, image_size, folders)
     except StudyError as error:
         return None, ("", dict.fromkeys(data_of_trials, str(error)), (), 0)
     problems = {}
@@ -184,6 +181,8 @@ def _load_weights(
     name: str, path: str, runs: str, identity: str, networks: list[Network]
 ) -> tuple[Any, dict[Network, str]]:
     """Returns a state dict, kept in the run folder once by its identity, and which networks it does not fit."""
+    from trainables.networks import build_backbone, download_imagenet, read_weights, shared_weights_name
+
     try:
         state = read_weights(Path(path))[1] if path else download_imagenet(name)
     except StudyError as error:
@@ -199,7 +198,11 @@ def _load_weights(
 
 
 @ray.remote(num_cpus=1)
-def _compute_features(network: Network, state: BackboneState, images: Images, start: int) -> npt.NDArray[np.float32]:
+def _compute_features(network: Network, state: "BackboneState", images: Images, start: int) -> npt.NDArray[np.float32]:
+    import torch
+
+    from trainables.networks import compute_features
+
     torch.set_num_threads(1)
     device = "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
     return compute_features(network, state, images.pixels[start : start + CHUNK], device)

@@ -7,7 +7,7 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from trainables.run import Trial
+from trainables.configuration import Trial
 
 SECONDS_PER_LINE = 10.0
 

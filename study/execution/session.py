@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from study.execution.cluster import check_resources, cluster_nodes, connect, probe_nodes
+from study.execution.cluster import check_resources, cluster_nodes, connected, probe_nodes
 from study.execution.plan import Plan, make_plan, spread
 from study.execution.prepare import prepare_trials
 from study.execution.progress import RunProgress
@@ -15,9 +15,9 @@ from study.execution.resources import Resources, slots
 from study.execution.trials import run_trials
 from study.studies import Study
 from study.tracking import BackgroundTracker
+from trainables.configuration import Trial
 from trainables.data import Folders
 from trainables.errors import DataError
-from trainables.run import Trial
 from trainables.storage import RunFolder, remove_left_checkpoints
 from trainables.tune import DataKey, data_key
 
@@ -87,14 +87,14 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
             for study in studies:
                 tracker.sync(study, partial(folder.records, study.name))
         if plan.trials:
-            connect()
-            nodes = cluster_nodes()
-            requests = [settings.resources.of(trial.configuration, nodes) for trial in plan.trials]
-            plan = spread(plan, max(slots(request, nodes) for request in requests))
-            for warning in check_resources(settings.resources, [trial.configuration for trial in plan.trials]):
-                say(warning)
-            probe_nodes(settings.runs)
-            _run(plan, settings, outcome, console, log_records)
+            with connected():
+                nodes = cluster_nodes()
+                requests = [settings.resources.of(trial.configuration, nodes) for trial in plan.trials]
+                plan = spread(plan, max(slots(request, nodes) for request in requests))
+                for warning in check_resources(settings.resources, [trial.configuration for trial in plan.trials]):
+                    say(warning)
+                probe_nodes(settings.runs)
+                _run(plan, settings, outcome, console, log_records)
     finally:  # nothing stays half logged, whatever ended the session
         if tracker:
             outcome.tracked = tracker.close()

@@ -12,7 +12,7 @@ from ray.tune.search import Searcher
 
 from study.execution.cluster import cluster_nodes
 from study.execution.resources import Resources
-from trainables.run import Trial
+from trainables.configuration import Trial
 from trainables.storage import RunFolder
 from trainables.tune import INDEX, Search, SearchTrainable, Store, StudyTrainable, TrialReport, Work
 

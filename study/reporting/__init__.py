@@ -1,9 +1,35 @@
 """How are results shown: tables, figures, a page?"""
 
-from study.reporting.markdown import as_markdown, maker
-from study.reporting.page import publish_page
-from study.reporting.summary import groups_of, print_study, publish_figures, tables_of, verdicts_of
-from study.reporting.tables import as_data, h1_statistic, variants_table
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from study.reporting.markdown import as_markdown, maker
+    from study.reporting.page import publish_page
+    from study.reporting.summary import groups_of, print_study, publish_figures, tables_of, verdicts_of
+    from study.reporting.tables import as_data, h1_statistic, variants_table
+else:
+    from trainables.lazy import public_names
+
+    _FILES = {
+        "markdown": (
+            "as_markdown",
+            "maker",
+        ),
+        "page": ("publish_page",),
+        "summary": (
+            "groups_of",
+            "print_study",
+            "publish_figures",
+            "tables_of",
+            "verdicts_of",
+        ),
+        "tables": (
+            "as_data",
+            "h1_statistic",
+            "variants_table",
+        ),
+    }
+    __getattr__ = public_names(__name__, _FILES)
 
 __all__ = [
     "as_data",

@@ -1,9 +1,32 @@
 """How do records reach MLflow? All that this project knows of it."""
 
-from study.tracking.background import BackgroundTracker
-from study.tracking.contents import best_first
-from study.tracking.model_registry import CHAMPION, ONNX, register
-from study.tracking.tracker import Tracker, TrackingError, check_tracking, open_tracker, tracking_errors
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from study.tracking.background import BackgroundTracker
+    from study.tracking.contents import best_first
+    from study.tracking.model_registry import CHAMPION, ONNX, register
+    from study.tracking.tracker import Tracker, TrackingError, check_tracking, open_tracker, tracking_errors
+else:
+    from trainables.lazy import public_names
+
+    _FILES = {
+        "background": ("BackgroundTracker",),
+        "contents": ("best_first",),
+        "model_registry": (
+            "CHAMPION",
+            "ONNX",
+            "register",
+        ),
+        "tracker": (
+            "Tracker",
+            "TrackingError",
+            "check_tracking",
+            "open_tracker",
+            "tracking_errors",
+        ),
+    }
+    __getattr__ = public_names(__name__, _FILES)
 
 __all__ = [
     "CHAMPION",

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from study.execution.lease import NAME, Lease
-from trainables.configuration import Configuration
-from trainables.run import Trial, run
+from trainables.configuration import Configuration, Trial
+from trainables.run import run
 from trainables.storage.checkpoint import Checkpoint
 from trainables.storage.run_folder import RunFolder
 

@@ -31,7 +31,7 @@ def exported(
     configuration = Configuration().replace(changes | NETWORKS[request.param])
     images = digits
     if configuration.network.name == "resnet18":
-        pixels = digits.pixels.repeat(4, axis=2).repeat(4, axis=3).repeat(3, axis=1)
+        pixels = digits.pixels[:].repeat(4, axis=2).repeat(4, axis=3).repeat(3, axis=1)
         images = Images(pixels, digits.labels, digits.class_names, digits.sample_names)
     folder = tmp_path_factory.mktemp("exported")
     runs, record = trained(configuration, images, folder / "runs")

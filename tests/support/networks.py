@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from trainables.configuration import Configuration
+from trainables.configuration import Configuration, Trial
 from trainables.data import Images
-from trainables.run import Trial, run
+from trainables.run import run
 from trainables.storage import Record, RunFolder
 from trainables.training import Inputs
 

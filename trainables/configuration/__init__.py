@@ -3,6 +3,7 @@
 from trainables.configuration.configuration import Configuration, is_light, trains_on_features
 from trainables.configuration.fields import resolve_field
 from trainables.configuration.sections import FOLDER, OTHERS, SMALL_NETWORKS, Data, Loss, Network, merged
+from trainables.configuration.trial import Trial
 
 __all__ = [
     "FOLDER",
@@ -12,6 +13,7 @@ __all__ = [
     "Data",
     "Loss",
     "Network",
+    "Trial",
     "is_light",
     "merged",
     "resolve_field",

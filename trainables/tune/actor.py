@@ -3,7 +3,6 @@
 from typing import Any
 
 import ray
-import torch
 from ray import tune
 
 
@@ -19,6 +18,8 @@ class ReusedActor(tune.Trainable):
 
     def claim_device(self) -> str:
         """Sets torch's threads to the CPUs that Ray reserved for this actor and returns its torch device."""
+        import torch  # the driver does not wait for it
+
         cpus = self.trial_resources.required_resources.get("CPU", 1)
         torch.set_num_threads(max(1, int(cpus)))
         return "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"

@@ -6,8 +6,6 @@ from typing import Any
 
 from trainables.configuration import Configuration
 from trainables.errors import StudyError
-from trainables.networks import latency
-from trainables.training import fit
 from trainables.tune.actor import ReusedActor
 from trainables.tune.reports import SearchReport
 from trainables.tune.shared_inputs import Store
@@ -47,6 +45,9 @@ class SearchTrainable(ReusedActor):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Starts another setting in this process."""
+        from trainables.networks import latency  # the driver, which names this class only, does not wait for torch
+        from trainables.training import fit
+
         values = dict(new_config)
         self.configuration = self.search.arms[values.pop(ARM)].replace(values)
         inputs = self.search.store.inputs(self.configuration)

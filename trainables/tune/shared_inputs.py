@@ -1,11 +1,14 @@
 """The data that trials share: each loaded once, put into Ray's object store, and found there by what decides it."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import ray
 
 from trainables.configuration import Configuration, trains_on_features
-from trainables.training import Inputs
+
+if TYPE_CHECKING:
+    from trainables.training import Inputs
 
 DataKey = tuple[str, int | None]  # source, image size
 WeightsKey = tuple[str, str]  # network, identity of its backbone's weights
@@ -20,8 +23,10 @@ class Store:
     backbones: dict[WeightsKey, ray.ObjectRef] = field(default_factory=dict)
     features: dict[FeaturesKey, ray.ObjectRef] = field(default_factory=dict)
 
-    def inputs(self, configuration: Configuration) -> Inputs:
+    def inputs(self, configuration: Configuration) -> "Inputs":
         """Returns what a configuration trains on, without copies on this node."""
+        from trainables.training import Inputs  # the driver does not wait for torch
+
         data, weights = data_key(configuration), weights_key(configuration)
         images = ray.get(self.images[data])
         if weights is None:

@@ -8,18 +8,20 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
-import torch
 
+from trainables.configuration import Trial
 from trainables.errors import RecordError
 from trainables.evaluation import VALIDATION_F1
-from trainables.run import Progress, Trial, run
 from trainables.storage import Checkpoint, RunFolder
 from trainables.tune.actor import ReusedActor
 from trainables.tune.reports import TrialReport
 from trainables.tune.shared_inputs import Store
+
+if TYPE_CHECKING:
+    from trainables.run import Progress
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,10 @@ class StudyTrainable(ReusedActor):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Starts another trial in this process; all state of the last one goes with its generator."""
+        import torch  # the driver, which names this class only, does not wait for it
+
+        from trainables.run import run
+
         trial = self.work.trials[new_config[INDEX]]
         inputs = self.work.store.inputs(trial.configuration)
         fingerprint = inputs.images.fingerprint
@@ -90,7 +96,7 @@ class StudyTrainable(ReusedActor):
             done=bool(progress.records),
         ).to_result()
 
-    def _keep(self, progress: Progress) -> None:
+    def _keep(self, progress: "Progress") -> None:
         """Stores the state of a long training now and then, under its key; a trial that has ended needs none."""
         if progress.records:
             try:

@@ -1,12 +1,38 @@
 """Which tables are there of a group, its verdicts, its search and its exported files?"""
 
-from study.reporting.tables.arms import affine_table, arms_table, published_table
-from study.reporting.tables.cells import show
-from study.reporting.tables.claims import claims_table
-from study.reporting.tables.data import as_data
-from study.reporting.tables.export import h1_statistic, variants_table
-from study.reporting.tables.pairs import pairs_table, samples_table
-from study.reporting.tables.search import search_tables
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from study.reporting.tables.arms import affine_table, arms_table, published_table
+    from study.reporting.tables.cells import show
+    from study.reporting.tables.claims import claims_table
+    from study.reporting.tables.data import as_data
+    from study.reporting.tables.export import h1_statistic, variants_table
+    from study.reporting.tables.pairs import pairs_table, samples_table
+    from study.reporting.tables.search import search_tables
+else:
+    from trainables.lazy import public_names
+
+    _FILES = {
+        "arms": (
+            "affine_table",
+            "arms_table",
+            "published_table",
+        ),
+        "cells": ("show",),
+        "claims": ("claims_table",),
+        "data": ("as_data",),
+        "export": (
+            "h1_statistic",
+            "variants_table",
+        ),
+        "pairs": (
+            "pairs_table",
+            "samples_table",
+        ),
+        "search": ("search_tables",),
+    }
+    __getattr__ = public_names(__name__, _FILES)
 
 __all__ = [
     "affine_table",

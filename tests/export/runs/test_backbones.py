@@ -10,10 +10,10 @@ import torch
 from torchvision import models
 
 from export.runs.variants import export_run
-from trainables.configuration import Configuration
+from trainables.configuration import Configuration, Trial
 from trainables.data.images import Images
 from trainables.networks import backbones
-from trainables.run import Trial, run
+from trainables.run import run
 from trainables.storage.run_folder import RunFolder
 from trainables.training.inputs import Inputs
 

@@ -10,14 +10,15 @@ import pytest
 from onnx import numpy_helper
 
 from export.errors import ATOL, ExportMismatchError
-from export.runs.variants import SURGERY, VARIANTS, export_run
+from export.runs import VARIANTS
+from export.runs.variants import SURGERY, export_run
 from export.surgery import changes
 from export.verification.sessions import LEVELS, infer, open_session
 from study.commandline import command
 from tests.support.networks import trained
-from trainables.configuration import Configuration
+from trainables.configuration import Configuration, Trial
 from trainables.data.images import Images
-from trainables.run import Trial, run
+from trainables.run import run
 from trainables.storage.run_folder import PREDICTIONS, RunFolder
 from trainables.training.inputs import Inputs
 

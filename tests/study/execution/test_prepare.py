@@ -12,8 +12,7 @@ from study.commandline.options import read_weights
 from study.execution.prepare import Prepared, prepare_trials
 from study.execution.resources import Resources
 from study.execution.trials import run_trials
-from trainables.configuration import Configuration
-from trainables.run import Trial
+from trainables.configuration import Configuration, Trial
 from trainables.storage.run_folder import RunFolder
 
 pytestmark = [pytest.mark.usefixtures("ray_local"), pytest.mark.timeout(180)]

@@ -8,9 +8,9 @@ import ray
 from study.execution.prepare import prepare_trials
 from study.execution.resources import Resources
 from study.execution.trials import run_trials, run_work
-from trainables.configuration import Configuration
+from trainables.configuration import Configuration, Trial
 from trainables.data.images import Images
-from trainables.run import Trial, run
+from trainables.run import run
 from trainables.storage.checkpoint import Checkpoint
 from trainables.storage.run_folder import RunFolder
 from trainables.training.inputs import Inputs

@@ -20,8 +20,9 @@ from export import edge
 from study.exporting import main as export
 from study.studies import find
 from study.tracking.model_registry import CHAMPION
+from trainables.configuration import Trial
 from trainables.data.images import Images
-from trainables.run import Trial, run
+from trainables.run import run
 from trainables.storage.record import Record
 from trainables.storage.run_folder import PREDICTIONS, RunFolder
 from trainables.training.inputs import Inputs

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from trainables.configuration import Configuration
+from trainables.configuration import Configuration, Trial
 from trainables.data.images import Images
 from trainables.errors import RecordError
-from trainables.run import Trial, run
+from trainables.run import run
 from trainables.storage.record import Record
 from trainables.storage.run_folder import PREDICTIONS, RECORD, WEIGHTS, RunFolder
 from trainables.training.inputs import Inputs

@@ -13,7 +13,7 @@ from trainables.training.optimisation import BETAS, Y19_EPS, Optimisation
 STEPS = 30
 
 
-def _network() -> nn.Module:
+def _network() -> nn.Sequential:
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2))
 
@@ -66,10 +66,12 @@ def test_steps_are_torchs_to_the_bit(name: str, shape: str, weight_decay: float)
 
 def test_a_parameter_without_a_gradient_stays_as_it_is() -> None:
     network = _network()
-    before = network[0].weight.detach().clone()
+    first, last = network[0], network[3]
+    assert isinstance(first, nn.Linear)
+    before = first.weight.detach().clone()
     optimisation = Optimisation(network, Configuration().replace({"optimiser.weight_decay": 0.1}), 3)
-    optimisation.step(network[3](torch.ones(4, 16)).sum())
-    assert torch.equal(network[0].weight, before)
+    optimisation.step(last(torch.ones(4, 16)).sum())
+    assert torch.equal(first.weight, before)
     assert float(optimisation.state()["0/step"]) == 0
     assert float(optimisation.state()["1/step"]) == 1
 
@@ -81,7 +83,8 @@ from pathlib import Path
 import tempfile
 from trainables.configuration import Configuration
 from trainables.data import load_images
-from trainables.run import Trial, run
+from trainables.configuration import Trial
+from trainables.run import run
 from trainables.storage import RunFolder
 from trainables.training import Inputs
 tiny = Configuration().replace({"schedule.epochs": 1, "network.final_norm": "batch"})

@@ -10,8 +10,9 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from study import report
 from study.studies import find
+from trainables.configuration import Trial
 from trainables.data.images import Images
-from trainables.run import Trial, run
+from trainables.run import run
 from trainables.storage.run_folder import RunFolder
 from trainables.training.inputs import Inputs
 

@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from export.runs.variants import FOLD, KEEP, NONE, Exported
+from export.runs.names import FOLD, KEEP, NONE
 from trainables.evaluation import VALIDATION_F1
 from trainables.storage import Record
+
+if TYPE_CHECKING:
+    from export.runs.variants import Exported
 
 BEST_FIRST = (FOLD, KEEP, NONE)  # a fold is its network, exactly, with a node less
 
@@ -23,7 +27,7 @@ def best_arm(records: Iterable[Record]) -> str:
     return max(scores, key=lambda arm: sum(scores[arm]) / len(scores[arm]))
 
 
-def champion(exported: Sequence[Exported], records: Iterable[Record]) -> tuple[Exported, str] | None:
+def champion(exported: "Sequence[Exported]", records: Iterable[Record]) -> "tuple[Exported, str] | None":
     """Returns the run to deploy and the variant of it that decides exactly as it was trained to; None for no good one.
 
     Args:

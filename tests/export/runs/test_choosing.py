@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from export.runs.champion import best_arm, champion
+from export.runs.choosing import best_arm, champion
 from export.runs.variants import Exported
 from export.verification.verify import Verification
 from trainables.configuration import Configuration
