@@ -8,7 +8,7 @@ from onnx import ModelProto
 
 from export.errors import SurgeryError
 from export.surgery.final_norm import FinalNorm, check_channels, find, layer_bias, norm_on, walk_back
-from export.surgery.graph import Array, GraphView, bypass, cleaned, copy_model, operator, values
+from export.surgery.graph import BITS, Array, GraphView, bypass, cleaned, copy_model, operator, values
 from export.surgery.layers import absorb
 from export.surgery.nodes import NORM
 
@@ -66,11 +66,22 @@ def fuse_inner_norms(model: ModelProto) -> ModelProto:
 
 
 def _fold(model: ModelProto, final: FinalNorm) -> None:
+    _check_precision(GraphView(model), final)
     carrier = layer_bias(final.path, final.folded) if final.layer.node.op_type == "MatMul" else None
     absorb(model, final.layer, *final.scale_and_shift(final.folded), carrier)
     for part in final.folded:
         if part.node is not carrier:
             bypass(model, part.node, part.data)
+
+
+def _check_precision(view: GraphView, final: FinalNorm) -> None:
+    """Raises SurgeryError where the layer computes in fewer bits than its norm, which it would round away."""
+    layer, norm = (view.element_type(name) for name in (final.layer.scores, final.output))
+    if BITS.get(layer, 64) < BITS.get(norm, 0):
+        raise SurgeryError(
+            f"the layer computes in {BITS[layer]} bits and its norm in {BITS[norm]}: folded, the norm's numbers would "
+            "be rounded to those of the layer"
+        )
 
 
 def _names_on_path(view: GraphView, output: str) -> list[str]:

@@ -87,6 +87,9 @@ def work(arguments: Sequence[str]) -> dict[str, Any]:
         return {"error": _one_line(str(error))}
     except MemoryError:
         return {"error": _one_line(f"{source}: the graph takes too much memory")}
+    except Exception as error:  # a fault of this program: said as one, and nothing is written
+        cause = f"{type(error).__name__}: {error}"
+        return {"error": _one_line(f"{source}: a graph that this program fails on ({cause}); nothing is written")}
 
 
 def _limit(seconds: float, source: Path) -> None:

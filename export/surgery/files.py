@@ -11,7 +11,7 @@ from onnx import ModelProto
 
 from export.errors import SurgeryError
 from export.surgery.final_norm import find
-from export.surgery.graph import copy_model, sort_nodes
+from export.surgery.graph import FREE_CONSTANTS, copy_model, sort_nodes
 from export.surgery.proof import Claim, Evidence, prove
 from export.surgery.trial_inputs import graph_inputs
 from trainables.errors import first_line
@@ -55,7 +55,7 @@ def rewrite(
     done = f"folded into {final.layer.node.op_type}" if claim == "fold" else "removed"
     nodes = len(model.graph.node) - len(changed.graph.node)
     fewer = f"{nodes} {'node' if nodes == 1 else 'nodes'} fewer"
-    return f"{target}: {kind} {done}, {fewer}; {_as_words(evidence, claim)}"
+    return f"{target}: {kind} {done}, {fewer}{_lost_inputs(model, changed)}; {_as_words(evidence, claim)}"
 
 
 def read(path: Path) -> ModelProto:
@@ -120,6 +120,15 @@ def _tell_variant(model: ModelProto, claim: Claim) -> None:
     for entry in [entry for entry in model.metadata_props if entry.key in untrue]:
         model.metadata_props.remove(entry)
     model.metadata_props.add(key="variant", value=claim)
+
+
+def _lost_inputs(model: ModelProto, changed: ModelProto) -> str:
+    """Returns which inputs with a value of their own, which a caller may feed, are constants now."""
+    left = {value.name for value in changed.graph.input}
+    lost = [value.name for value in model.graph.input if value.name not in left]
+    if not lost or model.ir_version < FREE_CONSTANTS:  # every constant of an old file is an input too
+        return ""
+    return f", inputs that were optional are constants now: {', '.join(lost)}"
 
 
 def _as_words(evidence: Evidence, claim: Claim) -> str:

@@ -28,6 +28,7 @@ from export.surgery.nodes import NORM, Affine, as_affine, axis_behind, is_moving
 OLDEST_OPSET = 9
 OUTPUT_ACTIVATIONS = ("LogSoftmax", "Sigmoid", "Softmax")
 _BEHIND_SCORES = (*OUTPUT_ACTIVATIONS, "ArgMax", "Cast", "HardSigmoid", "TopK")
+LAYER_NEEDED = "Gemm, MatMul or Conv is needed"
 NEEDED = "a BatchNormalization before the output is needed"
 
 
@@ -154,9 +155,7 @@ def norm_on(view: GraphView, path: Path) -> FinalNorm:
     norm, folded = _parts(path, linear)
     if path.layer is None:
         raise SurgeryError(
-            f"before the final BatchNormalization stands {path.start}; Gemm, MatMul or Conv is needed"
-            if norm
-            else _no_norm(view, path)
+            f"before the final BatchNormalization stands {path.start}; {LAYER_NEEDED}" if norm else _no_norm(view, path)
         )
     if not norm:
         if any(part.is_norm for part in path.affine.values()):
@@ -243,6 +242,8 @@ def _no_norm(view: GraphView, path: Path) -> str:
     linear = [path.affine[node.output[0]] for node in path.linear if node.output[0] in path.affine]
     if linear:
         start = operator(linear[-1].node)
+        if path.layer is None:
+            return f"the scores come from {start}, and before what scales them stands {path.start}; {LAYER_NEEDED}"
     message = f"the scores come from {start}; {NEEDED}"
     has_norm = any(operator(node) == NORM for node in view.model.graph.node)
     if path.layer is None or has_norm:

@@ -15,6 +15,8 @@ Array = npt.NDArray[np.float64]
 Dims = tuple[int | None, ...]  # None: a size that is only known when the graph runs
 FREE_CONSTANTS = 4  # IR version since which an initializer need not be listed as a graph input
 STANDARD_DOMAINS = ("", "ai.onnx")
+BITS = {TensorProto.FLOAT16: 16, TensorProto.FLOAT: 32, TensorProto.DOUBLE: 64}  # types that layers can compute in
+FLOATS = tuple(BITS)
 
 
 class GraphView:
@@ -26,7 +28,7 @@ class GraphView:
         self.initializers = {tensor.name: tensor for tensor in model.graph.initializer}
         self.inputs = {value.name for value in model.graph.input} - self.initializers.keys()
         self.uses = Counter(_all_uses(model.graph))
-        self.shape_uses = Counter(name for node in model.graph.node for name in _read_for_shape(node))
+        self.shape_uses = Counter(name for node in model.graph.node for name in read_for_shape(node))
 
     @cached_property
     def _inferred(self) -> dict[str, onnx.TypeProto.Tensor]:
@@ -68,9 +70,9 @@ def opset(model: ModelProto) -> int:
 
 
 def attribute(node: NodeProto, name: str, default: float) -> float:
-    """Returns a number that a node says, or the operator's default."""
+    """Returns a number that a node says, or the operator's default; ONNX holds both in float32."""
     values = [onnx.helper.get_attribute_value(a) for a in node.attribute if a.name == name]
-    return float(values[0]) if values else default
+    return float(np.float32(values[0] if values else default))
 
 
 def integers(node: NodeProto, name: str) -> list[int] | None:
@@ -117,8 +119,9 @@ def add_constant(model: ModelProto, name: str, value: Array, dtype: npt.DTypeLik
     with np.errstate(over="ignore"):
         converted = value.astype(dtype)
     if not np.isfinite(converted).all():
-        largest = f"{np.abs(value).max():.3g}" if np.isfinite(value).all() else "not finite"
-        raise SurgeryError(f"the folded constants overflow {np.dtype(dtype)} (largest: {largest})")
+        if not np.isfinite(value).all():
+            raise SurgeryError("the constants of the layer and its norm hold or give NaN or infinity")
+        raise SurgeryError(f"the folded constants overflow {np.dtype(dtype)} (largest: {np.abs(value).max():.3g})")
     new = numpy_helper.from_array(converted, name)
     model.graph.initializer.append(new)
     if model.ir_version < FREE_CONSTANTS:
@@ -185,7 +188,7 @@ def node_uses(node: NodeProto) -> Iterator[str]:
             yield from _all_uses(inner)
 
 
-def _read_for_shape(node: NodeProto) -> list[str]:
+def read_for_shape(node: NodeProto) -> list[str]:
     """Returns the values of which a node reads the shape or the type alone."""
     if operator(node) == "CastLike":
         return list(node.input[1:])
@@ -205,6 +208,3 @@ def _all_names(graph: GraphProto) -> Iterator[str]:
         for item in node.attribute:
             for inner in (item.g, *item.graphs):
                 yield from _all_names(inner)
-
-
-FLOATS = (TensorProto.FLOAT16, TensorProto.FLOAT, TensorProto.DOUBLE)

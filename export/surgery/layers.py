@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto, NodeProto, TensorProto
 
 from export.errors import SurgeryError
 from export.surgery.graph import (
+    FLOATS,
     Array,
     GraphView,
     add_constant,
@@ -24,7 +25,7 @@ from export.surgery.graph import (
     operator,
     set_attribute,
 )
-from export.surgery.nodes import constant, value_of
+from export.surgery.nodes import constant, is_constant, value_of
 
 LAYERS = ("Gemm", "MatMul", "Conv")
 
@@ -62,6 +63,14 @@ def as_layer(view: GraphView, node: NodeProto) -> Layer | None:
     """
     if operator(node) not in LAYERS:
         return None
+    if node.op_type != "Conv" and is_constant(view, node.input[0]) and not is_constant(view, node.input[1]):
+        raise SurgeryError(
+            f"the {node.op_type} that makes the scores has its constant on the left; weights on the right are needed"
+        )
+    kind = view.element_type(node.output[0])
+    if kind and kind not in FLOATS:
+        name = TensorProto.DataType.Name(kind).lower()
+        raise SurgeryError(f"the {node.op_type} that makes the scores computes in {name}; float16, 32 or 64 is needed")
     weight = constant(view, node.input[1])
     if weight.ndim < 2:
         raise SurgeryError(f"the {node.op_type} that makes the scores has weights of {weight.ndim} axes, not of two")

@@ -223,6 +223,11 @@ def constant(view: GraphView, name: str) -> Array:
     return value_of(view, name).astype(np.float64)
 
 
+def is_constant(view: GraphView, name: str) -> bool:
+    """Whether a value is a constant that can be read."""
+    return constant_or_none(view, name) is not None
+
+
 def constant_or_none(view: GraphView, name: str) -> Array | None:
     """Returns a constant in float64, None for a value that is no constant."""
     try:

@@ -94,6 +94,8 @@ def _graph_input(view: GraphView, value: ValueInfoProto) -> GraphInput:
             raise SurgeryError(f"graph input {value.name!r} declares a negative size: {dim.dim_value}")
         sizes.append(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or f"{value.name}/{i}")
     count = math.prod(size for size in sizes if isinstance(size, int))
+    if not count:
+        raise SurgeryError(f"graph input {value.name!r} declares a size of 0: nothing can be tried")
     if count > MOST_VALUES:
         raise SurgeryError(f"graph input {value.name!r} declares {count} values; up to {MOST_VALUES} can be tried")
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import run_here
 from tests.support.faults import ROOT, check, complete, kill_group, start, until
 
 FOUR_ARMS = ("--set", "schedule.epochs=60", "--where", "augmentation.transform=none", "--where", "mixup_alpha=0",
@@ -21,19 +22,19 @@ pytestmark = pytest.mark.timeout(600)
 def test_a_second_driver_is_refused_and_the_first_one_finishes(tmp_path: Path) -> None:
     first = start(FOUR_ARMS, tmp_path)
     until((tmp_path / "driver-lease.json").exists)
-    second = start(FOUR_ARMS, tmp_path)
-    _, said = second.communicate()
-    assert second.returncode == 2, said
-    assert f"the driver {first.pid} on" in said
-    assert "is working on it" in said
+    second = run_here("study.grid", *FOUR_ARMS, runs=tmp_path)
+    assert second.returncode == 2, second.stderr
+    assert f"the driver {first.pid} on" in second.stderr
+    assert "is working on it" in second.stderr
     output, errors = first.communicate()
     assert first.returncode == 0, errors
     assert "12 runs done, 0 were there, 0 failed" in output
     check(tmp_path, "digits", 12)
 
 
+@pytest.mark.usefixtures("ray_local")
 def test_a_record_or_weights_file_cut_short_is_redone(tmp_path: Path) -> None:
-    complete(FOUR_ARMS, tmp_path)
+    assert run_here("study.grid", *FOUR_ARMS, runs=tmp_path).returncode == 0
     records = sorted(tmp_path.glob("digits/*/seed-*/record.json"))
     for file in (
         records[0],
@@ -41,8 +42,8 @@ def test_a_record_or_weights_file_cut_short_is_redone(tmp_path: Path) -> None:
         records[2].with_name("predictions.safetensors"),
     ):
         file.write_bytes(file.read_bytes()[:-40])
-    output = complete(FOUR_ARMS, tmp_path)
-    assert "3 runs done, 9 were there, 0 failed" in output
+    again = run_here("study.grid", *FOUR_ARMS, runs=tmp_path)
+    assert "3 runs done, 9 were there, 0 failed" in again.stdout, again.stderr
     check(tmp_path, "digits", 12)
 
 

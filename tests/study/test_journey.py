@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import run_here, run_process
+from tests.support.commands import run_here
 from tests.support.faults import ROOT, Nodes, num_records, until
 
 SMALL = (
@@ -52,7 +52,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     killed.wait()
     before = num_records(folder)
     assert 0 < before < 8, "the kill came too late to show anything"
-    done = run_process("study.grid", *SMALL, "--seeds", "2", runs=folder)
+    done = run_here("study.grid", *SMALL, "--seeds", "2", runs=folder)
     assert done.returncode == 0, done.stderr
     already = int(done.stdout.split(": ")[1].split(" done")[0])
     assert before <= already <= 8  # the killed driver's workers may have come to an end too

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import run_here, run_process
+from tests.support.commands import run_here
 from tests.support.faults import ROOT, until
 
 pytestmark = [pytest.mark.usefixtures("ray_local"), pytest.mark.timeout(300)]
@@ -34,7 +34,7 @@ def test_a_search_that_was_killed_goes_on(tmp_path: Path) -> None:
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert 0 < sum(trial.state.is_finished() for trial in trials()) < 12, "the kill came too late to show anything"
-    done = run_process(*command, runs=tmp_path)
+    done = run_here(*command, runs=tmp_path)
     assert done.returncode == 0, done.stderr
     counted = [trial for trial in trials() if LOST not in trial.user_attrs]
     assert len(counted) == 12

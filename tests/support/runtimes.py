@@ -32,7 +32,7 @@ def _reference(path: Path, images: np.ndarray) -> np.ndarray:
     from onnx.reference import ReferenceEvaluator
 
     evaluator = ReferenceEvaluator(str(path))
-    parts = [np.asarray(list(evaluator.run(None, {evaluator.input_names[0]: part}))[0]) for part in _batches(images)]
+    parts = [np.asarray(next(iter(evaluator.run(None, {evaluator.input_names[0]: part})))) for part in _batches(images)]
     return np.concatenate(parts)
 
 
