@@ -95,11 +95,14 @@ def clean_python(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def ray_local() -> Iterator[None]:
-    """Ray on this machine with two CPUs, started once for all tests of this process that use it."""
+    """Ray on this machine with one CPU, started once for all tests of this process that use it.
+
+    One slot is one process a command, whose imports are most of what a small study costs; pytest runs two such Rays.
+    """
     import ray
 
     from study.execution import connect
 
-    connect(num_cpus=2)
+    connect(num_cpus=1)
     yield
     ray.shutdown()

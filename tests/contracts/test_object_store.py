@@ -83,7 +83,8 @@ def test_records_checkpoints_and_lease_live_in_the_bucket(bucket: str, tiny: Con
 @pytest.mark.timeout(300)
 def test_a_study_runs_into_a_bucket_and_goes_on(bucket: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "study.grid", "digits", "--smoke", "--where", "augmentation.transform=none",
-               "--where", "mixup_alpha=0", "--where", "weight_decay=0", "--runs", bucket]  # fmt: skip
+               "--where", "mixup_alpha=0", "--where", "weight_decay=0", "--cpus-per-trial", "2",
+               "--runs", bucket]  # fmt: skip
 
     def run_study() -> "subprocess.CompletedProcess[str]":
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -28,6 +28,8 @@ SMALL = (
     "weight_decay=0",
 )  # fmt: skip  four arms of the digits study
 
+ONE_PROCESS = ("--cpus-per-trial", "2")  # trials one after another: fewer processes to start
+
 pytestmark = [pytest.mark.usefixtures("ray_local"), pytest.mark.timeout(300)]
 
 
@@ -45,7 +47,7 @@ def _tracked(runs: Path) -> Counter[tuple[str, str]]:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder in which four arms have two seeds, made by a driver that was killed and one that went on."""
     folder = tmp_path_factory.mktemp("runs")
-    command = [sys.executable, "-m", "study.grid", *SMALL, "--seeds", "2", "--runs", str(folder)]
+    command = [sys.executable, "-m", "study.grid", *SMALL, *ONE_PROCESS, "--seeds", "2", "--runs", str(folder)]
     killed = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until(lambda: num_records(folder) > 0)
     killed.send_signal(signal.SIGKILL)
@@ -118,7 +120,7 @@ def test_a_nan_loss_fails_its_runs_by_name_and_the_rest_finish(tmp_path: Path) -
 
 
 def test_ctrl_c_ends_the_command_and_keeps_what_is_finished(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "study.grid", "--seeds", "2", "--runs", str(tmp_path)]
+    command = [sys.executable, "-m", "study.grid", *ONE_PROCESS, "--seeds", "2", "--runs", str(tmp_path)]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background has it off
@@ -148,7 +150,7 @@ def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name in ("PATH", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
         monkeypatch.setenv(name, nodes.environment[name])
     try:
-        nodes.head(cpus=2)
+        nodes.head(cpus=1)
         yield nodes.jobs
     finally:
         nodes.stop()

@@ -1,16 +1,13 @@
-"""This project's commands: in this process, which is quick, or in one of their own, where the process is the point."""
+"""This project's commands in this process, which is quick; `faults.start` gives them one of their own."""
 
 import contextlib
 import importlib
 import io
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from study.commandline import run_command
-from tests.support.faults import ROOT
 
 MODULES = {"export": "study.exporting"}  # what `python -m NAME` runs, where that is a stub
 
@@ -37,15 +34,6 @@ def run_here(name: str, *arguments: str, runs: Path | None = None) -> Ended:
         except SystemExit as ended:
             return Ended(int(ended.code or 0), out.getvalue(), err.getvalue())
     raise AssertionError("a command ends by sys.exit")
-
-
-def run_process(name: str, *arguments: str, runs: Path | None = None) -> Ended:
-    """Runs `python -m NAME ARGUMENTS [--runs RUNS]` in a process of its own, to its end, whatever that is."""
-    ended = subprocess.run(
-        [sys.executable, "-m", name, *_with_runs(arguments, runs)],
-        capture_output=True, text=True, cwd=ROOT, check=False,
-    )  # fmt: skip
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
 def _with_runs(arguments: Sequence[str], runs: Path | None) -> list[str]:

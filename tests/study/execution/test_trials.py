@@ -40,7 +40,7 @@ def test_reused_actors_equal_fresh_processes_bit_for_bit(tmp_path: Path, tiny: C
     busy = {"augmentation.transform": "digits", "augmentation.mixup_alpha": 0.4, "loss.class_weights": "inverse"}
     arms = {"a": tiny, "b": tiny.replace(busy), "c": tiny.replace({"network.first_norm": "batch"}), "d": tiny}
     trials = [Trial("s", name, arm, (0, 1) if name != "d" else (2,)) for name, arm in arms.items()]
-    observer = _run(trials, tmp_path / "reused")  # two CPUs, four trials: every actor is used again
+    observer = _run(trials, tmp_path / "reused")  # one CPU, four trials: the actor is used again
     assert observer.failures_of_arm == {"a": {}, "b": {}, "c": {}, "d": {}}
     for trial in trials:
         *_, last = run(trial, Inputs(digits), RunFolder(str(tmp_path / "fresh")))
