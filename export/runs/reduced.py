@@ -14,6 +14,7 @@ from export.verification import F1_TOLERANCE, LEVELS, infer, largest_loss, open_
 from trainables.data import Images
 from trainables.evaluation import measure
 
+LEVELS_IMAGES = 128  # of validation, to compare optimisation levels on
 MakeCandidates = Callable[[ModelProto, npt.NDArray[np.uint8]], Iterable[Candidate]]
 CANDIDATES: Mapping[str, MakeCandidates] = {
     FP16: lambda model, _: fp16_candidates(model),
@@ -28,8 +29,8 @@ class Judged:
     Attributes:
         name: what is in fewer bits.
         f1_loss: by how much the F1 of the role that lost most is below that of the graph it was made from.
-        levels_differ: share of the images that optimisation levels decide differently; 1 where the F1 is lost already
-            and it was not measured.
+        levels_differ: share of LEVELS_IMAGES that optimisation levels decide differently; 1, not measured, where the
+            F1 is lost already.
     """
 
     name: str
@@ -87,16 +88,17 @@ def _judge(run: TrainedRun, model: ModelProto, images: Images) -> Callable[[Cand
     def metrics(outputs: npt.NDArray[np.float32]) -> dict[str, float]:
         return measure(np.nan_to_num(outputs), labels, data.classes, data.roles)
 
-    before = metrics(infer(open_session(model.SerializeToString()), photos))
+    before = metrics(infer(open_session(model.SerializeToString(), threads=0), photos))
 
     def judge(candidate: Candidate) -> Judged:
         content = candidate.model.SerializeToString()
-        outputs = infer(open_session(content), photos)
+        outputs = infer(open_session(content, threads=0), photos)
         is_finite = bool(np.isfinite(outputs).all())
         f1_loss = largest_loss(before, metrics(outputs), data.roles) if is_finite else 1.0
         if f1_loss > F1_TOLERANCE:
             return Judged(candidate.name, f1_loss, 1.0)
-        at_levels = [infer(open_session(content, level), photos) for level in LEVELS]
-        return Judged(candidate.name, f1_loss, max(share_decided_differently(one, outputs) for one in at_levels))
+        some, expected = photos[:LEVELS_IMAGES], outputs[:LEVELS_IMAGES]
+        at_levels = [infer(open_session(content, level, threads=0), some) for level in LEVELS]
+        return Judged(candidate.name, f1_loss, max(share_decided_differently(one, expected) for one in at_levels))
 
     return judge

@@ -32,8 +32,6 @@ from trainables.data import load_images
 from trainables.errors import first_line
 from trainables.storage import RunFolder
 
-MOST_IMAGES = 300  # of a test set; onnx's reference evaluator takes a second for each large one
-
 
 def exported_runs(study: str, folder: RunFolder, onnx_folder: Path, data: Path) -> Iterator[tuple[TrainedRun, Path]]:
     """Yields the exported runs of a study with the folder of their files."""
@@ -65,15 +63,20 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--onnx", type=Path, help="default: RUNS/onnx")
     parser.add_argument("--data-root")
+    parser.add_argument("--images", type=int, help="of each test set; default all")
+    parser.add_argument("--without", action="append", default=[], choices=RUNTIMES, help="leave a runtime out")
+    parser.add_argument("--arm", help="only the runs of this arm")
     args = parser.parse_args()
     folder, console = RunFolder(str(args.runs)), Console(stderr=True)
     with ExitStack() as stack:
-        runtimes = dict(RUNTIMES)
+        runtimes = {name: runtime for name, runtime in RUNTIMES.items() if name not in args.without}
         if ORT_WEB in os.environ:
             runtimes["onnxruntime-web"] = _web(stack)
         for study in args.studies:
             for run, place in exported_runs(study, folder, args.onnx or args.runs / "onnx", data_root(args.data_root)):
-                images = run.test.images[:MOST_IMAGES]
+                if args.arm not in (None, run.record.arm):
+                    continue
+                images = run.test.images[: args.images]
                 network = run.configuration.network.name
                 print(f"\n## {study}: {run.record.arm}, {network}, seed {run.record.seed}, {len(images)} test images\n")
                 print(f"| variant | what is in fewer bits | {' | '.join(runtimes)} |")
