@@ -181,7 +181,7 @@ def _finite(
 
     Random inputs are at the usual scale first: where the original has no answer there, it is not for such inputs.
     """
-    finite = []
+    finite: list[tuple[Feeds, list[Value], Value]] = []
     for feeds in batches:
         values = original.run(feeds)
         if not finite and not _same(values[0], original.run(feeds)[0]):
