@@ -15,7 +15,11 @@ Array = npt.NDArray[np.float64]
 Dims = tuple[int | None, ...]  # None: a size that is only known when the graph runs
 FREE_CONSTANTS = 4  # IR version since which an initializer need not be listed as a graph input
 STANDARD_DOMAINS = ("", "ai.onnx")
-BITS: dict[int, int] = {TensorProto.FLOAT16: 16, TensorProto.FLOAT: 32, TensorProto.DOUBLE: 64}  # types that layers can compute in
+BITS: dict[int, int] = {
+    TensorProto.FLOAT16: 16,
+    TensorProto.FLOAT: 32,
+    TensorProto.DOUBLE: 64,
+}  # types that layers can compute in
 FLOATS = tuple(BITS)
 
 
