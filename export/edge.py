@@ -167,14 +167,12 @@ def find(places: Sequence[Path]) -> list[Path]:
     def skip(path: object, reason: object) -> None:
         say(f"passed over {path}: {reason}", sys.stderr)
 
-    images: list[Path] = []
-    for place in places:
-        if not place.is_dir():
-            images.append(place)
-            continue
-        before = len(images)
-        for above, folders, names in os.walk(place, onerror=lambda e: skip(e.filename, e.strerror)):
-            folders.sort()
+    images = [place for place in places if not place.is_dir()]
+    for place in (place for place in places if place.is_dir()):
+        before, visited = len(images), set()
+        for above, folders, names in os.walk(place, onerror=lambda e: skip(e.filename, e.strerror), followlinks=True):
+            visited.add(os.path.realpath(above))
+            folders[:] = sorted(name for name in folders if os.path.realpath(Path(above, name)) not in visited)
             for path in (Path(above, name) for name in sorted(names)):
                 if path.suffix.lower() in SUFFIXES:
                     images.append(path)

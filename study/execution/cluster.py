@@ -27,17 +27,17 @@ def connected() -> Iterator[None]:
     """Connects as `connect` does; at the end leaves in the background what was connected to here.
 
     Ray takes seconds to end, in which a command can print and draw; the process waits for it before it ends itself.
+    After an error or Ctrl-C, with trials still running, Ray ends with the process: left before, it takes the process
+    along, with an exit code of its own.
 
     Raises:
         ConfigurationError: as `connect`.
     """
     was_connected = ray.is_initialized()
     connect()
-    try:
-        yield
-    finally:
-        if not was_connected:
-            threading.Thread(target=ray.shutdown, name="end of Ray").start()
+    yield
+    if not was_connected:
+        threading.Thread(target=ray.shutdown, name="end of Ray").start()
 
 
 def connect(num_cpus: int | None = None) -> None:

@@ -191,6 +191,12 @@ def test_every_file_that_is_passed_over_is_named_and_any_name_is_gone_past(
     os.mkfifo(folder / "waits.png")
     (folder / "endless.png").symlink_to("/dev/zero")
     (folder / "leads nowhere.png").symlink_to("gone")
+    (folder / "round").symlink_to(folder)  # a link that leads back is not gone round
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    image.save(elsewhere / "linked.png")
+    (folder / "link").symlink_to(elsewhere)
+    names.append("link/linked.png")
     assert edge.main([str(model), str(folder)]) == 1
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == len(names)
