@@ -1,19 +1,26 @@
 """The cluster is connected to, and its nodes are asked for the run folder."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 import ray
 
 from study.execution import connect, probe_nodes
-from trainables.errors import ConfigurationError
+from trainables.errors import ConfigurationError, RecordError
+from trainables.storage import RunFolder
 
 
 @pytest.mark.usefixtures("ray_local")
-def test_every_node_must_see_the_run_folder(tmp_path: Path) -> None:
+@pytest.mark.timeout(120)
+def test_every_node_must_see_the_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "a cluster, not this machine's own Ray")
     probe_nodes(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
     probe_nodes("file://" + str(tmp_path))
+    monkeypatch.setattr(RunFolder, "scratch", lambda self, path: contextlib.nullcontext(path))  # nothing is written
+    with pytest.raises(RecordError, match=r"does not share the run folder .*a file written by the driver is not"):
+        probe_nodes(str(tmp_path))
 
 
 def test_a_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
