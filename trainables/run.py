@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
@@ -58,7 +58,7 @@ def run(
         inputs: its data set, backbone weights and features.
         folder: where the records go.
         device: a torch device.
-        state: from `Progress.state()`; the run goes on after it, bit for bit on a CPU.
+        state: from `Progress.state()`; the run goes on after it, to the same bits on a CPU.
 
     Raises:
         RecordError: the run folder cannot be written.
@@ -109,7 +109,8 @@ class _Writer:
             if not split.endswith("-removed"):
                 sample_names[split] = [self.inputs.images.sample_names[i] for i in predictions.positions.tolist()]
         weights = {name: value.numpy() for name, value in epoch.weights(seed).items()}
-        record = self._record(seed, "complete", "", history, seconds, epoch.batch_composition(seed))
+        composition, stack_size = epoch.batch_composition(seed), epoch.stack_size(seed)
+        record = self._record(seed, "complete", "", history, seconds, composition, stack_size)
         return self.folder.write(record, weights, arrays, sample_names)
 
     def failed(self, seed: int, reason: str, history: dict[str, list[float]], seconds: float) -> Record:
@@ -123,6 +124,7 @@ class _Writer:
         history: dict[str, list[float]],
         seconds: float,
         composition: dict[str, int],
+        stack_size: int = 1,
     ) -> Record:
         configuration = self.trial.configuration
         return Record(
@@ -138,6 +140,7 @@ class _Writer:
             best_epoch_by_validation=_best_epoch(history, "validation", configuration),
             best_epoch_by_test=_best_epoch(history, "test", configuration),
             batch_composition=composition,
+            stack_size=stack_size,
             seconds=round(seconds, 4),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             device=_device_name(self.device),
@@ -169,6 +172,7 @@ def _history_of(state: State) -> _History:
     return history
 
 
+@cache
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:

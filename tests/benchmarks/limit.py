@@ -9,10 +9,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from study.studies import find
 from trainables.configuration import Configuration, trains_on_features
-from trainables.data import datasets
+from trainables.data import datasets, draw_split
 from trainables.networks import backbones, features
 from trainables.training.inputs import Inputs
-from trainables.training.one_seed import OneSeedTraining
+from trainables.training.stack_training import StackTraining
 
 CASES = {  # study -> arm, changes that make it run without a download
     "digits": ("final BN", {}),
@@ -71,7 +71,8 @@ def _inputs(configuration: Configuration, data_root: Path, weights: str | None) 
 
 def _epoch(configuration: Configuration, inputs: Inputs) -> tuple[int, float]:
     """Returns the floating-point operations of one epoch with its evaluation, and its best time of five or 10 s."""
-    training = OneSeedTraining(configuration, inputs, 0, torch.device("cpu"))
+    split = draw_split(configuration.data, inputs.images, 0)
+    training = StackTraining(configuration, inputs, {0: split}, torch.device("cpu"))
     with FlopCounterMode(display=False) as counter:
         training.run_epoch(1)
     best, spent, number = float("inf"), 0.0, 1

@@ -13,14 +13,14 @@ from trainables.evaluation.names import (
 )
 
 if TYPE_CHECKING:
-    from trainables.evaluation.metrics import measure
+    from trainables.evaluation.metrics import measure, measure_members
     from trainables.evaluation.probabilities import minority_probability, probabilities_of
     from trainables.evaluation.thresholds import choose_threshold, f1_at_thresholds, odds_of, score_shift
 else:
     from trainables.lazy import public_names
 
     _FILES = {
-        "metrics": ("measure",),
+        "metrics": ("measure", "measure_members"),
         "probabilities": ("minority_probability", "probabilities_of"),
         "thresholds": ("choose_threshold", "f1_at_thresholds", "odds_of", "score_shift"),
     }
@@ -36,6 +36,7 @@ __all__ = [
     "choose_threshold",
     "f1_at_thresholds",
     "measure",
+    "measure_members",
     "metric_key",
     "minority_probability",
     "odds_of",

@@ -10,7 +10,6 @@ F1, average precision and AUROC are NaN for a class without images, AUROC also f
 mean leaves NaN out.
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,75 +33,105 @@ def measure(
     Raises:
         ValueError: no images, or shapes that do not fit.
     """
-    p = np.asarray(probabilities, dtype=np.float64)  # (n, classes)
-    if p.shape != (len(labels), len(class_names)) or not len(labels):
-        raise ValueError(f"got probabilities {p.shape} for {len(labels)} labels and {len(class_names)} classes")
-    decided, target = p.argmax(axis=1), np.eye(p.shape[1])[labels]
-    result: dict[str, float] = {}
-    for k, name in enumerate(class_names):
-        precision, recall, f1 = _precision_recall_f1(decided == k, labels == k)
-        average_precision, auroc = _ranking(p[:, k], labels == k)
-        values = (precision, recall, f1, balanced_f1(decided == k, labels, k), average_precision, auroc)
-        for metric, value in zip(PER_CLASS, values, strict=True):
-            result[f"{metric}/{name}"] = value
-    for role in dict.fromkeys(roles):
-        names_of_role = [name for name, role_of_name in zip(class_names, roles, strict=True) if role_of_name == role]
-        for metric in PER_CLASS:
-            result[f"{metric}/{role}"] = _mean_of_defined([result[f"{metric}/{name}"] for name in names_of_role])
-    result[f"accuracy/{ALL}"] = float((decided == labels).mean())
-    result[f"confidence/{ALL}"] = float(p.max(axis=1).mean())
-    result[f"ece/{ALL}"] = _calibration_error(p.max(axis=1), decided == labels)
-    result[f"brier/{ALL}"] = float(((p - target) ** 2).sum(axis=1).mean())
-    return result
+    return measure_members(np.asarray(probabilities)[None], labels[None], class_names, roles)[0]
 
 
-def _mean_of_defined(values: Sequence[float]) -> float:
-    defined = [value for value in values if not math.isnan(value)]
-    return sum(defined) / len(defined) if defined else float("nan")
+def measure_members(
+    probabilities: npt.NDArray[np.floating],
+    labels: npt.NDArray[np.int64],
+    class_names: Sequence[str],
+    roles: Sequence[str],
+) -> list[dict[str, float]]:
+    """Returns what `measure` does for every member of probabilities (members, n, classes), labels (members, n).
+
+    Raises:
+        ValueError: no images, or shapes that do not fit.
+    """
+    p = np.asarray(probabilities, dtype=np.float64)  # (members, n, classes)
+    if p.shape != (*labels.shape, len(class_names)) or not labels.size:
+        raise ValueError(f"got probabilities {p.shape[1:]} for {labels.shape[1]} labels and {len(class_names)} classes")
+    decided, confidence, target = p.argmax(axis=2), p.max(axis=2), np.eye(p.shape[2])[labels]
+    result: dict[str, Array] = {}  # metric/class -> (members,)
+    counts = _confusion(decided, labels, p.shape[2])  # (members, true, decided)
+    balanced = _balanced_f1(counts)  # (members, classes)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for k, name in enumerate(class_names):
+            hits, num_decided, num_actual = counts[:, k, k], counts[:, :, k].sum(axis=1), counts[:, k].sum(axis=1)
+            is_there = num_actual > 0
+            values = (
+                np.where(num_decided > 0, hits / num_decided, 0.0),
+                np.where(is_there, hits / num_actual, np.nan),
+                np.where(is_there, 2 * hits / (num_decided + num_actual), np.nan),
+                balanced[:, k],
+                *_ranking(p[:, :, k], labels == k),
+            )
+            result |= {f"{metric}/{name}": value for metric, value in zip(PER_CLASS, values, strict=True)}
+        for role in dict.fromkeys(roles):
+            of_role = [name for name, role_of_name in zip(class_names, roles, strict=True) if role_of_name == role]
+            for metric in PER_CLASS:
+                result[f"{metric}/{role}"] = _mean_of_defined(np.stack([result[f"{metric}/{n}"] for n in of_role]))
+    result[f"accuracy/{ALL}"] = (decided == labels).mean(axis=1)
+    result[f"confidence/{ALL}"] = confidence.mean(axis=1)
+    pairs = zip(confidence, decided == labels, strict=True)
+    result[f"ece/{ALL}"] = np.array([_calibration_error(*pair) for pair in pairs])
+    result[f"brier/{ALL}"] = ((p - target) ** 2).sum(axis=2).mean(axis=1)
+    values_of_members = np.stack(list(result.values()), axis=1).tolist()
+    return [dict(zip(result, values_of_member, strict=True)) for values_of_member in values_of_members]
 
 
-def _precision_recall_f1(decided: npt.NDArray[np.bool_], actual: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
-    num_hits, num_decided, num_actual = float((decided & actual).sum()), float(decided.sum()), float(actual.sum())
-    precision = num_hits / num_decided if num_decided else 0.0
-    if not num_actual:
-        return precision, float("nan"), float("nan")
-    return precision, num_hits / num_actual, 2 * num_hits / (num_decided + num_actual)
+def _confusion(decided: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], num_classes: int) -> Array:
+    """Returns the counts (members, true class, decided class)."""
+    members = np.arange(len(labels))[:, None]
+    cells = (members * num_classes + labels) * num_classes + decided
+    counts = np.bincount(cells.ravel(), minlength=len(labels) * num_classes**2)
+    return counts.reshape(len(labels), num_classes, num_classes).astype(np.float64)
 
 
-def balanced_f1(decided: npt.NDArray[np.bool_], labels: npt.NDArray[np.int64], k: int) -> float:
-    """Returns the F1 of class k were all classes as frequent: what a balanced test set measures.
+def _mean_of_defined(values: Array) -> Array:
+    """Returns the mean over the first axis, NaN left out; NaN where all are."""
+    is_defined = ~np.isnan(values)
+    return np.asarray(np.where(is_defined, values, 0).sum(axis=0) / is_defined.sum(axis=0))
+
+
+def _balanced_f1(counts: Array) -> Array:
+    """Returns, per class k, the F1 of k were all classes as frequent: what a balanced test set measures.
 
         F1 = 2 r_k / (1 + sum_c r_c)        with r_c the share of the images of class c that are decided for k
 
     Args:
-        decided: (n,), which images are decided for k.
-        labels: (n,).
-        k: index of the class; the answer is NaN where it or all others have no images.
+        counts: (members, true class, decided class).
+
+    Returns:
+        (members, classes); NaN where a class, or all others, have no images.
     """
-    classes = np.unique(labels)
-    if k not in classes or len(classes) < 2:
-        return float("nan")
-    shares = [float(decided[labels == c].mean()) for c in classes]
-    return 2 * float(decided[labels == k].mean()) / (1 + sum(shares))
+    num_actual = counts.sum(axis=2, keepdims=True)  # (members, true, 1)
+    shares = np.divide(counts, num_actual, out=np.zeros_like(counts), where=num_actual > 0)  # r_c of decided k
+    is_there = num_actual[:, :, 0] > 0
+    f1 = 2 * np.diagonal(shares, axis1=1, axis2=2) / (1 + shares.sum(axis=1))
+    return np.asarray(np.where(is_there & (is_there.sum(axis=1, keepdims=True) > 1), f1, np.nan))
 
 
-def _ranking(score: Array, actual: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Returns average precision and AUROC from one descending sweep over the distinct scores."""
-    num_positive = int(actual.sum())
-    num_negative = len(actual) - num_positive
-    if not num_positive:
-        return float("nan"), float("nan")
-    order = np.argsort(-score, kind="stable")
-    ordered = score[order]
-    last_of_tie = np.append(ordered[1:] != ordered[:-1], True)
-    true = np.cumsum(actual[order])[last_of_tie]  # positives at or above each distinct score
-    false = np.flatnonzero(last_of_tie) + 1 - true
-    new_true = np.diff(true, prepend=0)
-    average_precision = float((new_true * true / (true + false)).sum() / num_positive)
-    if not num_negative:
-        return average_precision, float("nan")
-    false_at_middle = false - np.diff(false, prepend=0) / 2  # ties count half
-    return average_precision, 1.0 - float((new_true * false_at_middle).sum() / (num_positive * num_negative))
+def _ranking(score: Array, actual: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Returns average precision and AUROC, (members,), of scores (members, n) and which images are positive.
+
+    From one descending sweep over the scores; images with the same score count as one step, and half in a pair.
+    """
+    num_images = score.shape[1]
+    num_positive = actual.sum(axis=1)
+    order = np.argsort(-score, axis=1, kind="stable")
+    ordered, actual = np.take_along_axis(score, order, axis=1), np.take_along_axis(actual, order, axis=1)
+    places = np.arange(num_images)
+    is_new = np.ones_like(actual)
+    is_new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    first = np.maximum.accumulate(np.where(is_new, places, 0), axis=1)  # place of the first and last of a tie
+    is_last = np.roll(is_new, -1, axis=1)
+    last = np.minimum.accumulate(np.where(is_last, places, num_images - 1)[:, ::-1], axis=1)[:, ::-1]
+    true = np.take_along_axis(np.cumsum(actual, axis=1), last, axis=1)  # positives at or above each score
+    average_precision = (actual * true / (last + 1)).sum(axis=1) / num_positive
+    # positives lie, on average, at places of which this share is negatives above them
+    middle = (actual * (first + last) / 2).sum(axis=1) - num_positive * (num_positive - 1) / 2
+    auroc = 1 - middle / (num_positive * (num_images - num_positive))
+    return average_precision, auroc
 
 
 def _calibration_error(confidence: Array, correct: npt.NDArray[np.bool_]) -> float:

@@ -3,7 +3,7 @@
 Needs torch alone, so that it can be used without the rest of the project; `model.py` is where to start.
 """
 
-from trainables.final_norm.algebra import FinalNormError, make_norm, scale_and_shift, with_batch_norms
+from trainables.final_norm.algebra import FinalNormError, affine_form, make_norm, scale_and_shift, with_batch_norms
 from trainables.final_norm.model import append, fold, remove
 from trainables.final_norm.normed_scores import NormedScores
 from trainables.final_norm.weighted import WeightedBatchNorm, averaging_statistics, weighted_norms
@@ -12,6 +12,7 @@ __all__ = [
     "FinalNormError",
     "NormedScores",
     "WeightedBatchNorm",
+    "affine_form",
     "append",
     "averaging_statistics",
     "fold",

@@ -51,11 +51,17 @@ def scale_and_shift(norm: nn.Module, dtype: torch.dtype | None = None) -> tuple[
             f"the {type(norm).__name__} has no running statistics (track_running_stats=False): it normalises with each "
             "batch's own, so it has no fixed scale and shift"
         )
-    mean, variance = norm.running_mean.to(dtype), norm.running_var.to(dtype)
-    gamma = torch.ones_like(variance) if norm.weight is None else norm.weight.detach().to(dtype)
-    beta = torch.zeros_like(mean) if norm.bias is None else norm.bias.detach().to(dtype)
-    scale = gamma / torch.sqrt(variance + norm.eps)
-    return scale, beta - scale * mean
+    tensors = (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+    mean, variance, gamma, beta = (None if t is None else t.detach().to(dtype) for t in tensors)
+    return affine_form(mean, variance, gamma, beta, norm.eps)
+
+
+def affine_form(
+    mean: Tensor, variance: Tensor, gamma: Tensor | None, beta: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor]:
+    """Returns a, b of y = a s + b, all (..., classes), of a batch norm's tensors; no gamma is 1, no beta 0."""
+    scale = (torch.ones_like(variance) if gamma is None else gamma) / torch.sqrt(variance + eps)
+    return scale, (torch.zeros_like(mean) if beta is None else beta) - scale * mean
 
 
 def fold_into(layer: ScoresLayer, norm: nn.Module) -> None:

@@ -11,6 +11,9 @@ m, v       mean over mini-batches of m_r and v_r        (units,)           below
     m_r = (1 / Z_r) sum w lambda                 v_r = (1 / (Z_r - 1)) sum w (lambda - m_r)^2
     y = gamma (lambda - m_r) / sqrt(v_r + eps) + b
 
+All formulas take leading axes too, (..., batch, units), with parameters and statistics (..., units): networks side by
+side (trainables/networks/stack.py).
+
 With w = 1 this is the paper's standard BN (eq. 9-10, unbiased variance; torch's is biased). Inference uses m and v,
 which `averaging()` collects over one pass at the end of an epoch. In evaluation the layer is affine like any batch
 norm, so it folds alike (algebra.py).
@@ -40,14 +43,15 @@ class WeightedBatchNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(units))
         self.register_buffer("running_mean", torch.zeros(units))
         self.register_buffer("running_var", torch.ones(units))
-        self.image_weights: Tensor | None = None  # (batch,), set for each training batch
+        self.image_weights: Tensor | None = None  # (..., batch), set for each training batch
         self._sums: list[Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns y (batch, units) of lambda (batch, units).
+        """Returns y (..., batch, units) of lambda (..., batch, units).
 
         Raises:
-            ValueError: in training, Z_r <= 1: eq. 12 divides by Z_r - 1.
+            ValueError: in training on a CPU, Z_r <= 1: eq. 12 divides by Z_r - 1. A GPU is not waited for, and gives
+                NaN or infinity.
         """
         if not self.training:
             return self._affine(x, self.running_mean, self.running_var)
@@ -59,17 +63,19 @@ class WeightedBatchNorm(nn.Module):
     def _batch_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self.weighted and self.image_weights is None:
             raise ValueError("a weighted batch norm needs the weights of the batch's images")
-        w = self.image_weights if self.weighted and self.image_weights is not None else x.new_ones(len(x))
-        total = w.sum()
-        if float(total) <= 1:
+        w = self.image_weights if self.weighted and self.image_weights is not None else x.new_ones(x.shape[:-1])
+        total = w.sum(dim=-1, keepdim=True)  # (..., 1)
+        if not total.is_cuda and float(total.min()) <= 1:
             raise ValueError(
-                f"got a batch whose weights sum to Z_r = {float(total):.3g}; more than 1 is needed (eq. 12)"
+                f"got a batch whose weights sum to Z_r = {float(total.min()):.3g}; more than 1 is needed (eq. 12)"
             )
-        mean = (w @ x) / total
-        return mean, (w @ (x - mean) ** 2) / (total - 1)
+        row = w.unsqueeze(-2)  # (..., 1, batch)
+        mean = (row @ x).squeeze(-2) / total
+        return mean, (row @ (x - mean.unsqueeze(-2)) ** 2).squeeze(-2) / (total - 1)
 
     def _affine(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-        return self.weight * (x - mean) / torch.sqrt(variance + self.eps) + self.bias
+        gamma, b, m, v = (each.unsqueeze(-2) for each in (self.weight, self.bias, mean, variance))
+        return gamma * (x - m) / torch.sqrt(v + self.eps) + b
 
 
 def weighted_norms(network: nn.Module) -> list[WeightedBatchNorm]:
@@ -84,7 +90,7 @@ def averaging_statistics(layers: list[WeightedBatchNorm]) -> Iterator[None]:
         layer._sums = []
     yield
     for layer in layers:
-        collected = torch.stack(layer._sums or [])  # (batches, 2, units)
+        collected = torch.stack(layer._sums or [])  # (batches, 2, ..., units)
         layer.running_mean.copy_(collected[:, 0].mean(dim=0))
         layer.running_var.copy_(collected[:, 1].mean(dim=0))
         layer._sums = None

@@ -12,13 +12,16 @@ from trainables.networks.backbones import (
 from trainables.networks.classifier import Classifier, build_network
 from trainables.networks.features import compute_features, features_key
 from trainables.networks.latency import latency
+from trainables.networks.stack import Stack, can_stack
 
 __all__ = [
     "IMAGENET",
     "BackboneState",
     "Classifier",
+    "Stack",
     "build_backbone",
     "build_network",
+    "can_stack",
     "check_backbone",
     "compute_features",
     "download_imagenet",

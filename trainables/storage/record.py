@@ -24,6 +24,7 @@ class Record(BaseModel):
     best_epoch_by_validation: int | None = Field(None, description="highest mean F1 over classes on validation")
     best_epoch_by_test: int | None = Field(None, description="the same on test: a look ahead, never used to choose")
     batch_composition: dict[str, int] = Field(default={}, description="minority images in a batch -> batches")
+    stack_size: int = Field(1, description="seeds that trained as one network with this one, itself included")
     seconds: float = Field(description="wall time; of a trial with several seeds, an equal share")
     finished_at: str = Field(description="UTC, ISO 8601")
     device: str

@@ -1,6 +1,7 @@
 """What happens to a training batch on its way to the network: one random affine map and lighting, and mixup."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,18 +21,23 @@ class Policy:
     lighting: float  # brightness and contrast within +- this share
 
 
-def transform(images: Tensor, name: str, generator: torch.Generator) -> Tensor:
-    """Returns images (batch, channels, h, w) in [0, 1] under the policy `name`; "none" returns them as they are."""
+def transform(images: Tensor, name: str, generators: Sequence[torch.Generator]) -> Tensor:
+    """Returns images (members, batch, channels, h, w) in [0, 1] under the policy `name`; "none": as they are.
+
+    Every member draws from its own generator, as it would alone.
+    """
     if name == "none":
         return images
-    policy, batch = POLICIES[name], len(images)
-    angle, dx, dy, zoom, mirror, brightness, contrast = _uniform(7, batch, images, generator)
+    members, batch, *shape = images.shape
+    policy, images = POLICIES[name], images.flatten(0, 1)
+    draws = [torch.rand((7, batch), generator=g, device=images.device, dtype=images.dtype) for g in generators]
+    angle, dx, dy, zoom, mirror, brightness, contrast = torch.cat(draws, dim=1)
     angle = (2 * angle - 1) * math.radians(policy.degrees)
     scale = 1 / (1 + zoom * (policy.zoom - 1))
     flip = torch.where(mirror < 0.5, -1.0, 1.0) if policy.flip else torch.ones_like(mirror)
     cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
     shift_x, shift_y = 2 * policy.shift * (2 * dx - 1), 2 * policy.shift * (2 * dy - 1)
-    maps = torch.stack([cos * flip, -sin, shift_x, sin * flip, cos, shift_y], dim=1).view(batch, 2, 3)
+    maps = torch.stack([cos * flip, -sin, shift_x, sin * flip, cos, shift_y], dim=1).view(-1, 2, 3)
     grid = F.affine_grid(maps, list(images.shape), align_corners=False)
     padding = "reflection" if policy.flip else "zeros"  # a leaf goes on beyond its photo, a digit does not
     images = F.grid_sample(images, grid, padding_mode=padding, align_corners=False)
@@ -39,18 +45,18 @@ def transform(images: Tensor, name: str, generator: torch.Generator) -> Tensor:
         gain = 1 + policy.lighting * (2 * contrast - 1)[:, None, None, None]
         offset = policy.lighting * (brightness - 0.5)[:, None, None, None]
         images = ((images - 0.5) * gain + 0.5 + offset).clamp(0, 1)
-    return images
+    return images.view(members, batch, *shape)
 
 
 def mixup(images: Tensor, targets: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns images (batch, ...) and targets (batch, classes), each mixed with its neighbour in the shuffled batch.
+    """Returns images (members, batch, ...) and targets (members, batch, classes), mixed with the neighbour in a batch.
 
-    x_i <- r_i x_i + (1 - r_i) x_{i-1}, and t_i alike (arXiv:1710.09412 eq. 1-2); `shares` is r, (batch,).
+    x_i <- r_i x_i + (1 - r_i) x_{i-1}, and t_i alike (arXiv:1710.09412 eq. 1-2); `shares` is r, (members, batch).
     """
-    wide = shares.view(-1, *[1] * (images.dim() - 1))
+    wide = shares.view(*shares.shape, *[1] * (images.dim() - 2))
     return (
-        wide * images + (1 - wide) * images.roll(1, dims=0),
-        shares[:, None] * targets + (1 - shares[:, None]) * targets.roll(1, dims=0),
+        wide * images + (1 - wide) * images.roll(1, dims=1),
+        shares[..., None] * targets + (1 - shares[..., None]) * targets.roll(1, dims=1),
     )
 
 
@@ -58,10 +64,6 @@ def mixup_shares(alpha: float, count: int, seed: int) -> Tensor:
     """Returns r ~ Beta(alpha, alpha), (count,) float32, the larger part first (r >= 1/2): one draw per image."""
     shares = np.random.default_rng(seed).beta(alpha, alpha, size=count)
     return torch.from_numpy(np.maximum(shares, 1 - shares).astype(np.float32))
-
-
-def _uniform(rows: int, batch: int, like: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.rand((rows, batch), generator=generator, device=like.device, dtype=like.dtype)
 
 
 POLICIES = {

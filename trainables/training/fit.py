@@ -1,7 +1,8 @@
 """Train one configuration for some seeds, epoch by epoch. No files, no Ray.
 
-All randomness of an epoch follows from (seed, epoch), so a state is only weights, optimiser and epoch number, and a
-training that is continued, run beside other seeds, or run in a used process gives the same bits on a CPU.
+All randomness of an epoch follows from (seed, epoch), so a state is only weights, optimiser and epoch number. On a CPU
+the same call gives the same bits twice, continued or not, in a new process or a used one; beside other seeds a seed is
+the same up to float32 rounding, since seeds may train as one stack.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,12 +11,17 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from trainables.configuration import Configuration
-from trainables.errors import NonFiniteLossError, StudyError
+from trainables.configuration import SMALL_NETWORKS, Configuration
+from trainables.data import ImageFiles, Split, draw_split
+from trainables.errors import StudyError
 from trainables.training.inputs import Inputs
-from trainables.training.one_seed import HELD_OUT, OneSeedTraining
 from trainables.training.predictions import Predictions
+from trainables.training.stack_training import HELD_OUT, StackTraining
 from trainables.training.state import State, part_under, put_under
+from trainables.training.training_batches import steps_per_epoch
+
+STACKED_ON_CPU = 20
+STACKED_ON_GPU = 4096
 
 
 @dataclass(frozen=True)
@@ -34,30 +40,36 @@ class Epoch:
     number: int
     metrics: dict[int, dict[str, float]]
     failures: dict[int, str]
-    _trainings: dict[int, OneSeedTraining] = field(repr=False)
+    _trainings: dict[int, StackTraining] = field(repr=False)
 
     def state(self) -> State:
         """Returns what `fit(..., state=)` needs to go on after this epoch, as clones."""
         state: State = {"epoch": torch.tensor(self.number)}
         for seed in self.metrics:
-            state |= put_under(str(seed), self._training(seed).state())
+            state |= put_under(str(seed), self._training(seed).state(seed))
         for seed, reason in self.failures.items():
             state[f"failure/{seed}"] = torch.tensor(list(reason.encode()), dtype=torch.uint8)
         return state
 
     def weights(self, seed: int) -> dict[str, Tensor]:
         """Returns the network's state dict of a seed, on the CPU."""
-        return self._training(seed).weights()
+        return self._training(seed).weights(seed)
 
     def predictions(self, seed: int) -> dict[str, Predictions]:
         """Returns the scores of this epoch per split ("validation", "test", and "-removed" with a final norm)."""
-        return self._training(seed).predictions
+        training = self._training(seed)
+        return training.predictions[training.seeds.index(seed)]
 
     def batch_composition(self, seed: int) -> dict[str, int]:
         """Returns {number of minority images in a training batch: number of such batches so far}."""
-        return self._training(seed).batches.composition
+        training = self._training(seed)
+        return training.batches.compositions[training.seeds.index(seed)]
 
-    def _training(self, seed: int) -> OneSeedTraining:
+    def stack_size(self, seed: int) -> int:
+        """Returns how many seeds train as one network with this one, itself included."""
+        return len(self._training(seed).seeds)
+
+    def _training(self, seed: int) -> StackTraining:
         training = self._trainings[seed]
         if training.epochs_done != self.number:
             raise ValueError(f"epoch {self.number} is over: seed {seed} has gone on to epoch {training.epochs_done}")
@@ -88,42 +100,53 @@ def fit(
             that is not finite, end that seed only.
     """
     epochs_done = 0 if state is None else int(state["epoch"])
+    states = None if state is None else {seed: part_under(str(seed), state) for seed in seeds}
     failures: dict[int, str] = {}
-    trainings: dict[int, OneSeedTraining] = {}
+    splits: dict[int, dict[int, Split]] = {}  # steps in an epoch -> seed -> split: seeds that may step together
     refusal: StudyError | None = None
     for seed in seeds:
-        state_of_seed = None if state is None else part_under(str(seed), state)
-        if state is not None and not state_of_seed:
+        if state is not None and states is not None and not states[seed]:
             failures[seed] = bytes(state[f"failure/{seed}"].tolist()).decode()
             continue
         try:
-            trainings[seed] = OneSeedTraining(
-                configuration, inputs, seed, torch.device(device), state_of_seed, held_out
-            )
+            split = draw_split(configuration.data, inputs.images, seed)
+            splits.setdefault(steps_per_epoch(configuration, len(split.train)), {})[seed] = split
         except StudyError as error:  # whole groups, say, that give this seed too few images
             failures[seed], refusal = str(error), error
-    if refusal is not None and not trainings:
+    if refusal is not None and not splits:
         raise refusal
+    device = torch.device(device)
+    size = most_at_once(configuration, inputs, device)
+    trainings = [
+        StackTraining(configuration, inputs, some, device, states, held_out)
+        for of_one_length in splits.values()
+        for some in _in_parts(of_one_length, size)
+    ]
+    of_seed = {seed: training for training in trainings for seed in training.seeds}
     for number in range(epochs_done + 1, configuration.schedule.epochs + 1):
-        going_on = {seed: training for seed, training in trainings.items() if seed not in failures}
-        metrics, new_failures = _run_epoch(going_on, number)
-        failures |= new_failures
-        yield Epoch(number, metrics, dict(failures), trainings)
+        metrics: dict[int, dict[str, float]] = {}
+        for training in trainings:
+            if len(training.failures) < len(training.seeds):
+                metrics |= training.run_epoch(number)
+            failures |= training.failures
+        yield Epoch(number, {seed: metrics[seed] for seed in seeds if seed in metrics}, dict(failures), of_seed)
 
 
-def _run_epoch(
-    trainings: dict[int, OneSeedTraining], number: int
-) -> tuple[dict[int, dict[str, float]], dict[int, str]]:
-    """Moves all seeds on by an epoch, one after another: where seeds that train as one stack would step together.
+def most_at_once(configuration: Configuration, inputs: Inputs, device: torch.device) -> int:
+    """Returns how many seeds train as one stack: where a network is so light that its steps are overhead.
 
-    Returns:
-        {seed: its metrics} of those that went well, and {seed: reason} of those whose loss was not finite.
+    Measured on CPUs (tests/benchmarks/RESULTS.md): dense networks and heads on features gain, the cnn's convolutions
+    lose. On a GPU the cnn's gain as well. Images on disk are decoded for one seed at a time.
     """
-    metrics: dict[int, dict[str, float]] = {}
-    failures: dict[int, str] = {}
-    for seed, training in trainings.items():
-        try:
-            metrics[seed] = training.run_epoch(number)
-        except NonFiniteLossError as error:
-            failures[seed] = str(error)
-    return metrics, failures
+    on_disk = inputs.features is None and isinstance(inputs.images.pixels, ImageFiles)
+    if on_disk or not (inputs.features is not None or configuration.network.name in SMALL_NETWORKS):
+        return 1
+    if device.type == "cpu":
+        return 1 if configuration.network.name == "cnn" else STACKED_ON_CPU
+    return STACKED_ON_GPU
+
+
+def _in_parts(splits: dict[int, Split], size: int) -> Iterator[dict[int, Split]]:
+    items = list(splits.items())
+    for start in range(0, len(items), size):
+        yield dict(items[start : start + size])

@@ -4,14 +4,16 @@ torch's functions for AdamW and Adam are called as its optimiser classes call th
 bit; the classes themselves import torch's compiler, which takes every process that trains two seconds.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.adam import adam
 from torch.optim.adamw import adamw
 
 from trainables.configuration import Configuration
+from trainables.networks import Stack
 
 Y19_EPS = 1e-8  # Adam's, which is torch's default too
 BETAS = (0.9, 0.999)  # of AdamW and Adam; a one-cycle schedule moves the first
@@ -34,15 +36,16 @@ class _Group:
 
 
 class Optimisation:
-    """AdamW or Adam with a constant or one-cycle learning rate; knows how many steps it has done."""
+    """AdamW or Adam of a stack, with a constant or one-cycle learning rate; knows how many steps it has done."""
 
-    def __init__(self, network: nn.Module, configuration: Configuration, total_steps: int) -> None:
-        """Sets up for `total_steps` steps; weight decay never acts on norms and biases (one dimension)."""
+    def __init__(self, stack: Stack, configuration: Configuration, total_steps: int) -> None:
+        """Sets up for `total_steps` steps; weight decay never acts on norms and biases (one dimension in a member)."""
         settings = configuration.optimiser
-        parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self._stack = stack
+        parameters = [parameter for parameter in stack.parameters() if parameter.requires_grad]
         self._groups = [
-            _Group([p for p in parameters if p.ndim > 1], settings.weight_decay),
-            _Group([p for p in parameters if p.ndim <= 1], 0.0),
+            _Group([p for p in parameters if stack.num_axes(p) > 1], settings.weight_decay),
+            _Group([p for p in parameters if stack.num_axes(p) <= 1], 0.0),
         ]
         self._update = {"adamw": adamw, "adam": adam}[settings.name]
         self._steps_done = 0
@@ -52,7 +55,7 @@ class Optimisation:
             self._rate_and_beta = [(settings.learning_rate, BETAS[0])]
 
     def step(self, loss: Tensor) -> None:
-        """Moves the parameters against the gradient of `loss`."""
+        """Moves the parameters against the gradient of `loss` (), the sum of the members' losses."""
         for group in self._groups:
             for parameter in group.parameters:
                 parameter.grad = None
@@ -85,20 +88,23 @@ class Optimisation:
                 maximize=False,
             )
 
-    def state(self) -> dict[str, Tensor]:
-        """Returns {"index/moment": value} of every parameter: clones on the CPU."""
-        return {
-            f"{index}/{name}": moments[i].cpu().clone()
-            for index, (group, i) in enumerate(self._places())
-            for name, moments in _by_name(group).items()
-        }
-
-    def restore(self, state: dict[str, Tensor], steps_done: int) -> None:
-        """Takes up a state of `state()` after `steps_done` steps."""
+    def state(self, member: int) -> dict[str, Tensor]:
+        """Returns {"index/moment": value} of every parameter of a member: clones on the CPU."""
+        state = {}
         for index, (group, i) in enumerate(self._places()):
+            state[f"{index}/step"] = group.steps[i].cpu().clone()
             for name, moments in _by_name(group).items():
-                if f"{index}/{name}" in state:
-                    moments[i].copy_(state[f"{index}/{name}"])
+                state[f"{index}/{name}"] = self._stack.of_member(moments[i], member).cpu().clone()
+        return state
+
+    def restore(self, states: Sequence[dict[str, Tensor]], steps_done: int) -> None:
+        """Takes up the states of all members, as `state` returned them after `steps_done` steps."""
+        for member, state in enumerate(states):
+            for index, (group, i) in enumerate(self._places()):
+                if f"{index}/step" in state:
+                    group.steps[i].copy_(state[f"{index}/step"])
+                    for name, moments in _by_name(group).items():
+                        self._stack.of_member(moments[i], member).copy_(state[f"{index}/{name}"])
         self._steps_done = steps_done
 
     def _places(self) -> list[tuple[_Group, int]]:
@@ -107,7 +113,7 @@ class Optimisation:
 
 def _by_name(group: _Group) -> dict[str, list[Tensor]]:
     """Returns the moments under the names that torch's optimisers give them."""
-    return {"step": group.steps, "exp_avg": group.first_moments, "exp_avg_sq": group.second_moments}
+    return {"exp_avg": group.first_moments, "exp_avg_sq": group.second_moments}
 
 
 def _one_cycle(highest: float, total_steps: int) -> list[tuple[float, float]]:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from trainables.configuration import Configuration
-from trainables.evaluation import measure
+from trainables.evaluation import measure_members
 from trainables.training import losses
 
 
@@ -19,14 +18,19 @@ class Predictions:
     positions: Tensor
 
 
-def measure_scores(scores: Tensor, labels: Tensor, configuration: Configuration) -> dict[str, float]:
-    """Returns {"metric/class": value} of scores (n, classes) before softmax or sigmoid and labels (n,), n > 0.
+def measure_scores(scores: Tensor, labels: Tensor, configuration: Configuration) -> list[dict[str, float]]:
+    """Returns {"metric/class": value} of every member.
 
     The loss is the training loss without class weights and logit adjustment.
+
+    Args:
+        scores: (members, n, classes) before softmax or sigmoid, n > 0.
+        labels: (members, n).
+        configuration: classes, roles, loss and output.
     """
     data = configuration.data
-    one_hot = torch.eye(scores.shape[1], device=scores.device)[labels]
-    loss = (one_hot * losses.per_label(scores, configuration.loss, configuration.network)).sum(dim=1).mean()
+    of_label = losses.per_label(scores, configuration.loss, configuration.network).gather(2, labels[:, :, None])
     probabilities = losses.probabilities(scores, configuration.network.output).cpu().numpy()
-    measured = measure(probabilities, labels.cpu().numpy(), data.classes, data.roles)
-    return {**measured, "loss/all": float(loss)}
+    measured = measure_members(probabilities, labels.cpu().numpy(), data.classes, data.roles)
+    loss_of_members = of_label[:, :, 0].mean(dim=1).tolist()
+    return [{**values, "loss/all": loss} for values, loss in zip(measured, loss_of_members, strict=True)]

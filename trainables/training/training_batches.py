@@ -1,6 +1,6 @@
-"""What one seed trains on in each epoch: which images in which order, augmented and mixed. Knows no network."""
+"""What the members of a stack train on in each epoch: images, their order, augmented, mixed. Knows no network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -13,66 +13,82 @@ from trainables.training.batches import SplitImages
 
 
 class TrainingBatches:
-    """The training batches of one seed; all that is random in them follows from (seed, epoch).
+    """The training batches of seeds side by side; all that is random in a member's follows from its (seed, epoch).
 
     Attributes:
-        images: of the training split.
-        class_counts: (classes,) float, training images of each class.
+        images: of the training splits.
+        class_counts: (members, classes) float, training images of each class.
         steps_per_epoch: batches of an epoch.
-        composition: {number of minority images in a batch: number of such batches so far}.
+        compositions: per member, {number of minority images in a batch: number of such batches so far}.
     """
 
-    def __init__(self, configuration: Configuration, images: SplitImages, seed: int) -> None:
-        """Raises ConfigurationError where a batch is larger than the training set."""
+    def __init__(self, configuration: Configuration, images: SplitImages, seeds: Sequence[int]) -> None:
+        """Takes members with as many steps in an epoch (`steps_per_epoch`)."""
         self.images = images
-        self.steps_per_epoch = _steps_per_epoch(configuration, len(images.labels))
-        self.composition: dict[str, int] = {}
-        self._configuration, self._seed, self._device = configuration, seed, images.labels.device
+        (self.steps_per_epoch,) = {
+            steps_per_epoch(configuration, images.num_images(member)) for member in range(len(seeds))
+        }
+        self.compositions: list[dict[str, int]] = [{} for _ in seeds]
+        self._configuration, self._seeds, self._device = configuration, seeds, images.labels.device
         self._num_classes = len(configuration.data.classes)
-        self.class_counts = torch.bincount(images.labels, minlength=self._num_classes).float()
+        counts = [torch.bincount(self._labels(member), minlength=self._num_classes) for member in range(len(seeds))]
+        self.class_counts = torch.stack(counts).to(torch.get_default_dtype())
 
     def order(self, epoch: int) -> Tensor:
-        """Returns the images of an epoch's steps, (steps * batch,): as many shuffled passes as they take, the rest cut.
+        """Returns the images of an epoch's steps, (members, steps * batch): shuffled passes, as many as it takes.
 
-        With balanced sampling each image is drawn anew, every class with the same probability.
+        The last pass is cut. With balanced sampling each image is drawn anew, every class with the same probability.
         """
-        draws, labels = generator("order", self._seed, epoch), self.images.labels
-        num_images, num_drawn = len(labels), self.steps_per_epoch * self._configuration.schedule.batch_size
+        orders = [self._order_of(member, seed, epoch) for member, seed in enumerate(self._seeds)]
+        return torch.stack(orders).to(self._device)
+
+    def _order_of(self, member: int, seed: int, epoch: int) -> Tensor:
+        draws, num_images = generator("order", seed, epoch), self.images.num_images(member)
+        num_drawn = self.steps_per_epoch * self._configuration.schedule.batch_size
         if self._configuration.schedule.sampling == "balanced":
-            chances = 1 / self.class_counts[labels]
-            return torch.multinomial(chances.cpu(), num_drawn, replacement=True, generator=draws).to(self._device)
+            chances = 1 / self.class_counts[member][self._labels(member)]
+            return torch.multinomial(chances.cpu(), num_drawn, replacement=True, generator=draws)
         num_passes = -(-num_drawn // num_images)
-        passes = [torch.randperm(num_images, generator=draws) for _ in range(num_passes)]
-        return torch.cat(passes)[:num_drawn].to(self._device)
+        return torch.cat([torch.randperm(num_images, generator=draws) for _ in range(num_passes)])[:num_drawn]
 
     def count(self, order: Tensor) -> None:
-        """Adds the batches of an epoch to `composition`."""
-        first_minority = len(self._configuration.data.majority)
-        labels = self.images.labels[order].view(self.steps_per_epoch, -1)  # (steps, batch)
-        minority_images, batches = torch.unique((labels >= first_minority).sum(dim=1), return_counts=True)
-        for count, number in zip(minority_images.tolist(), batches.tolist(), strict=True):
-            self.composition[str(count)] = self.composition.get(str(count), 0) + number
+        """Adds the batches of an epoch to `compositions`."""
+        first_minority, size = len(self._configuration.data.majority), self._configuration.schedule.batch_size
+        is_minority = self.images.labels.gather(1, order) >= first_minority
+        counts = is_minority.view(len(self._seeds), self.steps_per_epoch, size).sum(dim=2)  # (members, steps)
+        for composition, counts_of_member in zip(self.compositions, counts.tolist(), strict=True):
+            for count in sorted(counts_of_member):
+                composition[str(count)] = composition.get(str(count), 0) + 1
 
     def of_epoch(self, epoch: int, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields augmented and mixed images (batch, ...) and targets (batch, classes), the same at every call."""
+        """Yields augmented, mixed images (members, batch, ...), targets (members, batch, classes); alike each time."""
         size, settings = self._configuration.schedule.batch_size, self._configuration.augmentation
         one_hot = torch.eye(self._num_classes, device=self._device)
-        draws = generator("augmentation", self._seed, epoch, device=self._device)
+        draws = [generator("augmentation", seed, epoch, device=self._device) for seed in self._seeds]
         shares = None
         if settings.mixup_alpha:
-            mixup_seed = seed_for("mixup", self._seed, epoch)
-            shares = augmentation.mixup_shares(settings.mixup_alpha, len(order), mixup_seed)
+            drawn = [
+                augmentation.mixup_shares(settings.mixup_alpha, order.shape[1], seed_for("mixup", seed, epoch))
+                for seed in self._seeds
+            ]
+            shares = torch.stack(drawn).to(self._device)
         for step, (images, labels) in enumerate(self.images.batches(order, size)):
             images = augmentation.transform(images, settings.transform, draws)
             targets = one_hot[labels]
             if shares is not None:
-                shares_of_batch = shares[step * size : (step + 1) * size].to(self._device)
-                images, targets = augmentation.mixup(images, targets, shares_of_batch)
+                images, targets = augmentation.mixup(images, targets, shares[:, step * size : (step + 1) * size])
             yield images, targets
 
+    def _labels(self, member: int) -> Tensor:
+        return self.images.labels[member, : self.images.num_images(member)]
 
-def _steps_per_epoch(configuration: Configuration, num_images: int) -> int:
-    """Whole batches of one pass over the images, or as many as the schedule asks for."""
+
+def steps_per_epoch(configuration: Configuration, num_images: int) -> int:
+    """Returns the whole batches of one pass over the images, or as many as the schedule asks for.
+
+    Raises:
+        ConfigurationError: a batch is larger than the training set.
+    """
     size = configuration.schedule.batch_size
     if num_images < size:
         raise ConfigurationError(f"schedule.batch_size: got {size}; only {num_images} training images")

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 import torch
 
@@ -6,7 +8,6 @@ from trainables.data import split
 from trainables.data.images import Images
 from trainables.data.split import Split
 from trainables.errors import DataError
-from trainables.training import one_seed
 from trainables.training.fit import Epoch, fit
 from trainables.training.inputs import Inputs
 
@@ -20,11 +21,11 @@ def _same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_seeds_in_lockstep_equal_seeds_alone_bit_for_bit(tiny: Configuration, digits: Images) -> None:
-    busy = tiny.replace({"augmentation.transform": "digits", "augmentation.mixup_alpha": 0.4})
-    together, alone = _last(busy, digits, [0, 1, 2]), _last(busy, digits, [1])
-    assert _same(together.weights(1), alone.weights(1))
-    assert together.metrics[1] == alone.metrics[1]
+def test_the_same_call_gives_the_same_bits_twice(tiny: Configuration, digits: Images) -> None:
+    busy = tiny.replace({"augmentation.transform": "digits", "augmentation.mixup_alpha": 0.4, "network.dropout": 0.3})
+    once, again = _last(busy, digits, [0, 1, 2]), _last(busy, digits, [0, 1, 2])
+    assert _same(once.weights(1), again.weights(1))
+    assert once.metrics == again.metrics
 
 
 @pytest.mark.parametrize("network", ["dense", "cnn"])
@@ -51,17 +52,18 @@ def test_a_seed_whose_data_do_not_fit_ends_alone_and_keeps_its_reason(
             raise DataError("whole groups give too few")
         return split.draw_split(data, images, seed)
 
-    monkeypatch.setattr(one_seed, "draw_split", draw_all_but_seed_1)
+    monkeypatch.setattr(sys.modules[fit.__module__], "draw_split", draw_all_but_seed_1)
     first = next(fit(tiny, Inputs(digits), [0, 1, 2]))
     assert first.failures == {1: "whole groups give too few"}
     assert sorted(first.metrics) == [0, 2]
-    assert _last(tiny, digits, [0]).metrics[0] == _last(tiny, digits, [0, 1, 2]).metrics[0]
+    assert _last(tiny, digits, [0, 2]).metrics == _last(tiny, digits, [0, 1, 2]).metrics
     continued = next(fit(tiny, Inputs(digits), [0, 1, 2], state=first.state()))
     assert continued.failures == {1: "whole groups give too few"}
     with pytest.raises(DataError, match="too few"):
         next(fit(tiny, Inputs(digits), [1]))
 
 
+@pytest.mark.usefixtures("float64")
 def test_channels_last_convolutions_change_rounding_only(
     tiny: Configuration, digits: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,8 +71,8 @@ def test_channels_last_convolutions_change_rounding_only(
     ours = _last(cnn, digits, [0]).weights(0)
     monkeypatch.setattr(torch, "channels_last", torch.contiguous_format)
     plain = _last(cnn, digits, [0]).weights(0)
-    for name, weights in ours.items():  # four steps of Adam: float32 rounding, amplified where a gradient is near 0
-        torch.testing.assert_close(weights, plain[name], rtol=1e-3, atol=1e-5, msg=name)
+    for name, weights in ours.items():
+        torch.testing.assert_close(weights, plain[name], rtol=1e-6, atol=1e-8, msg=name)
 
 
 def test_arms_share_split_initial_weights_and_batches(tiny: Configuration, digits: Images) -> None:

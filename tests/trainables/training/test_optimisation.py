@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from trainables.configuration import Configuration
+from trainables.networks import Stack
 from trainables.training.optimisation import BETAS, Y19_EPS, Optimisation
 
 STEPS = 30
@@ -53,12 +54,13 @@ def test_steps_are_torchs_to_the_bit(name: str, shape: str, weight_decay: float)
     expected, network = _network(), _network()
     _by_torch(expected, name, shape, weight_decay)
     batches = torch.randn((STEPS, 32, 8), generator=torch.Generator().manual_seed(1))
-    optimisation = Optimisation(network, configuration, STEPS)
+    stack = Stack([network])  # type: ignore[list-item]
+    optimisation = Optimisation(stack, configuration, STEPS)
     for step, batch in enumerate(batches):
         if step == STEPS // 2:  # a checkpoint in between changes nothing
-            state = optimisation.state()
-            optimisation = Optimisation(network, configuration, STEPS)
-            optimisation.restore(state, step)
+            state = optimisation.state(0)
+            optimisation = Optimisation(stack, configuration, STEPS)
+            optimisation.restore([state], step)
         optimisation.step(network(batch).square().mean())
     for name_of_tensor, value in network.state_dict().items():
         assert torch.equal(value, expected.state_dict()[name_of_tensor]), name_of_tensor
@@ -69,11 +71,12 @@ def test_a_parameter_without_a_gradient_stays_as_it_is() -> None:
     first, last = network[0], network[3]
     assert isinstance(first, nn.Linear)
     before = first.weight.detach().clone()
-    optimisation = Optimisation(network, Configuration().replace({"optimiser.weight_decay": 0.1}), 3)
+    stack = Stack([network])  # type: ignore[list-item]
+    optimisation = Optimisation(stack, Configuration().replace({"optimiser.weight_decay": 0.1}), 3)
     optimisation.step(last(torch.ones(4, 16)).sum())
     assert torch.equal(first.weight, before)
-    assert float(optimisation.state()["0/step"]) == 0
-    assert float(optimisation.state()["1/step"]) == 1
+    assert float(optimisation.state(0)["0/step"]) == 0
+    assert float(optimisation.state(0)["1/step"]) == 1
 
 
 def test_training_does_not_import_torchs_compiler() -> None:
