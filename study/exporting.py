@@ -157,7 +157,7 @@ def _load_images(
     from trainables.data import load_images
 
     sizes = {_image_size(record) for record in records}
-    return {size: load_images(source, places.data_root, size, remembered(folder)) for size in sizes}
+    return {size: load_images(source, places.data_root, size, remembered(folder), on_disk=True) for size in sizes}
 
 
 def _image_size(record: "Record") -> int | None:

@@ -91,6 +91,7 @@ def choose(request: Request) -> Chosen:
     screen = console()
     folder = own_folder.named_folder(changes)
     survey = own_folder.look_into(folder, screen)
+    folder = replace(folder, survey=survey)
     is_own = OWN in request.studies
     changes = own_folder.settle(changes, survey, takes_every_image=is_own)
     studies = _changed_studies(request, changes)

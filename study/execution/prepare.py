@@ -4,10 +4,11 @@ Data are loaded by the driver, whose paths they are. A task would do, but Ray gi
 task, so that the trials would wait for new ones to start.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +21,14 @@ from trainables.configuration import Configuration, Data, Network, Trial, trains
 from trainables.data import Folders, Images, draw_split, load_images
 from trainables.errors import StudyError
 from trainables.storage import RunFolder
-from trainables.tune import DataKey, Store, WeightsKey, data_key, weights_key
+from trainables.tune import DataKey, FeaturesKey, Store, WeightsKey, data_key, features_key, weights_key
 
 if TYPE_CHECKING:
     from trainables.networks import BackboneState
 
 CHUNK = 256  # images of a task that computes features
+Item = TypeVar("Item")
+Group = TypeVar("Group", bound=Hashable)
 
 
 @dataclass
@@ -35,14 +38,12 @@ class Prepared:
     Attributes:
         store: images, weights and features.
         fingerprints: of the images.
-        counts: of the images.
         left_out: source -> files that are no images.
         problems: configuration -> why it cannot run.
     """
 
     store: Store = field(default_factory=Store)
     fingerprints: dict[DataKey, str] = field(default_factory=dict)
-    counts: dict[DataKey, int] = field(default_factory=dict)
     left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: dict[Configuration, str] = field(default_factory=dict)
 
@@ -76,19 +77,22 @@ def prepare_trials(
     for backbone, with_this_backbone in _grouped(_without_problems(prepared, configurations), weights_key).items():
         if backbone is not None:
             _prepare_weights(prepared, backbone, with_this_backbone, runs, weights)
-    for configuration in _without_problems(prepared, configurations):
-        if trains_on_features(configuration):
-            _prepare_features(prepared, configuration, runs, gpus, say, console or Console(quiet=True))
+    can_run = set(_without_problems(prepared, configurations))
+    for features, with_these_features in _grouped(trials, lambda trial: features_key(trial.configuration)).items():
+        those = [trial for trial in with_these_features if trial.configuration in can_run]
+        if features is not None and those:
+            _prepare_features(prepared, features, those, runs, gpus, say, console or Console(quiet=True))
     return prepared
 
 
 def _prepare_data(
     prepared: Prepared, key: DataKey, configurations: list[Configuration], data_root: Path, folders: Folders
 ) -> None:
-    source, image_size = key
-    images, (fingerprint, problems, left_out, prepared.counts[key]) = _load_data(
-        source, image_size, data_root, [configuration.data for configuration in configurations], folders
+    on_disk = all(map(trains_on_features, configurations))  # who trains on features looks at each image once
+    images, (fingerprint, problems, left_out) = _load_data(
+        key, data_root, [configuration.data for configuration in configurations], folders, on_disk
     )
+    source = key[0]
     prepared.store.images[key] = ray.put(images)
     if fingerprint:
         prepared.fingerprints[key] = fingerprint
@@ -123,57 +127,107 @@ def _prepare_weights(
 
 def _prepare_features(
     prepared: Prepared,
-    configuration: Configuration,
+    key: FeaturesKey,
+    trials: Sequence[Trial],
     runs: str,
     gpus: float,
     say: Callable[[str], None],
     console: Console,
 ) -> None:
-    """Reads features from the run folder or computes them, a task per CHUNK of images on every CPU or GPU there is."""
-    from trainables.networks import features_key
+    """Brings the features of the images that trials draw into the store: from the run folder, or computed.
 
-    network, data, backbone = configuration.network, data_key(configuration), weights_key(configuration)
-    assert backbone is not None  # features only stand for a backbone with weights
-    name = features_key(prepared.fingerprints[data], network, network.weights)
-    key = (*data, *backbone, network.cut)
-    if key in prepared.store.features:
+    Images that no trial draws have NaN. What is computed is kept, also where not all of it comes to an end.
+    """
+    from trainables.networks import features_name
+
+    network, data = trials[0].configuration.network, data_key(trials[0].configuration)
+    folder, name = RunFolder(runs), f"features/{features_name(prepared.fingerprints[data], network, network.weights)}"
+    whole = folder.read_shared(name)
+    if whole is not None:
+        prepared.store.features[key] = ray.put(whole["features"])
         return
-    cached = RunFolder(runs).read_shared(f"features/{name}")
-    if cached is not None:
-        prepared.store.features[key] = ray.put(cached["features"])
-        return
-    say(f"computing features of {data[0]} with {network.name}{network.cut and ' up to ' + network.cut}, once")
-    num_images = prepared.counts[data]
-    task = _compute_features.options(num_gpus=gpus)
-    parts = [
-        task.remote(network, prepared.store.backbones[backbone], prepared.store.images[data], start)
-        for start in range(0, num_images, CHUNK)
-    ]
-    with CountProgress(num_images, console, "images") as progress:
-        unfinished = parts
-        while unfinished:
-            finished, unfinished = ray.wait(unfinished)
-            progress.add(sum(min(CHUNK, num_images - CHUNK * parts.index(part)) for part in finished))
-    computed = np.concatenate(ray.get(parts))
-    RunFolder(runs).write_shared(f"features/{name}", {"features": computed})
-    prepared.store.features[key] = ray.put(computed)
+    images = ray.get(prepared.store.images[data])
+    part = folder.read_shared(f"{name}-part") or {}
+    is_there = np.zeros(len(images.labels), dtype=bool)
+    is_there[part.get("positions", [])] = True
+    missing = np.setdiff1d(_drawn(trials, images), np.flatnonzero(is_there))
+    features: npt.NDArray[np.float32] | None = None
+    if part:
+        features = _all_rows(len(is_there), part["features"])
+        features[part["positions"]] = part["features"]
+    if len(missing):
+        cut = network.cut and f" up to {network.cut}"
+        say(f"computing features of {len(missing)} images of {data[0]} with {network.name}{cut}, once")
+        try:
+            with CountProgress(len(missing), console, "images") as progress:
+                for positions, computed in _computed(prepared, data, network, missing, gpus):
+                    features = _all_rows(len(is_there), computed) if features is None else features
+                    features[positions], is_there[positions] = computed, True
+                    progress.add(len(positions))
+        finally:
+            if features is not None and is_there.all():
+                folder.write_shared(name, {"features": features})
+            elif features is not None:
+                kept = np.flatnonzero(is_there)
+                folder.write_shared(f"{name}-part", {"positions": kept, "features": features[kept]}, anew=True)
+    prepared.store.features[key] = ray.put(features)
+
+
+def _drawn(trials: Sequence[Trial], images: Images) -> npt.NDArray[np.int64]:
+    """Returns the positions of the images that some trial trains on, validates or tests with."""
+    is_drawn = np.zeros(len(images.labels), dtype=bool)
+    for data, seed in dict.fromkeys((trial.configuration.data, seed) for trial in trials for seed in trial.seeds):
+        try:
+            split = draw_split(data, images, seed)
+        except StudyError:  # this seed's run will say so
+            continue
+        for positions in (split.train, split.validation, split.test):
+            is_drawn[positions] = True
+    return np.flatnonzero(is_drawn)
+
+
+def _all_rows(num_images: int, some: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.full((num_images, some.shape[1]), np.nan, np.float32)
+
+
+def _computed(
+    prepared: Prepared, data: DataKey, network: Network, positions: npt.NDArray[np.int64], gpus: float
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]]:
+    """Yields positions and their features, CHUNK by CHUNK as every CPU or GPU there is finishes one.
+
+    Pixels are read on the driver's node, which has the files, a few chunks ahead of the backbones that take them.
+    """
+    images, backbone = prepared.store.images[data], prepared.store.backbones[network.name, network.weights]
+    read = _read_pixels.options(scheduling_strategy=_on_drivers_node())
+    compute = _compute_features.options(num_gpus=gpus)
+    chunks = iter(np.split(positions, range(CHUNK, len(positions), CHUNK)))
+    most_underway = 2 + 2 * int(ray.cluster_resources().get("CPU", 1))
+    underway: dict[ray.ObjectRef, npt.NDArray[np.int64]] = {}
+    while True:
+        for chunk in islice(chunks, most_underway - len(underway)):
+            underway[compute.remote(network, backbone, read.remote(images, chunk))] = chunk
+        if not underway:
+            return
+        (finished, *_), _ = ray.wait(list(underway))
+        yield underway.pop(finished), ray.get(finished)
 
 
 def _load_data(
-    source: str, image_size: int | None, data_root: Path, data_of_trials: list[Data], folders: Folders
-) -> tuple[Images | None, tuple[str, dict[Data, str], tuple[str, ...], int]]:
-    """Returns images and about them: fingerprint, {what asks too much of them: why}, files left out, their number."""
+    key: DataKey, data_root: Path, data_of_trials: list[Data], folders: Folders, on_disk: bool
+) -> tuple[Images | None, tuple[str, dict[Data, str], tuple[str, ...]]]:
+    """Returns images and about them: fingerprint, {what asks too much of them: why}, files left out."""
+    source, image_size = key
     try:
-        images = load_images(source, data_root, image_size, folders)
+        images = load_images(source, data_root, image_size, folders, on_disk)
     except StudyError as error:
-        return None, ("", dict.fromkeys(data_of_trials, str(error)), (), 0)
+        return None, ("", dict.fromkeys(data_of_trials, str(error)), ())
     problems = {}
     for data in data_of_trials:
         try:
             draw_split(data, images, seed=0)
         except StudyError as error:
             problems[data] = str(error)
-    return images, (images.fingerprint, problems, tuple(map(str, images.left_out)), len(images.pixels))
+    return images, (images.fingerprint, problems, tuple(map(str, images.left_out)))
 
 
 @ray.remote(num_cpus=0)
@@ -198,14 +252,21 @@ def _load_weights(
 
 
 @ray.remote(num_cpus=1)
-def _compute_features(network: Network, state: "BackboneState", images: Images, start: int) -> npt.NDArray[np.float32]:
+def _read_pixels(images: Images, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    return images.pixels[positions]
+
+
+@ray.remote(num_cpus=1)
+def _compute_features(
+    network: Network, state: "BackboneState", pixels: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float32]:
     import torch
 
     from trainables.networks import compute_features
 
     torch.set_num_threads(1)
     device = "cuda" if ray.get_gpu_ids() and torch.cuda.is_available() else "cpu"
-    return compute_features(network, state, images.pixels[start : start + CHUNK], device)
+    return compute_features(network, state, pixels, device)
 
 
 def _on_drivers_node() -> NodeAffinitySchedulingStrategy:
@@ -217,10 +278,8 @@ def _without_problems(prepared: Prepared, configurations: Iterable[Configuration
     return [configuration for configuration in configurations if configuration not in prepared.problems]
 
 
-def _grouped(
-    configurations: Iterable[Configuration], key: Callable[[Configuration], Any]
-) -> dict[Any, list[Configuration]]:
-    groups: dict[Any, list[Configuration]] = {}
-    for configuration in configurations:
-        groups.setdefault(key(configuration), []).append(configuration)
+def _grouped(items: Iterable[Item], key: Callable[[Item], Group]) -> dict[Group, list[Item]]:
+    groups: dict[Group, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
     return groups

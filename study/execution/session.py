@@ -16,7 +16,7 @@ from study.execution.trials import run_trials
 from study.studies import Study
 from study.tracking import BackgroundTracker
 from trainables.configuration import Trial
-from trainables.data import Folders
+from trainables.data import Folders, is_same_data
 from trainables.errors import DataError
 from trainables.storage import RunFolder, remove_left_checkpoints
 from trainables.tune import DataKey, data_key
@@ -142,7 +142,7 @@ def _refuse_other_data(plan: Plan, fingerprints: dict[DataKey, str], runs: str) 
     for record in plan.recorded:
         source = data_key(record.typed_configuration())
         fingerprint = fingerprints.get(source, record.data_fingerprint)
-        if fingerprint != record.data_fingerprint:
+        if not is_same_data(source[0], fingerprint, record.data_fingerprint):
             raise DataError(
                 f"{source[0]}: the data have fingerprint {fingerprint}, the {record.study} runs in {runs} were made "
                 f"with {record.data_fingerprint}; use that data again or another --runs"

@@ -15,6 +15,7 @@ from study import locations
 from study.evidence import Setting, State
 from study.studies import Dimension, Direction, Values
 from study.tuning.space import space_as_text, space_differences
+from trainables.configuration import FOLDER
 from trainables.errors import ConfigurationError, first_line
 from trainables.finding import Finding
 
@@ -143,7 +144,8 @@ def keep_data(names: Iterable[str], storage: Storage, fingerprint: str) -> None:
     for name in names:
         study = optuna.load_study(study_name=name, storage=storage)
         fingerprint_then = study.user_attrs.get(DATA, fingerprint)
-        if fingerprint_then != fingerprint:
+        of_version_1 = fingerprint.startswith(FOLDER) and not fingerprint_then.startswith(FOLDER)  # of its pixels
+        if fingerprint_then != fingerprint and not of_version_1:
             raise ConfigurationError(
                 f"search {name} was begun on data with fingerprint {fingerprint_then}, now it is {fingerprint}; use "
                 "that data again, or another --runs or --storage"

@@ -37,7 +37,7 @@ from study.tuning.arm_search import Arms, ArmSearch, PerArm
 from study.tuning.space import shared_design
 from study.tuning.trial_storage import Storage
 from study.tuning.winners import winners_of
-from trainables.configuration import Configuration, Trial
+from trainables.configuration import FOLDER, Configuration, Trial
 from trainables.errors import ConfigurationError, DataError
 from trainables.evaluation import VALIDATION_F1, metric_key
 from trainables.storage import RunFolder
@@ -175,7 +175,7 @@ def _search(
     for warning in check_resources(settings.resources, trials_at_once):
         console.print(warning)
     probe_nodes(settings.runs)
-    store, fingerprint = _prepare(study, arms, space, settings, console)
+    store, fingerprint = _prepare(study, arms, _seeds(plan), space, settings, console)
     trial_storage.keep_data(search_names.values(), storage, fingerprint)
     if not num_left:
         return
@@ -205,7 +205,7 @@ def _run_trials(
         scheduler = PerArm(searcher, plan.objectives[0], epochs, first_look, REDUCTION)
     search = Search(
         arms=arms,
-        seeds=tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + plan.tuning_seeds)),
+        seeds=_seeds(plan),
         store=store,
         report_after=looks,
         metric=NATURAL if isinstance(base.data.test_minority, float) else BALANCED,
@@ -215,13 +215,22 @@ def _run_trials(
         run_search(search, searcher, scheduler, searcher.num_trials, settings.resources, progress.add)
 
 
+def _seeds(plan: SearchPlan) -> tuple[int, ...]:
+    return tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + plan.tuning_seeds))
+
+
 def _prepare(
-    study: Study, arms: Mapping[str, Configuration], space: Sequence[Dimension], settings: Settings, console: Console
+    study: Study,
+    arms: Mapping[str, Configuration],
+    seeds: tuple[int, ...],
+    space: Sequence[Dimension],
+    settings: Settings,
+    console: Console,
 ) -> tuple[Store, str]:
     """Brings data, weights and features of every arm, cut and image size into the object store.
 
     Returns:
-        The store, and the fingerprints of the data.
+        The store, and the fingerprints of the data; a folder's source is one itself.
     """
     combinations: list[Values] = [{}]
     for dimension in space:
@@ -230,7 +239,7 @@ def _prepare(
                 {**values, dimension.field: option} for values in combinations for option in dimension.options
             ]
     trials = [
-        Trial(study.name, arm, configuration.replace(values), (0,))
+        Trial(study.name, arm, configuration.replace(values), seeds)
         for arm, configuration in arms.items()
         for values in combinations
     ]
@@ -240,4 +249,6 @@ def _prepare(
     )
     if prepared.problems:
         raise DataError("; ".join(dict.fromkeys(prepared.problems.values())))
-    return prepared.store, " ".join(sorted(set(prepared.fingerprints.values())))
+    named_by_content = (key for key in prepared.fingerprints if key[0].startswith(FOLDER))
+    fingerprints = prepared.fingerprints | {key: key[0] for key in named_by_content}
+    return prepared.store, " ".join(sorted(set(fingerprints.values())))

@@ -33,8 +33,8 @@ class Measured:
     output: str
 
 
-def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Measured:
-    """Runs `python COMMAND...` and measures it.
+def measure(command: Sequence[str], environment: Mapping[str, str] | None = None, folder: Path = ROOT) -> Measured:
+    """Runs `python COMMAND...` in a folder and measures it.
 
     Raises:
         RuntimeError: the command failed; carries the end of what it said.
@@ -42,7 +42,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str] | None = None
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *command] if not Path(command[0]).is_absolute() else list(command),
-        cwd=ROOT, env={**os.environ, **(environment or {})},
+        cwd=folder, env={**os.environ, **(environment or {})},
         text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     peaks = [0.0, 0.0]

@@ -111,6 +111,9 @@ class Network(Section):
     initialisation: Literal["torch", "xavier"] = Field("torch", description="of dense layers; xavier as in Y19 sec. 4")
     weights: str = Field("none", description="backbone: none | imagenet | sha256:DIGITS")
     cut: str = Field("", description="the backbone's last layer, such as layer3; empty: all before its pooling")
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32", description="of products and convolutions in training; tf32 on GPUs; evaluation is float32"
+    )
     trainable: Literal["head", "batchnorm", "all"] = Field("all", description="head: frozen; batchnorm: its norms too")
 
     @field_validator("weights")

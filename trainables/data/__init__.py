@@ -1,6 +1,6 @@
 """Which images are there, and which of them train, validate and test?"""
 
-from trainables.data.datasets import Folders, check_data, is_available, load_images
+from trainables.data.datasets import Folders, check_data, is_available, is_same_data, load_images
 from trainables.data.image_files import ImageFiles, Pixels
 from trainables.data.image_folder import IMAGE_SIZE, Folder, Survey, survey_folder
 from trainables.data.image_groups import as_nfc
@@ -22,6 +22,7 @@ __all__ = [
     "check_data",
     "draw_split",
     "is_available",
+    "is_same_data",
     "load_images",
     "survey_folder",
 ]

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from trainables.configuration import FOLDER
 from trainables.data import image_folder, plantvillage
 from trainables.data.images import Images
 from trainables.errors import DataError
@@ -17,10 +18,21 @@ from trainables.finding import Finding
 Folders = Mapping[str, image_folder.Folder]
 
 
-def load_images(source: str, data_root: Path, image_size: int | None = None, folders: Folders | None = None) -> Images:
+def load_images(
+    source: str,
+    data_root: Path,
+    image_size: int | None = None,
+    folders: Folders | None = None,
+    on_disk: bool = False,
+) -> Images:
     """Returns the data set called `source`, resized to squares of `image_size` pixels where that is given.
 
-    `data_root` is where files that are not embedded lie or are put; `folders` says where somebody's own images lie.
+    Args:
+        source: its name.
+        data_root: where files that are not embedded lie or are put.
+        image_size: pixels per side; None leaves images as they are.
+        folders: where somebody's own images lie.
+        on_disk: leave the pixels of somebody's own images in their files, for who looks at few or each once.
 
     Raises:
         DataError: unknown source, files that are missing and cannot be downloaded, files that are damaged.
@@ -32,7 +44,7 @@ def load_images(source: str, data_root: Path, image_size: int | None = None, fol
             raise DataError(
                 f"{source}: where these images lie is not known here; name their folder: --data folder:PATH"
             )
-        return image_folder.load_folder(source, folder, image_size)
+        return image_folder.load_folder(source, folder, image_size, on_disk)
     if name == "plantvillage" and plant:
         return plantvillage.load(data_root, plant, image_size)
     if name == "plantvillage":
@@ -53,6 +65,15 @@ def is_available(source: str, data_root: Path) -> bool:
     if name == "folder":
         return False
     return name == "digits" or _mnist_is_there(data_root / "MNIST" / "raw")
+
+
+def is_same_data(source: str, fingerprint: str, recorded: str) -> bool:
+    """Whether the fingerprints of two data sets of one source say that they are the same.
+
+    A folder's source names its content, so that pixels in memory and files on disk, whose fingerprints differ, count
+    as one.
+    """
+    return source.startswith(FOLDER) or fingerprint == recorded
 
 
 def check_data(data_root: Path) -> list[Finding]:

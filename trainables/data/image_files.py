@@ -91,6 +91,14 @@ class ImageFiles:
         with ThreadPoolExecutor() as pool:
             return np.stack(list(pool.map(self._read_unchanged, positions.tolist())))
 
+    def in_memory(self) -> npt.NDArray[np.uint8]:
+        """Returns all pixels; raises DataError as indexing does."""
+        pixels = np.empty(self.shape, np.uint8)
+        with ThreadPoolExecutor() as pool:
+            for position, image in enumerate(pool.map(self._read_unchanged, range(len(self)))):
+                pixels[position] = image
+        return pixels
+
     def _read_unchanged(self, position: int) -> npt.NDArray[np.uint8]:
         path = self._paths[position]
         digest_or_reason, pixels = read(path, self.shape[-1])

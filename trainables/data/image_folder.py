@@ -7,11 +7,12 @@ Photos that belong together (one plant, one patient) get a group, from a CSV or 
 """
 
 import hashlib
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,13 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables.configuration import FOLDER
-from trainables.data.image_files import SUFFIXES, inspect, read
+from trainables.data.image_files import SUFFIXES, ImageFiles, inspect
 from trainables.data.image_groups import as_nfc, groups_of, numbered
 from trainables.data.images import Images, LeftOut
 from trainables.errors import DataError
 
 SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 IMAGE_SIZE = 224  # pixels per side, where a configuration does not say
+SHARE_OF_MEMORY = 0.25  # of the machine's, that pixels may take before they are left on disk
 
 _File = tuple[str, Path]  # class, path
 
@@ -38,15 +40,17 @@ class Folder:
         path: the folder that holds the class folders.
         groups: a CSV with the columns `file` (name, or path below `path`) and `group`; "" for none.
         pattern: a regular expression whose first parenthesis, found in the path below `path`, is the group; "".
+        survey: what is in it, where somebody has looked: nobody looks twice.
     """
 
     path: str
     groups: str = ""
     pattern: str = ""
+    survey: "Survey | None" = field(default=None, compare=False, repr=False)
 
     def as_dict(self) -> dict[str, str]:
-        """Returns the fields, for a note in the run folder."""
-        return asdict(self)
+        """Returns where it is and what belongs together, for a note in the run folder."""
+        return {"path": self.path, "groups": self.groups, "pattern": self.pattern}
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Survey:
     Attributes:
         source: "folder:<16 hexadecimal digits>": names, bytes and groups of the images, whatever the folder's name.
         files: whole images, each once.
+        digests: SHA-256 of each.
         labels: (files,) index into class_names.
         class_names: class folders, sorted.
         groups: (files,) group numbers; None where neither CSV nor pattern is given.
@@ -66,6 +71,7 @@ class Survey:
 
     source: str
     files: tuple[Path, ...]
+    digests: tuple[str, ...]
     labels: npt.NDArray[np.int64]
     class_names: tuple[str, ...]
     groups: npt.NDArray[np.int64] | None
@@ -120,6 +126,7 @@ def survey_folder(folder: Folder, watch: Callable[[Sequence[_File]], Iterable[_F
     return Survey(
         source=f"{FOLDER}{_fingerprint(names, list(first_with), groups)}",
         files=tuple(files),
+        digests=tuple(first_with),
         labels=np.array([class_names.index(name) for name in classes], dtype=np.int64),
         class_names=class_names,
         groups=groups,
@@ -129,22 +136,26 @@ def survey_folder(folder: Folder, watch: Callable[[Sequence[_File]], Iterable[_F
     )
 
 
-def load_folder(source: str, folder: Folder, image_size: int | None) -> Images:
+def load_folder(source: str, folder: Folder, image_size: int | None, on_disk: bool = False) -> Images:
     """Returns all whole images as RGB squares.
+
+    Args:
+        source: "folder:<16 hexadecimal digits>".
+        folder: where they lie.
+        image_size: pixels per side; None is `IMAGE_SIZE`.
+        on_disk: leave the pixels in their files; so are those that would take more than SHARE_OF_MEMORY.
 
     Raises:
         DataError: as `survey_folder`, or a folder whose images are not those that `source` stands for.
     """
-    survey = survey_folder(folder)
+    import psutil  # not needed where there are no folders, as on a bare GPU machine
+
+    survey = folder.survey or survey_folder(folder)
     if survey.source != source:
         raise DataError(f"{folder.path} has changed: it is {survey.source} now, the runs are of {source}")
-    size = image_size or IMAGE_SIZE
-    pixels = np.empty((len(survey.files), 3, size, size), np.uint8)
-    with ThreadPoolExecutor() as pool:
-        for i, (reason, image) in enumerate(pool.map(lambda path: read(path, size), survey.files)):
-            if image is None:
-                raise DataError(f"{survey.files[i]}: {reason}")
-            pixels[i] = image
+    files = ImageFiles(survey.files, survey.digests, image_size or IMAGE_SIZE)
+    fits = math.prod(files.shape) <= SHARE_OF_MEMORY * psutil.virtual_memory().total
+    pixels = files if on_disk or not fits else files.in_memory()
     names = tuple(as_nfc(path.relative_to(folder.path).as_posix()) for path in survey.files)
     return Images(pixels, survey.labels, survey.class_names, names, groups=survey.groups, left_out=survey.left_out)
 

@@ -53,6 +53,7 @@ class WeightedBatchNorm(nn.Module):
             ValueError: in training on a CPU, Z_r <= 1: eq. 12 divides by Z_r - 1. A GPU is not waited for, and gives
                 NaN or infinity.
         """
+        x = x.to(self.running_mean.dtype)  # of a product in lower precision
         if not self.training:
             return self._affine(x, self.running_mean, self.running_var)
         mean, variance = self._batch_statistics(x)
@@ -69,9 +70,10 @@ class WeightedBatchNorm(nn.Module):
             raise ValueError(
                 f"got a batch whose weights sum to Z_r = {float(total.min()):.3g}; more than 1 is needed (eq. 12)"
             )
-        row = w.unsqueeze(-2)  # (..., 1, batch)
-        mean = (row @ x).squeeze(-2) / total
-        return mean, (row @ (x - mean.unsqueeze(-2)) ** 2).squeeze(-2) / (total - 1)
+        with torch.autocast(x.device.type, enabled=False):
+            row = w.unsqueeze(-2)  # (..., 1, batch)
+            mean = (row @ x).squeeze(-2) / total
+            return mean, (row @ (x - mean.unsqueeze(-2)) ** 2).squeeze(-2) / (total - 1)
 
     def _affine(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         gamma, b, m, v = (each.unsqueeze(-2) for each in (self.weight, self.bias, mean, variance))

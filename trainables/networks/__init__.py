@@ -10,8 +10,9 @@ from trainables.networks.backbones import (
     shared_weights_name,
 )
 from trainables.networks.classifier import Classifier, build_network
-from trainables.networks.features import compute_features, features_key
+from trainables.networks.features import compute_features, features_name
 from trainables.networks.latency import latency
+from trainables.networks.precision import lower_precision, tf32
 from trainables.networks.stack import Stack, can_stack
 
 __all__ = [
@@ -25,8 +26,10 @@ __all__ = [
     "check_backbone",
     "compute_features",
     "download_imagenet",
-    "features_key",
+    "features_name",
     "latency",
+    "lower_precision",
     "read_weights",
     "shared_weights_name",
+    "tf32",
 ]

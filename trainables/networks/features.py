@@ -18,7 +18,7 @@ from trainables.networks import backbones
 BATCH = 32  # images at a time
 
 
-def features_key(fingerprint: str, network: Network, weights: str) -> str:
+def features_name(fingerprint: str, network: Network, weights: str) -> str:
     """Returns the name under which features lie: content of images and weights, backbone and cut; no path, no head."""
     text = json.dumps([1, fingerprint, network.name, network.cut, weights])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -113,9 +113,9 @@ class RunFolder(SharedFolder):
             raise RecordError(f"{path}: missing or damaged (its checksum is not the record's); run the study again")
         return dict(safetensors.numpy.load(content))
 
-    def write_shared(self, name: str, tensors: Tensors) -> None:
-        """Stores arrays that many runs share, such as a backbone, as `<runs>/<name>.safetensors`, once."""
-        if self.read_shared(name) is None:
+    def write_shared(self, name: str, tensors: Tensors, anew: bool = False) -> None:
+        """Stores arrays that many runs share, such as a backbone, as `<runs>/<name>.safetensors`, once or anew."""
+        if anew or self.read_shared(name) is None:
             self._put(f"{self._root}/{name}.safetensors", as_bytes(tensors))
 
     def read_shared(self, name: str) -> dict[str, np.ndarray[Any, Any]] | None:

@@ -15,7 +15,7 @@ from trainables.data import Split
 from trainables.errors import NonFiniteLossError
 from trainables.evaluation import metric_key
 from trainables.final_norm import averaging_statistics, weighted_norms
-from trainables.networks import Classifier, Stack, build_network
+from trainables.networks import Classifier, Stack, build_network, lower_precision, tf32
 from trainables.seeding import seed_for
 from trainables.training import losses
 from trainables.training.batches import load_split_images
@@ -62,6 +62,7 @@ class StackTraining:
         if self._on_features and not trains_on_features(configuration):
             raise ValueError("features of a frozen backbone stand for unchanged images only")
         self.configuration, self.seeds, self.device = configuration, tuple(splits), device
+        self._precision = configuration.network.precision
         drawn = list(splits.values())
         self.batches = TrainingBatches(configuration, load_split_images(inputs, drawn, "train", device), self.seeds)
         self.held_out = {name: load_split_images(inputs, drawn, name, device) for name in held_out}
@@ -99,7 +100,7 @@ class StackTraining:
         A seed whose mean loss of the epoch is not finite is left out from then on, its reason in `failures`.
         """
         dropout_seeds = [seed_for("dropout", seed, epoch) for seed in self.seeds]
-        with self.stack.drawing(dropout_seeds, self.device):
+        with self.stack.drawing(dropout_seeds, self.device), tf32(self._precision == "tf32"):
             loss_of_members = self._train(epoch)
         for seed, loss in zip(self.seeds, loss_of_members, strict=True):
             if not math.isfinite(loss) and seed not in self.failures:
@@ -107,7 +108,8 @@ class StackTraining:
         members = [member for member, seed in enumerate(self.seeds) if seed not in self.failures]
         if not members:
             return {}
-        measured = self._evaluate(members)
+        with tf32(allowed=False):
+            measured = self._evaluate(members)
         key = metric_key("train", "loss")
         return {self.seeds[m]: {key: loss_of_members[m], **values} for m, values in measured.items()}
 
@@ -157,7 +159,9 @@ class StackTraining:
     def _loss(self, images: Tensor, targets: Tensor) -> Tensor:
         """Returns the members' losses of a batch: images (members, batch, ...), targets (members, batch, classes)."""
         self._weigh_images(targets)
-        scores = self.stack(images) + self.logit_adjustment
+        with lower_precision(self._precision, self.device):
+            scores = self.stack(images)
+        scores = scores.to(self.logit_adjustment.dtype) + self.logit_adjustment
         per_label = losses.per_label(scores, self.configuration.loss, self.configuration.network)
         return losses.weighted_mean(per_label, targets, self.class_weights)
 
@@ -172,7 +176,8 @@ class StackTraining:
         with averaging_statistics(self.weighted_norms):
             for images, targets in self.batches.of_epoch(epoch, order):
                 self._weigh_images(targets)
-                self.stack(images)
+                with lower_precision(self._precision, self.device):
+                    self.stack(images)
 
     @torch.no_grad()
     def _evaluate(self, members: Sequence[int]) -> dict[int, dict[str, float]]:

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trainables.tune.reports import EPOCH, SearchReport, TrialReport
     from trainables.tune.search_trainable import ARM, Search, SearchTrainable
-    from trainables.tune.shared_inputs import DataKey, Store, WeightsKey, data_key, weights_key
+    from trainables.tune.shared_inputs import (
+        DataKey,
+        FeaturesKey,
+        Store,
+        WeightsKey,
+        data_key,
+        features_key,
+        weights_key,
+    )
     from trainables.tune.study_trainable import INDEX, StudyTrainable, Work
 else:
     from trainables.lazy import public_names
@@ -23,9 +31,11 @@ else:
         ),
         "shared_inputs": (
             "DataKey",
+            "FeaturesKey",
             "Store",
             "WeightsKey",
             "data_key",
+            "features_key",
             "weights_key",
         ),
         "study_trainable": (
@@ -41,6 +51,7 @@ __all__ = [
     "EPOCH",
     "INDEX",
     "DataKey",
+    "FeaturesKey",
     "Search",
     "SearchReport",
     "SearchTrainable",
@@ -50,5 +61,6 @@ __all__ = [
     "WeightsKey",
     "Work",
     "data_key",
+    "features_key",
     "weights_key",
 ]

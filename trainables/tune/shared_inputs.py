@@ -31,8 +31,9 @@ class Store:
         images = ray.get(self.images[data])
         if weights is None:
             return Inputs(images)
-        if trains_on_features(configuration):
-            return Inputs(images, features=ray.get(self.features[(*data, *weights, configuration.network.cut)]))
+        features = features_key(configuration)
+        if features is not None:
+            return Inputs(images, features=ray.get(self.features[features]))
         return Inputs(images, backbone=ray.get(self.backbones[weights]))
 
 
@@ -45,3 +46,11 @@ def weights_key(configuration: Configuration) -> WeightsKey | None:
     """Returns what decides the backbone's weights; None where none are given."""
     network = configuration.network
     return None if network.weights == "none" else (network.name, network.weights)
+
+
+def features_key(configuration: Configuration) -> FeaturesKey | None:
+    """Returns what decides the features; None where a configuration trains on images, or no weights are given."""
+    weights = weights_key(configuration)
+    if weights is None or not trains_on_features(configuration):
+        return None
+    return (*data_key(configuration), *weights, configuration.network.cut)

@@ -17,7 +17,7 @@ from study.reporting.summary import groups_of, tables_of, verdicts_of
 from study.reporting.tables import show
 from study.studies import Study
 from study.tracking import TrackingError, open_tracker
-from trainables.data import Images, is_available, load_images
+from trainables.data import Images, is_available, is_same_data, load_images
 from trainables.errors import StudyError
 from trainables.evaluation import MINORITY_F1, probabilities_of
 from trainables.storage import Record, RunFolder
@@ -124,7 +124,7 @@ def _wrong_images(group: Group, arm: str, folder: RunFolder, data_root: Path) ->
         position = predictions["positions"][row]
         wrong_images.append(
             WrongImage(
-                pixels=images.pixels[position],
+                pixels=images.pixels[position : position + 1][0],
                 name=images.sample_names[position],
                 label=class_names[predictions["labels"][row]],
                 decided=class_names[p[row].argmax()],
@@ -140,7 +140,7 @@ def _images_of(record: Record, folder: RunFolder, data_root: Path) -> Images | N
     try:
         if not is_available(data.source, data_root) and data.source not in own_folders:
             return None
-        images = load_images(data.source, data_root, data.image_size, own_folders)
+        images = load_images(data.source, data_root, data.image_size, own_folders, on_disk=True)
     except StudyError:
         return None
-    return images if images.fingerprint == record.data_fingerprint else None
+    return images if is_same_data(data.source, images.fingerprint, record.data_fingerprint) else None

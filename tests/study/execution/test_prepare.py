@@ -1,18 +1,23 @@
 """The stage before the trials through a real Ray: photos, weights and features, each once; what is missing is named."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
 from torchvision import models
 
 from study.commandline.options import read_weights
+from study.execution import prepare
 from study.execution.prepare import Prepared, prepare_trials
 from study.execution.resources import Resources
 from study.execution.trials import run_trials
 from trainables.configuration import Configuration, Trial
+from trainables.data import Folder, ImageFiles, draw_split, survey_folder
 from trainables.storage.run_folder import RunFolder
 
 pytestmark = [pytest.mark.usefixtures("ray_local"), pytest.mark.timeout(180)]
@@ -59,6 +64,11 @@ def _prepare(trials: list[Trial], data: Path, runs: Path, messages: list[str], w
     return prepare_trials(trials, data, str(runs), files, 0, messages.append)
 
 
+def _drawn(configuration: Configuration, prepared: Prepared, seed: int) -> npt.NDArray[np.int64]:
+    split = draw_split(configuration.data, prepared.store.inputs(configuration).images, seed)
+    return np.concatenate([split.train, split.validation, split.test])
+
+
 def test_features_are_computed_once_and_trained_on(data: Path, frozen: Configuration, tmp_path: Path) -> None:
     control = frozen.replace({"network.final_norm": "none"})
     moving = frozen.replace({"augmentation.transform": "leaves"})
@@ -66,7 +76,8 @@ def test_features_are_computed_once_and_trained_on(data: Path, frozen: Configura
     messages: list[str] = []
     prepared = _prepare(trials, data, tmp_path, messages)
     assert prepared.problems == {}
-    assert messages == ["computing features of plantvillage:Fern with resnet18 up to layer1, once"]
+    drawn = len(np.unique(np.concatenate([_drawn(frozen, prepared, seed) for seed in (0, 1)])))
+    assert messages == [f"computing features of {drawn} images of plantvillage:Fern with resnet18 up to layer1, once"]
     assert [name.split("/")[-1] for name in prepared.left_out["plantvillage:Fern"]] != []
     assert prepared.store.inputs(frozen).features is not None
     assert prepared.store.inputs(frozen).backbone is None
@@ -119,3 +130,72 @@ def test_prepare_says_what_the_data_cannot_give(tmp_path: Path, tiny: Configurat
     inputs = prepared.store.inputs(tiny)
     assert prepared.fingerprints["digits", None] == inputs.images.fingerprint
     assert inputs.features is None
+
+
+def test_features_are_computed_for_the_images_that_runs_draw(data: Path, frozen: Configuration, tmp_path: Path) -> None:
+    """Of 115 photos a split draws 35; another seed adds what it lacks, and what there is stays as it is."""
+    few = frozen.replace({"data.train_majority": 10, "data.train_minority": 5, "data.test_majority": 5,
+                          "data.test_minority": 5, "schedule.batch_size": 8})  # fmt: skip
+    messages: list[str] = []
+
+    def prepared_for(seeds: tuple[int, ...]) -> Prepared:
+        return _prepare([Trial("s", "bn", few, seeds)], data, tmp_path, messages)
+
+    first = prepared_for((0,))
+    one = first.store.inputs(few)
+    assert one.features is not None
+    drawn = set(np.flatnonzero(~np.isnan(one.features).any(axis=1)))
+    assert drawn == set(_drawn(few, first, 0))
+    assert len(drawn) == 35
+    both = prepared_for((0, 1)).store.inputs(few)
+    assert both.features is not None
+    added = set(_drawn(few, first, 1)) - drawn
+    assert messages == [
+        f"computing features of {number} images of plantvillage:Fern with resnet18 up to layer1, once"
+        for number in (35, len(added))
+    ]
+    np.testing.assert_array_equal(both.features[list(drawn)], one.features[list(drawn)])
+    prepared_for((1,))
+    assert len(messages) == 2
+
+
+def test_photos_of_a_folder_stay_on_disk_where_only_features_are_trained_on(
+    data: Path, frozen: Configuration, tmp_path: Path
+) -> None:
+    root = data / "plantvillage" / "color"
+    survey = survey_folder(Folder(str(root)))
+    changes = {"data.source": survey.source, "data.minority": "Fern___Rust", "data.majority": "Fern___healthy"}
+    own, folders = frozen.replace(changes), {survey.source: Folder(str(root), survey=survey)}
+    moving = own.replace({"augmentation.transform": "leaves"})
+    weights = read_weights(str(data / "resnet18.pt"))[1]
+
+    def prepared_for(*configurations: Configuration) -> Prepared:
+        trials = [Trial("s", "bn", configuration, (0,)) for configuration in configurations]
+        return prepare_trials(trials, data, str(tmp_path), weights, 0, lambda _: None, folders)
+
+    on_disk, in_memory = prepared_for(own).store.inputs(own), prepared_for(own, moving).store.inputs(own)
+    assert isinstance(on_disk.images.pixels, ImageFiles)
+    assert isinstance(in_memory.images.pixels, np.ndarray)
+    assert on_disk.features is not None
+    assert in_memory.features is not None
+    np.testing.assert_array_equal(on_disk.features, in_memory.features)  # the same images, by another way
+
+
+def test_features_that_were_computed_are_kept_where_the_rest_fails(
+    data: Path, frozen: Configuration, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "CHUNK", 20)
+    computed = prepare._computed
+
+    def some(*what: Any) -> Iterator[Any]:
+        yield next(computed(*what))
+        raise KeyboardInterrupt
+
+    trials, messages = [Trial("s", "bn", frozen, (0,))], list[str]()
+    monkeypatch.setattr(prepare, "_computed", some)
+    with pytest.raises(KeyboardInterrupt):
+        _prepare(trials, data, tmp_path, messages)
+    monkeypatch.setattr(prepare, "_computed", computed)
+    _prepare(trials, data, tmp_path, messages)
+    numbers = [int(message.split()[3]) for message in messages]
+    assert numbers[1] == numbers[0] - 20

@@ -165,14 +165,14 @@ def test_features_are_refused_where_they_would_be_wrong(
 
 
 def test_the_cache_key_is_content() -> None:
-    keys = {features.features_key("f", RESNET, weights) for weights in ("a", "b")}
+    keys = {features.features_name("f", RESNET, weights) for weights in ("a", "b")}
     keys |= {
-        features.features_key("g", RESNET, "a"),
-        features.features_key("f", RESNET.model_copy(update={"cut": ""}), "a"),
+        features.features_name("g", RESNET, "a"),
+        features.features_name("f", RESNET.model_copy(update={"cut": ""}), "a"),
     }
     assert len(keys) == 4
     other_head = RESNET.model_copy(update={"final_norm": "batch"})
-    assert features.features_key("f", other_head, "a") == features.features_key("f", RESNET, "a")
+    assert features.features_name("f", other_head, "a") == features.features_name("f", RESNET, "a")
 
 
 def test_one_cycle_continues_bit_for_bit(state: dict[str, np.ndarray], frozen: Configuration, leaves: Images) -> None:
