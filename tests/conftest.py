@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.chromium import chromium_options
 from trainables.configuration import Configuration
 from trainables.data import datasets
 from trainables.data.images import Images
@@ -63,10 +64,8 @@ def browser(tmp_path: Path) -> "Iterator[webdriver.Chrome]":
         pytest.skip("no chromium with chromedriver here")
     from selenium import webdriver
 
-    options = webdriver.ChromeOptions()
+    options = chromium_options()
     options.binary_location = chromium
-    for option in ("headless", "no-sandbox", "disable-gpu", "disable-background-networking", "no-first-run"):
-        options.add_argument(f"--{option}")
     options.add_argument(f"--user-data-dir={tmp_path / 'profile'}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     with webdriver.Chrome(options, webdriver.ChromeService(chromedriver)) as driver:

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 from onnx import ModelProto
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -28,6 +27,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from export.conversion.graph_form import lean
 from export.errors import ExportError
 from export.surgery import OUTPUT_ACTIVATIONS, copy_model
+from export.verification import infer, open_session
 from trainables.errors import first_line
 
 CALIBRATION_IMAGES = 200
@@ -147,8 +147,7 @@ def _feeds(model: ModelProto, images: npt.NDArray[np.uint8]) -> Iterator[dict[st
 
 
 def _outputs(model: ModelProto, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return np.concatenate([session.run(None, feed)[0] for feed in _feeds(model, images)])
+    return infer(open_session(model.SerializeToString(), threads=0), images)
 
 
 def _last_and_after(model: ModelProto) -> list[str]:

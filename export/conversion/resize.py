@@ -3,11 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from PIL import Image
 
 from export.conversion.graph_form import OPSETS, lean
+from export.verification import infer, open_session
 
 RESIZE = (
     "Pillow's bilinear filter: a triangle as wide as the scale when an image shrinks (antialias), half-pixel "
@@ -65,12 +65,11 @@ def difference_to_pillow(height: int, width: int, channels: int) -> tuple[int, f
     Returns:
         The largest difference of a value (of 255), and the share of values that differ.
     """
-    content = resize_graph(height, width, channels).SerializeToString()
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = open_session(resize_graph(height, width, channels).SerializeToString())
     differences = []
     for image in _images_to_resize(height, width):
         pixels = np.asarray(image if channels == 3 else image.convert("L")).reshape(image.height, image.width, channels)
-        by_graph = session.run(None, {"images": pixels[None]})[0][0]
+        by_graph = infer(session, pixels[None])[0]
         resized = (image if channels == 3 else image.convert("L")).resize((width, height), FILTER)
         by_pillow = np.asarray(resized).reshape(height, width, channels)
         differences.append(np.abs(by_graph.astype(int) - by_pillow).ravel())

@@ -7,12 +7,16 @@ from urllib.parse import quote, urlencode
 from study.evidence import interval_of_records
 from study.locations import without_password
 from study.studies import Study
+from trainables.configuration import Configuration
 from trainables.evaluation import MINORITY_F1, PER_CLASS, REMOVED_MINORITY_F1, VALIDATION_F1
 from trainables.storage import Record
 
 NOTE = "mlflow.note.content"  # the description that MLflow's pages show
 LEVEL = "study.level"  # tag: configuration, or seed
-# These metrics are logged for every epoch, all others once: the UI stays fast and a batch within MLflow's 1000.
+# These metrics are logged over the epochs, at POINTS of them, all others once: a row of MLflow's costs a fifth of a
+# millisecond of CPU time, and every epoch stands in the record.
+POINTS = 12
+NOT_SHOWN = "validation-removed/"  # nothing is chosen or claimed by these; the record has them
 CURVES = ("train/loss/all", "validation/loss/all", VALIDATION_F1, MINORITY_F1, REMOVED_MINORITY_F1)
 
 
@@ -24,12 +28,30 @@ def values_of(record: Record) -> list[Value]:
     last_epoch = len(record.history.get("train/loss/all", []))
     values = [(name, value, last_epoch) for name, value in _last_metrics(record).items() if name not in CURVES]
     for name in CURVES:
-        series = enumerate(record.history.get(name, []), start=1)
-        values += [(name, value, epoch) for epoch, value in series if value is not None]
+        series = record.history.get(name, [])
+        shown = [(epoch, series[epoch - 1]) for epoch in _shown_epochs(len(series))]
+        values += [(name, value, epoch) for epoch, value in shown if value is not None]
     for label, epoch in (("validation", record.best_epoch_by_validation), ("test", record.best_epoch_by_test)):
         if epoch is not None:
             values.append((f"test-at-best-{label}/f1/minority", record.metric(MINORITY_F1, epoch), epoch))
     return _without_nan(values)
+
+
+def _shown_epochs(last: int) -> set[int]:
+    """Returns at most POINTS epochs, the first and the last among them."""
+    return (
+        set(range(1, last + 1)) if last <= POINTS else {1 + round(i * (last - 1) / (POINTS - 1)) for i in range(POINTS)}
+    )
+
+
+def parameters_of(record: Record) -> dict[str, str]:
+    """Returns the fields of a run's configuration that are not at their defaults.
+
+    Those that are tell nothing apart, and filled MLflow's table with columns.
+    """
+    defaults = Configuration().flat()
+    changed = {name: value for name, value in record.configuration.items() if value != defaults.get(name)}
+    return {name: str(value) for name, value in changed.items()}
 
 
 def means_of(records: list[Record]) -> list[Value]:
@@ -49,6 +71,8 @@ def _last_metrics(record: Record) -> dict[str, float]:
     metrics = {}
     for name, value in record.metrics().items():
         _, metric, class_name = name.split("/", 2)
+        if name.startswith(NOT_SHOWN):
+            continue
         if metric not in PER_CLASS or class_name not in alone_in_role:
             metrics[name] = value
     return metrics

@@ -27,6 +27,7 @@ from study.tracking.contents import (
     means_of,
     metric_name,
     note_of,
+    parameters_of,
     started_at,
     values_of,
 )
@@ -151,7 +152,7 @@ class Tracker:
         # at one step MLflow shows the value of the latest time, so a mean that changes needs a later one
         now = max(int(time.time() * 1000), *map(finished_at, records))
         failed = len(complete) < len(records)
-        self._write(parent, means_of(complete), first.configuration, {}, state_of_all, failed, now)
+        self._write(parent, means_of(complete), parameters_of(first), {}, state_of_all, failed, now)
         return len(stale) + 1
 
     def _write_seed(self, study: Study, record: Record, parent: _Run, state: str) -> None:
@@ -165,7 +166,7 @@ class Tracker:
         }
         run = self._begin(self.experiment_id(study), (record.key, str(record.seed)), tags, started_at(record))
         reason = {"study.reason": record.reason} if record.reason else {}
-        parameters = {**record.configuration, "seed": record.seed}
+        parameters = {**parameters_of(record), "seed": record.seed}
         failed = record.status == "failed"
         self._write(run, values_of(record), parameters, reason, state, failed, finished_at(record))
 

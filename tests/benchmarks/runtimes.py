@@ -27,6 +27,7 @@ from export.runs.trained_network import TrainedRun, read_run
 from export.verification import decided_differently
 from study.commandline import remembered
 from study.locations import data_root
+from tests.support.chromium import chromium_options
 from tests.support.runtimes import ORT_WEB, RUNTIMES, Runtime, in_browser, served_page
 from trainables.data import load_images
 from trainables.errors import first_line
@@ -98,11 +99,8 @@ def _cells(runtimes: dict[str, Runtime], path: Path, images: np.ndarray) -> list
 def _web(stack: ExitStack) -> Runtime:
     from selenium import webdriver
 
-    options = webdriver.ChromeOptions()
-    for option in ("headless", "no-sandbox", "disable-gpu", "disable-background-networking", "no-first-run"):
-        options.add_argument(f"--{option}")
     address = stack.enter_context(served_page(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
-    browser = stack.enter_context(webdriver.Chrome(options))
+    browser = stack.enter_context(webdriver.Chrome(chromium_options()))
     browser.get(address)
     return lambda path, images: in_browser(browser, path, images)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import comparison, growth, limit, measured, peer
+from tests.benchmarks import comparison, gpu, growth, limit, measured, peer
 from tests.benchmarks.comparison import WORKS
 from trainables.configuration import Data
 
@@ -58,3 +58,15 @@ def test_the_peers_parts_share_no_image() -> None:
     parts = peer._split({"train": (list(range(2000)), list(range(2000, 3000)))}, 0)
     indices = [index for part in parts.values() for index, _ in part]
     assert len(set(indices)) == len(indices) == 1010 + 157 + 300
+
+
+@pytest.mark.timeout(180)
+def test_the_gpu_script_runs_in_small_and_says_that_it_saw_no_gpu(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gpu.main(["--small", "--device", "cpu", "--data-root", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "No GPU: these numbers say that the script runs" in printed
+    rows = [line.split(" | ") for line in printed.splitlines() if line.startswith("|") and "---" not in line]
+    assert {row[0] for row in rows} >= {"| resnet18", "| dense", "| head", "| cnn", "| table7", "| figure2a"}
+    assert "mnist is not in --data-root" in printed

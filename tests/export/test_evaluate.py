@@ -15,6 +15,7 @@ from scipy.stats import binomtest, bootstrap
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from export import edge, evaluate
+from trainables.data import image_folder
 
 SIZE = 8
 CLASSES = ["dark", "bright"]
@@ -244,3 +245,8 @@ def test_it_runs_beside_edge_in_an_environment_that_has_nothing_else(
     assert done.returncode == 1, done.stderr
     assert "label \\ decided  dark  bright" in done.stdout
     assert "--at-least 0.9 is asked for" in done.stderr
+
+
+def test_it_passes_over_the_same_folder_names_as_training_does() -> None:
+    """The file has to be copied alone, so it says again what the training core says."""
+    assert evaluate.SPLITS == image_folder.SPLITS

@@ -107,14 +107,32 @@ class Network(Section):
     final_norm: NormKind = Field("none", description="norm over the class scores, before softmax (K21)")
     output: Literal["softmax", "sigmoid"] = Field("softmax", description="turns scores into probabilities")
     norm_momentum: float = Field(0.1, gt=0, le=1, description="of running statistics; backbone norms keep their own")
+    final_norm_momentum: float | None = Field(None, gt=0, le=1, description="of the final norm; None: norm_momentum")
+    norm_eps: float = Field(1e-5, gt=0, description="of batch norms outside a backbone; Y19's layers have 1e-8")
+    final_scale: Literal["learned", "one"] = Field("learned", description="of the final norm; one: frozen there")
+    final_shift: Literal["learned", "zero", "log-prior"] = Field(
+        "learned", description="of the final norm; zero, or the log of the training shares: frozen there"
+    )
+    final_statistics: Literal["running", "recomputed"] = Field(
+        "running", description="what the final norm evaluates with; recomputed: those of all training images"
+    )
     dropout: float | None = Field(None, ge=0, lt=1, description="before the class scores; None: 0, in a K21 head 0.5")
-    initialisation: Literal["torch", "xavier"] = Field("torch", description="of dense layers; xavier as in Y19 sec. 4")
+    initialisation: Literal["torch", "xavier", "glorot", "kaiming"] = Field(
+        "torch",
+        description="xavier: dense normal (Y19 sec. 4); glorot: uniform, also convolutions (Keras); kaiming: normal "
+        "(fastai's head); biases 0",
+    )
+    pool: Literal["average", "flatten", "concatenated"] = Field(
+        "average", description="before the head; flatten: of 'cnn'; concatenated: average and maximum, of backbones"
+    )
     weights: str = Field("none", description="backbone: none | imagenet | sha256:DIGITS")
     cut: str = Field("", description="the backbone's last layer, such as layer3; empty: all before its pooling")
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32", description="of products and convolutions in training; tf32 on GPUs; evaluation is float32"
     )
-    trainable: Literal["head", "batchnorm", "all"] = Field("all", description="head: frozen; batchnorm: its norms too")
+    trainable: Literal["head", "statistics", "batchnorm", "all"] = Field(
+        "all", description="head: frozen; statistics: its norms' statistics move; batchnorm: its norms train too"
+    )
 
     @field_validator("weights")
     @classmethod
@@ -122,6 +140,22 @@ class Network(Section):
         if not WEIGHTS.fullmatch(value):
             raise ValueError(f"got {value!r}; allowed: none, imagenet, or sha256:... (--weights PATH makes that)")
         return value
+
+    @model_validator(mode="after")
+    def _pool_fits(self) -> Self:
+        allowed = {"cnn": ("average", "flatten"), "dense": ("average",)}.get(self.name, ("average", "concatenated"))
+        if self.pool not in allowed:
+            raise ValueError(f"got network.pool={self.pool} with {self.name}; allowed: {', '.join(allowed)}")
+        return self
+
+    @model_validator(mode="after")
+    def _freezes_a_final_norm(self) -> Self:
+        frozen = (self.final_scale, self.final_shift, self.final_statistics) != ("learned", "learned", "running")
+        if frozen and self.final_norm != "batch":
+            raise ValueError(
+                f"got final_norm={self.final_norm}; final_scale, _shift, _statistics are of final_norm=batch"
+            )
+        return self
 
 
 class Loss(Section):
@@ -142,14 +176,21 @@ class Optimiser(Section):
 
     name: Literal["adamw", "adam"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.0, ge=0, description="decoupled; never on norms and biases")
+    weight_decay: float = Field(0.0, ge=0, description="decoupled")
+    decays: Literal["weights", "all"] = Field("weights", description="all: norms and biases too")
+    beta2: float = Field(0.999, gt=0, lt=1, description="of the second moment")
+    eps: float = Field(1e-8, gt=0, description="below the root of the second moment")
+    backbone_rate: float = Field(1.0, gt=0, description="learning rate of a backbone, times that of the head")
 
 
 class Schedule(Section):
     """How long and in what steps."""
 
     epochs: int = Field(30, ge=1)
-    batch_size: int = Field(64, ge=2, description="images; the last incomplete batch is dropped")
+    batch_size: int = Field(64, ge=2, description="images")
+    last_batch: Literal["dropped", "kept"] = Field(
+        "dropped", description="of a pass, where incomplete; kept: one image alone joins the batch before"
+    )
     learning_rate_shape: Literal["constant", "one-cycle"] = Field("constant", description="one-cycle: up and down once")
     sampling: Literal["natural", "balanced"] = Field("natural", description="balanced: every class as often, redrawn")
     steps_per_epoch: int | None = Field(None, ge=1, description="optimiser steps; None: one pass over the images")

@@ -1,7 +1,8 @@
 """Image backbones: a torchvision classifier up to its last feature maps, or cut earlier, with checked weights.
 
-`trainable` (K21 sec. 3.2): head = the backbone stays as pretrained, its batch norms in evaluation; batchnorm = their
-scale, shift and statistics train too ("UF"); all = everything.
+`trainable` (K21 sec. 3.2): head = the backbone stays as pretrained, its batch norms in evaluation; statistics = their
+statistics move (fastai's train_bn=False); batchnorm = their scale and shift train too ("UF", fastai's train_bn=True);
+all = everything.
 """
 
 import hashlib
@@ -31,13 +32,14 @@ class Backbone(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, maps: nn.Module, trainable: str, normalise: bool) -> None:
+    def __init__(self, maps: nn.Module, trainable: str, normalise: bool, pool: str = "average") -> None:
         super().__init__()
         self.maps, self.trainable = maps, trainable
         mean, std = (MEAN, STD) if normalise else ((0.0,) * 3, (1.0,) * 3)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         self.pool = nn.AdaptiveAvgPool2d(1)
+        self.other_pool = nn.AdaptiveMaxPool2d(1) if pool == "concatenated" else None
         maps.requires_grad_(trainable == "all")
         if trainable == "batchnorm":
             for module in maps.modules():
@@ -47,7 +49,9 @@ class Backbone(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Returns features (batch, units)."""
         colours = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
-        return self.pool(self.maps((colours - self.mean) / self.std)).flatten(1)  # type: ignore[no-any-return]
+        maps = self.maps((colours - self.mean) / self.std)
+        features: Tensor = self.pool(maps).flatten(1)
+        return features if self.other_pool is None else torch.cat([features, self.other_pool(maps).flatten(1)], dim=1)
 
     def train(self, mode: bool = True) -> "Backbone":
         """Switches mode; a frozen backbone stays in evaluation."""
@@ -68,7 +72,8 @@ def build_backbone(network: Network, state: BackboneState | None) -> tuple[Backb
         _load(maps, state, network)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         units = maps.eval()(torch.zeros(1, 3, 64, 64)).shape[1]
-    return Backbone(maps, network.trainable, normalise=state is not None), units
+    backbone = Backbone(maps, network.trainable, normalise=state is not None, pool=network.pool)
+    return backbone, units * (2 if backbone.other_pool else 1)
 
 
 def check_backbone(name: str, cut: str) -> None:

@@ -10,6 +10,11 @@ from trainables.final_norm import make_norm, remove
 from trainables.networks import backbones
 
 HEAD_UNITS = 512  # K21 sec. 3.1
+INITIALISATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "xavier": nn.init.xavier_normal_,
+    "glorot": nn.init.xavier_uniform_,
+    "kaiming": nn.init.kaiming_normal_,
+}
 
 
 class Classifier(nn.Module):
@@ -76,13 +81,23 @@ def build_network(
     classifier = Classifier(backbone, body, num_features, num_classes, norm)
     for module in (*body.modules(), norm):
         if isinstance(module, nn.BatchNorm1d):
-            module.momentum = network.norm_momentum
-    if network.initialisation == "xavier":
-        for module in classifier.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_normal_(module.weight)
-                nn.init.zeros_(module.bias)
+            module.momentum, module.eps = network.norm_momentum, network.norm_eps
+    if isinstance(norm, nn.BatchNorm1d):
+        norm.momentum = network.final_norm_momentum or network.norm_momentum
+        norm.weight.requires_grad_(network.final_scale == "learned")
+        norm.bias.requires_grad_(network.final_shift == "learned")
+    if network.initialisation != "torch":
+        _initialise(classifier, network.initialisation)
     return classifier
+
+
+def _initialise(classifier: Classifier, kind: str) -> None:
+    """Draws the weights of everything behind the backbone anew; biases are 0."""
+    for module in (*classifier.body.modules(), classifier.dense):
+        if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and kind != "xavier"):
+            INITIALISATIONS[kind](module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def _head(network: Network, units: int) -> nn.Module:
@@ -107,7 +122,7 @@ def _dense(network: Network, image_shape: tuple[int, ...]) -> tuple[nn.Module, i
 
 
 def _cnn(network: Network, image_shape: tuple[int, ...]) -> tuple[nn.Module, int]:
-    """Five Conv2D (K21 sec. 4.3): 16, 16, pool, 32, 32, pool, 64, global average; 3x3, ReLU, no inner norm."""
+    """Five Conv2D (K21 sec. 4.3): 16, 16, pool, 32, 32, pool, 64, average or flatten; 3x3, ReLU, no inner norm."""
     layers: list[nn.Module] = []
     channels = image_shape[0]
     for width in (16, 16, None, 32, 32, None, 64):
@@ -116,6 +131,9 @@ def _cnn(network: Network, image_shape: tuple[int, ...]) -> tuple[nn.Module, int
         else:
             layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
             channels = width
+    if network.pool == "flatten":
+        _, height, width = image_shape
+        return nn.Sequential(*layers, nn.Flatten(), *_dropout(network)), channels * (height // 4) * (width // 4)
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), *_dropout(network)), channels
 
 

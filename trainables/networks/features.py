@@ -20,7 +20,8 @@ BATCH = 32  # images at a time
 
 def features_name(fingerprint: str, network: Network, weights: str) -> str:
     """Returns the name under which features lie: content of images and weights, backbone and cut; no path, no head."""
-    text = json.dumps([1, fingerprint, network.name, network.cut, weights])
+    pool = [] if network.pool == "average" else [network.pool]
+    text = json.dumps([1, fingerprint, network.name, network.cut, weights, *pool])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -94,6 +94,12 @@ class Stack(nn.Module):
             raise TypeError(f"got {type(norm).__name__}; only a batch norm has a scale and shift")
         return affine_form(norm.running_mean, norm.running_var, norm.weight.detach(), norm.bias.detach(), norm.eps)
 
+    @torch.no_grad()
+    def set_in_final_norm(self, name: str, values: Tensor) -> None:
+        """Puts values (members, classes) in the place of "bias", "running_mean" or "running_var" of the final norms."""
+        its: Tensor = getattr(self.network.final_norm, name)
+        its.copy_(values[0] if self.is_single else values)
+
     def weigh_images(self, weights: Tensor) -> None:
         """Gives Y19's norms the weight of each image of a batch, (members, batch)."""
         for norm in weighted_norms(self.network):
@@ -249,7 +255,7 @@ def _layers(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def _parameters(values: Sequence[Tensor]) -> nn.Parameter:
-    return nn.Parameter(torch.stack([value.detach() for value in values]))
+    return nn.Parameter(torch.stack([value.detach() for value in values]), requires_grad=values[0].requires_grad)
 
 
 def _given(value: Tensor | None) -> Tensor:

@@ -38,7 +38,7 @@ def transform(images: Tensor, name: str, generators: Sequence[torch.Generator]) 
     cos, sin = scale * torch.cos(angle), scale * torch.sin(angle)
     shift_x, shift_y = 2 * policy.shift * (2 * dx - 1), 2 * policy.shift * (2 * dy - 1)
     maps = torch.stack([cos * flip, -sin, shift_x, sin * flip, cos, shift_y], dim=1).view(-1, 2, 3)
-    grid = F.affine_grid(maps, list(images.shape), align_corners=False)
+    grid = _affine_grid(maps, *images.shape[2:])
     padding = "reflection" if policy.flip else "zeros"  # a leaf goes on beyond its photo, a digit does not
     images = F.grid_sample(images, grid, padding_mode=padding, align_corners=False)
     if policy.lighting:
@@ -46,6 +46,14 @@ def transform(images: Tensor, name: str, generators: Sequence[torch.Generator]) 
         offset = policy.lighting * (brightness - 0.5)[:, None, None, None]
         images = ((images - 0.5) * gain + 0.5 + offset).clamp(0, 1)
     return images.view(members, batch, *shape)
+
+
+def _affine_grid(maps: Tensor, height: int, width: int) -> Tensor:
+    """Returns what torch's affine_grid does for maps (images, 2, 3): (images, height, width, 2), by one product."""
+    x, y = ((2 * torch.arange(size, device=maps.device) + 1) / size - 1 for size in (width, height))
+    points = torch.stack([*torch.meshgrid(x, y, indexing="xy"), x.new_ones((height, width))], dim=2).to(maps.dtype)
+    grid = points.view(-1, 3) @ maps.flatten(0, 1).T  # (points, images * 2)
+    return grid.view(height, width, -1, 2).permute(2, 0, 1, 3)
 
 
 def mixup(images: Tensor, targets: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:

@@ -39,14 +39,14 @@ class SplitImages:
             groups.setdefault(self.num_images(member), []).append(member)
         return [group for size, group in groups.items() if size]
 
-    def batches(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yields the images that `order` (members, m) names by their place in this split, `size` of them at a time.
+    def batches(self, order: Tensor, sizes: int | list[int]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields the images that `order` (members, m) names by their place in this split, `sizes` at a time.
 
         Yields:
             Float images (members, batch, c, h, w) in [0, 1], or features (members, batch, units) as they are; labels
             (members, batch).
         """
-        places_of_batches = order.split(size, dim=1)
+        places_of_batches = order.split(sizes, dim=1)
         values_of_batches = self._values(places_of_batches)
         for values, places in zip(values_of_batches, places_of_batches, strict=True):
             if not values.is_floating_point():

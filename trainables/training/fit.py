@@ -18,7 +18,7 @@ from trainables.training.inputs import Inputs
 from trainables.training.predictions import Predictions
 from trainables.training.stack_training import HELD_OUT, StackTraining
 from trainables.training.state import State, part_under, put_under
-from trainables.training.training_batches import steps_per_epoch
+from trainables.training.training_batches import batch_sizes
 
 STACKED_ON_CPU = 20
 STACKED_ON_GPU = 4096
@@ -102,7 +102,7 @@ def fit(
     epochs_done = 0 if state is None else int(state["epoch"])
     states = None if state is None else {seed: part_under(str(seed), state) for seed in seeds}
     failures: dict[int, str] = {}
-    splits: dict[int, dict[int, Split]] = {}  # steps in an epoch -> seed -> split: seeds that may step together
+    splits: dict[tuple[int, ...], dict[int, Split]] = {}  # batches -> seed -> split: what may step together
     refusal: StudyError | None = None
     for seed in seeds:
         if state is not None and states is not None and not states[seed]:
@@ -110,7 +110,7 @@ def fit(
             continue
         try:
             split = draw_split(configuration.data, inputs.images, seed)
-            splits.setdefault(steps_per_epoch(configuration, len(split.train)), {})[seed] = split
+            splits.setdefault(batch_sizes(configuration, len(split.train)), {})[seed] = split
         except StudyError as error:  # whole groups, say, that give this seed too few images
             failures[seed], refusal = str(error), error
     if refusal is not None and not splits:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 DataKey = tuple[str, int | None]  # source, image size
 WeightsKey = tuple[str, str]  # network, identity of its backbone's weights
-FeaturesKey = tuple[str, int | None, str, str, str]  # a DataKey, a WeightsKey, and the cut
+FeaturesKey = tuple[str, int | None, str, str, str, str]  # a DataKey, a WeightsKey, the cut, the pool
 
 
 @dataclass
@@ -53,4 +53,4 @@ def features_key(configuration: Configuration) -> FeaturesKey | None:
     weights = weights_key(configuration)
     if weights is None or not trains_on_features(configuration):
         return None
-    return (*data_key(configuration), *weights, configuration.network.cut)
+    return (*data_key(configuration), *weights, configuration.network.cut, configuration.network.pool)

@@ -15,6 +15,7 @@ from PIL import Image
 from export import edge
 from export.conversion import Deployed, GraphForm, difference_to_pillow, resize, to_onnx, with_resize
 from export.verification import infer, open_session
+from study.commandline.export_request import export_parser
 from trainables.configuration import Network
 from trainables.errors import ConfigurationError
 from trainables.networks import build_network
@@ -137,3 +138,7 @@ def test_another_resize_than_pillows_is_found(monkeypatch: pytest.MonkeyPatch) -
 def test_forms_that_cannot_be_written_are_refused(wishes: dict[str, int], says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         GraphForm(**wishes)  # type: ignore[arg-type]
+
+
+def test_the_command_asks_for_the_newest_opset_unless_told() -> None:
+    assert export_parser().parse_args(["digits"]).opset == GraphForm().opset

@@ -1,6 +1,6 @@
 """What MLflow is told of a record: each number once."""
 
-from study.tracking.contents import means_of, values_of
+from study.tracking.contents import POINTS, means_of, parameters_of, values_of
 from trainables.configuration import Configuration
 from trainables.storage import Record
 
@@ -33,3 +33,19 @@ def test_classes_that_share_a_role_keep_their_own_numbers() -> None:
 def test_a_class_that_is_called_as_a_role_is_not_lost() -> None:
     configuration = Configuration().replace({"data.minority": "majority", "data.majority": "minority"})
     assert {name for name, _, _ in values_of(_record(configuration, "test/f1/minority"))} == {"test/f1/minority"}
+
+
+def test_a_curve_has_its_first_and_last_epoch_and_few_between() -> None:
+    record = _record(Configuration(), "test/f1/minority")
+    long = record.model_copy(update={"history": {"test/f1/minority": [float(epoch) for epoch in range(1, 101)]}})
+    shown = [(epoch, value) for name, value, epoch in values_of(long) if name == "test/f1/minority"]
+    assert shown[0] == (1, 1.0)
+    assert shown[-1] == (100, 100.0)
+    assert len(shown) == len(set(shown)) == POINTS
+    assert all(value == epoch for epoch, value in shown)
+    assert len(values_of(record)) == 1
+
+
+def test_parameters_are_what_is_not_at_its_default() -> None:
+    configuration = Configuration().replace({"network.final_norm": "batch", "schedule.epochs": 7})
+    assert parameters_of(_record(configuration)) == {"network.final_norm": "batch", "schedule.epochs": "7"}

@@ -1,7 +1,8 @@
 import pytest
 import torch
+from torch.nn import functional
 
-from trainables.training.augmentation import POLICIES, mixup, mixup_shares, transform
+from trainables.training.augmentation import POLICIES, _affine_grid, mixup, mixup_shares, transform
 
 
 def _generators(*seeds: int) -> list[torch.Generator]:
@@ -46,3 +47,9 @@ def test_mixup_shares_keep_the_larger_part_first() -> None:
     assert torch.equal(shares, mixup_shares(0.4, 1000, seed=1))
     assert shares.min() >= 0.5
     assert shares.max() <= 1
+
+
+def test_the_grid_is_torchs() -> None:
+    maps = torch.randn((5, 2, 3), generator=torch.Generator().manual_seed(0))
+    expected = functional.affine_grid(maps, [5, 1, 6, 9], align_corners=False)
+    torch.testing.assert_close(_affine_grid(maps, 6, 9), expected, rtol=1e-5, atol=1e-6)

@@ -1,5 +1,6 @@
 """The steps are those of torch's optimiser classes to the bit, and a training process does without torch's compiler."""
 
+import copy
 import subprocess
 import sys
 
@@ -8,15 +9,16 @@ import torch
 from torch import nn
 
 from trainables.configuration import Configuration
-from trainables.networks import Stack
-from trainables.training.optimisation import BETAS, Y19_EPS, Optimisation
+from trainables.networks import Classifier, Stack
+from trainables.training.optimisation import BETA1, Optimisation
 
 STEPS = 30
 
 
-def _network() -> nn.Sequential:
+def _network() -> Classifier:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2))
+    body = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU())
+    return Classifier(nn.Identity(), body, 16, 2, nn.Identity())
 
 
 def _by_torch(network: nn.Module, name: str, shape: str, weight_decay: float) -> None:
@@ -26,11 +28,11 @@ def _by_torch(network: nn.Module, name: str, shape: str, weight_decay: float) ->
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     make = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[name]
-    optimiser = make(groups, lr=0.01, betas=BETAS, eps=Y19_EPS, fused=True)
+    optimiser = make(groups, lr=0.01, betas=(BETA1, 0.999), eps=1e-8, fused=True)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=0.01, total_steps=STEPS + 1)
     if shape == "constant":
         for group in optimiser.param_groups:
-            group["lr"], group["betas"] = 0.01, BETAS
+            group["lr"], group["betas"] = 0.01, (BETA1, 0.999)
     batches = torch.randn((STEPS, 32, 8), generator=torch.Generator().manual_seed(1))
     for batch in batches:
         optimiser.zero_grad()
@@ -54,7 +56,7 @@ def test_steps_are_torchs_to_the_bit(name: str, shape: str, weight_decay: float)
     expected, network = _network(), _network()
     _by_torch(expected, name, shape, weight_decay)
     batches = torch.randn((STEPS, 32, 8), generator=torch.Generator().manual_seed(1))
-    stack = Stack([network])  # type: ignore[list-item]
+    stack = Stack([network])
     optimisation = Optimisation(stack, configuration, STEPS)
     for step, batch in enumerate(batches):
         if step == STEPS // 2:  # a checkpoint in between changes nothing
@@ -68,10 +70,10 @@ def test_steps_are_torchs_to_the_bit(name: str, shape: str, weight_decay: float)
 
 def test_a_parameter_without_a_gradient_stays_as_it_is() -> None:
     network = _network()
-    first, last = network[0], network[3]
+    first, last = network.get_submodule("body.0"), network.dense
     assert isinstance(first, nn.Linear)
     before = first.weight.detach().clone()
-    stack = Stack([network])  # type: ignore[list-item]
+    stack = Stack([network])
     optimisation = Optimisation(stack, Configuration().replace({"optimiser.weight_decay": 0.1}), 3)
     optimisation.step(last(torch.ones(4, 16)).sum())
     assert torch.equal(first.weight, before)
@@ -99,3 +101,25 @@ print([name for name in ("torch._dynamo", "sympy", "matplotlib", "mlflow", "ray"
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_backbone_moves_at_its_own_rate_and_everything_decays_where_asked() -> None:
+    torch.manual_seed(0)
+    network = Classifier(nn.Linear(8, 8), nn.BatchNorm1d(8), 8, 2, nn.Identity())
+    settings = {"optimiser.backbone_rate": 0.1, "optimiser.decays": "all", "optimiser.weight_decay": 0.5}
+    chosen = {"optimiser.learning_rate": 0.01, "optimiser.beta2": 0.99, "optimiser.eps": 1e-7}
+    expected = copy.deepcopy(network)
+    groups = [
+        {"params": list(expected.backbone.parameters()), "lr": 0.001},
+        {"params": [*expected.body.parameters(), *expected.dense.parameters()], "lr": 0.01},
+    ]
+    optimiser = torch.optim.AdamW(groups, betas=(BETA1, 0.99), eps=1e-7, weight_decay=0.5, fused=True)
+    optimisation = Optimisation(Stack([network]), Configuration().replace(settings | chosen), STEPS)
+    batches = torch.randn((STEPS, 32, 8), generator=torch.Generator().manual_seed(1))
+    for batch in batches:
+        optimiser.zero_grad()
+        expected(batch).square().mean().backward()
+        optimiser.step()
+        optimisation.step(network(batch).square().mean())
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, expected.state_dict()[name], rtol=1e-6, atol=1e-7)
