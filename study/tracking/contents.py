@@ -37,7 +37,7 @@ def values_of(record: Record) -> list[Value]:
     return _without_nan(values)
 
 
-def _shown_epochs(last: int) -> set[int]:
+def _shown_epochs(last: int) -> list[int]:
     """Returns at most POINTS epochs, the first and the last among them."""
     return (
         set(range(1, last + 1)) if last <= POINTS else {1 + round(i * (last - 1) / (POINTS - 1)) for i in range(POINTS)}
