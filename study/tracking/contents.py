@@ -39,9 +39,8 @@ def values_of(record: Record) -> list[Value]:
 
 def _shown_epochs(last: int) -> list[int]:
     """Returns at most POINTS epochs, the first and the last among them."""
-    return (
-        set(range(1, last + 1)) if last <= POINTS else {1 + round(i * (last - 1) / (POINTS - 1)) for i in range(POINTS)}
-    )
+    points = min(last, POINTS)
+    return [1 + round(i * (last - 1) / max(1, points - 1)) for i in range(points)]
 
 
 def parameters_of(record: Record) -> dict[str, str]:
