@@ -8,7 +8,7 @@ from typing import Any
 
 from study.commandline import command
 from study.locations import absolute
-from study.studies import UNNAMED, Study
+from study.studies import DEFAULTS, UNNAMED, Study, under_defaults
 from trainables.configuration import FOLDER, SMALL_NETWORKS, Configuration, resolve_field
 from trainables.errors import ConfigurationError
 
@@ -28,7 +28,8 @@ class Changes:
     """What is to be changed in every arm of a study; None, "" or empty where an option is not given.
 
     Attributes:
-        assignments: (FIELD, VALUE) of every `--set`.
+        assignments: (FIELD, VALUE) of every `--set`; they win over the defaults.
+        defaults: what the papers leave open is set as this tool does.
         source: `--data`: a data set, or "folder:PATH".
         groups, group_pattern: which images of a folder belong together.
         network, cut, image_size: of the options of these names.
@@ -38,6 +39,7 @@ class Changes:
     """
 
     assignments: tuple[tuple[str, str], ...] = ()
+    defaults: str = DEFAULTS[0]
     source: str | None = None
     groups: str = ""
     group_pattern: str = ""
@@ -82,6 +84,8 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
     """Adds the options that change every arm of a study alike."""
     add = parser.add_argument
     add("--set", type=command.assignment, action="append", default=[], metavar="FIELD=VALUE", help="change every arm")
+    add("--defaults", metavar="TOOL", choices=DEFAULTS, default=DEFAULTS[0],
+        help=f"values that the papers leave open: {' | '.join(DEFAULTS)}; paper: each study's own tool")  # fmt: skip
     add("--data", metavar="SPEC", help="digits | mnist | plantvillage:PLANT | folder:PATH, a folder per class")
     add("--groups", metavar="CSV", help="with a folder: columns file,group; a group is in one split only")
     add("--group-pattern", metavar="REGEX", help="with a folder: its first parenthesis, in a file's name, is the group")
@@ -97,6 +101,7 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
 def read_changes(args: argparse.Namespace) -> Changes:
     """Returns the changes that parsed arguments ask for."""
     return Changes(
+        defaults=args.defaults,
         assignments=tuple(args.set),
         source=args.data,
         groups=args.groups or "",
@@ -121,6 +126,7 @@ def apply(study: Study, changes: Changes) -> Study:
     Raises:
         ConfigurationError: an option that does not apply, an unknown field, a value that is not allowed.
     """
+    study = under_defaults(study, changes.defaults)
     values = changes.values
     if changes.network in SMALL_NETWORKS:
         values |= BACKBONE_FIELDS
@@ -135,6 +141,18 @@ def apply(study: Study, changes: Changes) -> Study:
     if changes.network or changes.cut:
         _check_backbones(study)
     return study
+
+
+def overridden_defaults(changes: Changes, studies: Sequence[Study]) -> list[str]:
+    """Returns the fields that `--defaults` would set and another option sets otherwise: that option wins."""
+    if changes.defaults == DEFAULTS[0]:
+        return []
+    set_by_tool: set[str] = set()
+    for study in studies:
+        for arm, changed in zip(study.arms, under_defaults(study, changes.defaults).arms, strict=True):
+            before, after = arm.configuration.flat(), changed.configuration.flat()
+            set_by_tool.update(name for name in before if after[name] != before[name])
+    return sorted(set_by_tool & changes.named_fields)
 
 
 def check(studies: Sequence[Study]) -> None:

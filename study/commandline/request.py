@@ -78,6 +78,11 @@ def choose(request: Request) -> Chosen:
         ConfigurationError: an option that does not apply, a study that does not exist.
         DataError: weights or images that cannot be read.
     """
+    overridden = options.overridden_defaults(request.changes, find(list(request.studies) or [DEFAULT]))
+    if overridden:
+        from study.commandline.terminal import console
+
+        console().print(f"--defaults {request.changes.defaults}: set otherwise by name: {', '.join(overridden)}")
     identity, weights = options.read_weights(request.changes.weights)
     changes = replace(request.changes, weights=identity)
     if not changes.concern_a_folder:

@@ -1,7 +1,8 @@
 """Records -> groups that may be compared: the arms of a study under one set of changes to its declaration.
 
 `--set` and the options like it change every arm in the same way. A record does not name these changes; they are its
-configuration's differences from the declared arm. Records with the same changes form a group; the group without
+configuration's differences from the declared arm; a set of them that is a tool's defaults (`--defaults`) goes by that
+name, and may differ from arm to arm. Records with the same changes form a group; the group without
 changes is the study as declared. Example: `study.grid digits --set epochs=5` makes the group "schedule.epochs=5".
 """
 
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 
 from study.evidence.search_results import SearchResult
 from study.evidence.statistics import Interval, PairedDifference, interval, paired_difference, widened
-from study.studies import Study
+from study.studies import Study, profile_of
 from trainables.configuration import Configuration
 from trainables.storage import Record
 
@@ -97,7 +98,8 @@ def group_records(study: Study, records: Iterable[Record]) -> list[Group]:
         record = record.model_copy(update={"arm": arm})
         flat = {**Configuration().flat(), **record.configuration}  # a record may lack fields that are newer than it
         changes = {name: flat[name] for name, value in declared[arm].items() if flat[name] != value}
-        label = label_of(changes)
+        profile, besides = profile_of(changes, study, arm)
+        label = label_of(besides, profile)
         group = groups.setdefault(label, Group(study, label, changes=changes))
         group.records.setdefault(arm, {})[record.seed] = record
     return sorted_groups(groups.values())
@@ -108,9 +110,10 @@ def sorted_groups(groups: Iterable[Group]) -> list[Group]:
     return sorted(groups, key=lambda group: (group.label != AS_DECLARED, group.label))
 
 
-def label_of(changes: Mapping[str, object]) -> str:
-    """Returns "field=value, ..." of what is not as declared."""
-    return ", ".join(f"{name}={as_text(value)}" for name, value in changes.items()) or AS_DECLARED
+def label_of(changes: Mapping[str, object], profile: str = "") -> str:
+    """Returns "keras defaults, field=value, ..." of what is not as declared."""
+    parts = [f"{profile} defaults"] if profile else []
+    return ", ".join([*parts, *(f"{name}={as_text(value)}" for name, value in changes.items())]) or AS_DECLARED
 
 
 def interval_of_records(records: Sequence[Record], metric: str) -> Interval:

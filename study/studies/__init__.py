@@ -11,6 +11,8 @@ from study.studies.declaration import (
 from study.studies.names import StudyName
 from study.studies.ours.images import SHARE, UNNAMED
 from study.studies.ours.tuned import name_of_point, tuned_study
+from study.studies.profiles import NAMES as DEFAULTS
+from study.studies.profiles import profile_of, under_defaults
 from study.studies.registry import DEFAULT, OWN, PAPER, STUDIES, find, names_of_studies
 from study.studies.search_space import (
     NUISANCES,
@@ -28,6 +30,7 @@ from study.studies.search_space import (
 
 __all__ = [
     "DEFAULT",
+    "DEFAULTS",
     "FINAL",
     "NONE",
     "NUISANCES",
@@ -54,6 +57,8 @@ __all__ = [
     "in_words",
     "name_of_point",
     "names_of_studies",
+    "profile_of",
     "space_of",
     "tuned_study",
+    "under_defaults",
 ]

@@ -92,7 +92,7 @@ def merged(name: str) -> list[str]:
 class Augmentation(Section):
     """What is done to a training batch before the network sees it (two factors of K21 Table 2)."""
 
-    transform: Literal["none", "digits", "leaves"] = Field(
+    transform: Literal["none", "digits", "leaves", "fastai"] = Field(
         "none", description="see trainables/training/augmentation.py"
     )
     mixup_alpha: float = Field(0.0, ge=0, description="Beta(alpha, alpha) of arXiv:1710.09412; 0 = no mixup")

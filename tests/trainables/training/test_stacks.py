@@ -11,7 +11,8 @@ import torch
 from scipy import stats
 
 from trainables.configuration import Configuration
-from trainables.data import Images
+from trainables.data import Images, draw_split
+from trainables.networks import build_network
 from trainables.training import Inputs, State, fit
 from trainables.training.fit import most_at_once
 
@@ -35,6 +36,13 @@ KINDS: Mapping[str, dict[str, Any]] = {
         "schedule.sampling": "balanced", "schedule.learning_rate_shape": "one-cycle", "optimiser.weight_decay": 0.1,
     },
     "xavier, adam": {"network.initialisation": "xavier", "optimiser.name": "adam"},
+    "keras": {
+        "network.norm_momentum": 0.01, "network.norm_eps": 1e-3, "network.initialisation": "glorot",
+        "optimiser.name": "adam", "optimiser.eps": 1e-7, "schedule.last_batch": "kept",
+        "schedule.steps_per_epoch": None,
+    },
+    "frozen shift and scale": {"network.final_shift": "log-prior", "network.final_scale": "one"},
+    "recomputed statistics": {"network.final_statistics": "recomputed"},
     "head": HEAD,
     "plain head": {**HEAD, "network.final_norm": "none"},
 }  # fmt: skip
@@ -127,6 +135,33 @@ def test_seeds_whose_splits_differ_in_size_are_measured_each_on_its_own(tiny: Co
         for split, expected in alone.predictions(seed).items():
             torch.testing.assert_close(together.predictions(seed)[split].scores, expected.scores, rtol=1e-6, atol=1e-8)
             assert torch.equal(together.predictions(seed)[split].labels, expected.labels)
+
+
+@pytest.mark.parametrize(("shift", "expected"), [("zero", [0.0, 0.0]), ("log-prior", [128 / 138, 10 / 138])])
+def test_a_frozen_shift_and_scale_stay_where_they_were_put(
+    shift: str, expected: list[float], tiny: Configuration, digits: Images
+) -> None:
+    frozen = tiny.replace({"network.final_shift": shift, "network.final_scale": "one"})
+    *_, last = fit(frozen, Inputs(digits), [0, 1])
+    values = np.log(expected) if shift == "log-prior" else expected
+    np.testing.assert_allclose(last.weights(1)["final_norm.bias"], values, rtol=1e-6)
+    assert last.weights(1)["final_norm.weight"].tolist() == [1, 1]
+    assert not torch.equal(last.weights(1)["dense.weight"], last.weights(0)["dense.weight"])
+
+
+def test_recomputed_statistics_are_those_of_the_training_images(tiny: Configuration, digits: Images) -> None:
+    recomputed = tiny.replace({"network.final_statistics": "recomputed"})
+    *_, last = fit(recomputed, Inputs(digits), [0])
+    weights = last.weights(0)
+    network = build_network(recomputed.network, digits.shape, 2)
+    network.load_state_dict(weights)
+    split = draw_split(recomputed.data, digits, 0)
+    images = torch.from_numpy(np.asarray(digits.pixels)[split.train]).float() / 255
+    scores = network.eval().scores(images).detach()
+    torch.testing.assert_close(weights["final_norm.running_mean"], scores.mean(dim=0), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(weights["final_norm.running_var"], scores.var(dim=0), rtol=1e-4, atol=1e-5)
+    *_, running = fit(tiny, Inputs(digits), [0])
+    assert torch.equal(running.weights(0)["dense.weight"], weights["dense.weight"])  # training does not see them
 
 
 def test_f1_is_distributed_as_it_is_one_after_another(digits: Images) -> None:

@@ -7,7 +7,7 @@ import torch
 from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError
 from trainables.training.batches import SplitImages
-from trainables.training.training_batches import TrainingBatches
+from trainables.training.training_batches import TrainingBatches, batch_sizes
 
 LABELS = torch.tensor([0] * 14 + [1] * 2)
 
@@ -69,3 +69,27 @@ def test_what_a_member_draws_is_what_it_draws_alone(sampling: str) -> None:
 def test_a_batch_larger_than_the_training_set_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="got 17; only 16 training images"):
         TrainingBatches(_configuration(**{"schedule.batch_size": 17}), _images(), seeds=[0])
+
+
+@pytest.mark.parametrize(
+    ("num_images", "size", "expected"),
+    [(16, 5, (5, 5, 6)), (17, 5, (5, 5, 5, 2)), (15, 5, (5, 5, 5)), (6, 5, (6,))],
+)
+def test_a_last_batch_that_is_kept_has_what_is_left_and_never_one_image(
+    num_images: int, size: int, expected: tuple[int, ...]
+) -> None:
+    kept = _configuration(**{"schedule.batch_size": size, "schedule.last_batch": "kept"})
+    assert batch_sizes(kept, num_images) == expected
+    assert batch_sizes(_configuration(**{"schedule.batch_size": size}), num_images) == (size,) * (num_images // size)
+    in_steps = kept.replace({"schedule.steps_per_epoch": 4})
+    assert batch_sizes(in_steps, num_images) == (size,) * 4
+
+
+def test_every_image_is_in_an_epoch_whose_last_batch_is_kept() -> None:
+    batches = TrainingBatches(_configuration(**{"schedule.last_batch": "kept"}), _images(), seeds=[0])
+    order = batches.order(1)
+    assert sorted(order[0].tolist()) == list(range(16))
+    assert [images.shape[1] for images, _ in batches.of_epoch(1, order)] == [5, 5, 6]
+    batches.count(order)
+    assert sum(int(count) * number for count, number in batches.compositions[0].items()) == 2
+    assert sum(batches.compositions[0].values()) == batches.steps_per_epoch == 3
