@@ -221,20 +221,21 @@ def _deploy(selection: _Selection, exported: "list[Exported]", request: ExportRe
 
 
 def _judge_h1(group: "Group", exported: "list[Exported]", required: bool) -> int:
-    from study.evidence import REPRODUCED, decide
-    from study.reporting import h1_statistic
+    from study.evidence import REPRODUCED
+    from study.reporting import h1_verdicts
 
-    statistic = h1_statistic(group, exported)
-    if statistic is None:
+    verdicts = h1_verdicts(group, exported)
+    if not verdicts:
         print("H1 not judged: it takes a final-BN arm and its control without one", file=sys.stderr)
         return INCOMPLETE if required else DONE
-    verdict, reason = decide(statistic)
-    bounds = f"[{statistic.low:+.3f}, {statistic.high:+.3f}], " if statistic.n > 1 else ""
-    print(
-        f"H1 (removed - none) - 0.5 (final - none), minority F1 through onnxruntime: {statistic.mean:+.3f} "
-        f"{bounds}n = {statistic.n}: {verdict}, {reason}"
-    )
-    return INCOMPLETE if required and verdict != REPRODUCED else DONE
+    for found in verdicts:
+        difference = found.difference
+        bounds = f" [{difference.low:+.3f}, {difference.high:+.3f}]" if difference.n > 1 else ""
+        print(
+            f"{found.claim.id}, {found.claim.sentence}; through onnxruntime, {found.statistic}: {difference.mean:+.3f}"
+            f"{bounds}, n = {difference.n}: {found.verdict}, {found.reason}"
+        )
+    return DONE if all(found.verdict == REPRODUCED for found in verdicts) or not required else INCOMPLETE
 
 
 def _log(

@@ -2,13 +2,14 @@
 
 from study.evidence.claims import (
     MARGIN,
+    NOT_JUDGED,
     NOT_REPRODUCED,
     REPRODUCED,
+    TOO_FEW,
     UNDECIDED,
     Verdict,
     decide,
     judge,
-    removal_statistic,
 )
 from study.evidence.groups import AS_DECLARED, Group, as_text, group_records, interval_of_records
 from study.evidence.robustness import Robustness, judge_robustness, pareto_front, tuned_groups
@@ -18,8 +19,10 @@ from study.evidence.statistics import Interval, PairedDifference
 __all__ = [
     "AS_DECLARED",
     "MARGIN",
+    "NOT_JUDGED",
     "NOT_REPRODUCED",
     "REPRODUCED",
+    "TOO_FEW",
     "UNDECIDED",
     "Group",
     "Interval",
@@ -38,6 +41,5 @@ __all__ = [
     "keep_search_result",
     "pareto_front",
     "recall_search_results",
-    "removal_statistic",
     "tuned_groups",
 ]

@@ -1,9 +1,13 @@
 """Groups of records -> verdicts. Pure functions; each claim names its primary cells, and no test looks further.
 
 A statistic that a claim says is above 0 is *reproduced* when its whole 95 % interval is above 0, *not reproduced* when
-the interval's upper end is not, else *undecided* (also with fewer than two seeds). A claim of no effect is reproduced
-when the whole interval lies within MARGIN of 0, not reproduced when none of it does, else undecided; one of no gain
-likewise, but on one side.
+the interval's upper end is not, else *undecided*. A claim of no effect is reproduced when the whole interval lies
+within MARGIN of 0, not reproduced when none of it does, else undecided; one of no gain or no loss likewise, but on one
+side.
+
+*Too few seeds*: fewer than FEWEST_SEEDS. *Not judged*: an arm that the claim is about does not tell the classes apart,
+its balanced accuracy is not above chance, by ABOVE_CHANCE, with its whole interval. Always saying "rare" has a minority
+F1 of 0.667 on a balanced test set, more than many controls: it passes for no gain here.
 """
 
 import math
@@ -14,13 +18,25 @@ from statistics import median
 from study.evidence.groups import Group
 from study.evidence.statistics import PairedDifference
 from study.studies import Claim
-from trainables.evaluation import MINORITY_F1, REMOVED_MINORITY_F1
+from trainables.evaluation import (
+    BOTH_F1,
+    MAJORITY_F1,
+    MINORITY_F1,
+    REMOVED_BOTH_F1,
+    REMOVED_MAJORITY_F1,
+    REMOVED_MINORITY_F1,
+    metric_key,
+)
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
+TOO_FEW, NOT_JUDGED = "too few seeds", "not judged"
+FEWEST_SEEDS = 6
+ABOVE_CHANCE = 0.02  # in balanced accuracy: the 95 % interval of a coin is above chance once in forty times
 MARGIN = 0.05  # in F1: differences within it count as no effect
 GOOD_F1 = 0.8  # "sooner" counts the epochs to it
 
 Values = dict[int, float]  # seed -> value
+F1_OF_ROLES = {BOTH_F1: (MINORITY_F1, MAJORITY_F1), REMOVED_BOTH_F1: (REMOVED_MINORITY_F1, REMOVED_MAJORITY_F1)}
 
 
 @dataclass(frozen=True)
@@ -37,13 +53,49 @@ class Verdict:
 def judge(claim: Claim, group: Group) -> Verdict:
     """Returns the verdict on a claim from the complete records of a group."""
     statistic, difference = TESTS[claim.test](claim, group)
+    if reason := _tell_nothing_apart(claim, group):
+        return Verdict(claim, statistic, difference, NOT_JUDGED, reason)
     return Verdict(claim, statistic, difference, *DECISIONS.get(claim.test, decide)(difference))
 
 
+def _tell_nothing_apart(claim: Claim, group: Group) -> str:
+    """Returns which arms that a claim is about do not tell the classes apart; "" where all do or seeds are too few."""
+    split = "test-removed" if claim.test in ("removal", "keeps") else "test"
+    blind = []
+    for arm in _about(claim, group):
+        accuracy = group.interval_over(balanced_accuracy(group, arm, split).values())
+        chance = 1 / len(group.configuration(arm).data.classes)
+        if accuracy.n >= FEWEST_SEEDS and not accuracy.low > chance + ABOVE_CHANCE:
+            blind.append(f"{arm} ({accuracy.mean:.2f})")
+    which = ", its norm removed," if split == "test-removed" else ""
+    return f"balanced accuracy{which} is not above chance: {', '.join(blind)}" if blind else ""
+
+
+def _about(claim: Claim, group: Group) -> list[str]:
+    """Returns the arms that have to work for a claim to say something.
+
+    Those treated; both sides where no effect, no gain or less spread is claimed. A claim that something falls, such as
+    confidence, names its arms the other way round: the one with the final norm is meant.
+    """
+    there = [arm for arm in (*claim.treated, *claim.control) if arm in group.records]
+    if claim.test in ("no effect", "no gain", "spread"):
+        return there
+    of_treated = [arm for arm in claim.treated if arm in group.records]
+    if claim.metric.split("/")[1] == "f1":
+        return of_treated
+    return [arm for arm in there if group.configuration(arm).network.final_norm != "none"] or of_treated
+
+
+def balanced_accuracy(group: Group, arm: str, split: str = "test") -> Values:
+    """Returns {seed: mean over the classes of the share of their images that is found}."""
+    classes = group.configuration(arm).data.classes
+    return _mean(group.values(arm, metric_key(split, "recall", name)) for name in classes)
+
+
 def _too_few(difference: PairedDifference) -> tuple[str, str] | None:
-    if difference.n >= 2 and not math.isnan(difference.low):
+    if difference.n >= FEWEST_SEEDS and not math.isnan(difference.low):
         return None
-    return UNDECIDED, f"{difference.n} paired seeds; at least 2 are needed"
+    return TOO_FEW, f"{difference.n} seeds; at least {FEWEST_SEEDS} are needed"
 
 
 def decide(difference: PairedDifference) -> tuple[str, str]:
@@ -79,38 +131,56 @@ def decide_no_gain(difference: PairedDifference) -> tuple[str, str]:
     return UNDECIDED, f"the interval crosses {MARGIN:+}"
 
 
+def decide_no_loss(difference: PairedDifference) -> tuple[str, str]:
+    """Returns verdict and reason for a statistic that a claim says is not below 0, to MARGIN."""
+    if too_few := _too_few(difference):
+        return too_few
+    if difference.low > -MARGIN:
+        return REPRODUCED, f"the whole interval is above {-MARGIN}"
+    if difference.high <= -MARGIN:
+        return NOT_REPRODUCED, f"the whole interval is {MARGIN} or more below 0"
+    return UNDECIDED, f"the interval crosses {-MARGIN:+}"
+
+
 def removal_statistic(group: Group, removed: Values, final: Values, none: Values) -> PairedDifference:
-    """Returns (removed - none) - 0.5 (final - none), paired over a group's seeds: H1's share of the gain that stays."""
+    """Returns (removed - none) - 0.5 (final - none), paired over a group's seeds: what H1a says of the gain."""
     seeds = removed.keys() & final.keys() & none.keys()
     half_kept = {seed: (removed[seed] - none[seed]) - 0.5 * (final[seed] - none[seed]) for seed in seeds}
     return group.gain_over(half_kept, dict.fromkeys(seeds, 0.0))
 
 
 def _gain(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
-    treated = _mean([group.values(arm, claim.metric) for arm in claim.treated])
-    control = _mean([group.values(arm, claim.metric) for arm in claim.control])
+    treated = _mean([_values(group, arm, claim.metric) for arm in claim.treated])
+    control = _mean([_values(group, arm, claim.metric) for arm in claim.control])
     return f"{claim.metric}: {_name(claim.treated)} - {_name(claim.control)}", group.gain_over(treated, control)
 
 
 def _removal(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
-    removed = _mean([group.values(arm, REMOVED_MINORITY_F1) for arm in claim.treated])
-    final = _mean([group.values(arm, MINORITY_F1) for arm in claim.treated])
-    none = _mean([group.values(arm, MINORITY_F1) for arm in claim.control])
-    return f"{MINORITY_F1}: (removed - none) - 0.5 (final - none)", removal_statistic(group, removed, final, none)
+    removed = _mean([_values(group, arm, REMOVED_BOTH_F1) for arm in claim.treated])
+    final = _mean([_values(group, arm, BOTH_F1) for arm in claim.treated])
+    none = _mean([_values(group, arm, BOTH_F1) for arm in claim.control])
+    return f"{BOTH_F1}: (removed - none) - 0.5 (final - none)", removal_statistic(group, removed, final, none)
+
+
+def _keeps(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
+    removed = _mean([group.values(arm, REMOVED_MAJORITY_F1) for arm in claim.treated])
+    kept = _mean([group.values(arm, MAJORITY_F1) for arm in claim.treated])
+    return f"{MAJORITY_F1}: removed - kept", group.gain_over(removed, kept)
 
 
 def _best(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
-    """The claimed arm against the best of its rivals by mean test F1: a comparison after the fact, said so."""
+    """The claimed arm against the rival that is hardest to beat: every one has to be beaten, none is chosen by test."""
     (treated,) = claim.treated
     rivals = claim.control or tuple(arm.name for arm in group.study.arms if arm.name != treated)
     values_of = {arm: group.values(arm, claim.metric) for arm in rivals}
-    means = {arm: sum(values.values()) / len(values) for arm, values in values_of.items() if values}
-    if len(means) < len(rivals):  # the best of those that happen to be there is not the best
-        present = f"{len(means)} of {len(rivals)} others are there"
-        return f"{claim.metric}: {treated} - the best other; {present}", group.gain_over({}, {})
-    rival = max(means, key=lambda arm: means[arm])
-    difference = group.gain(treated, rival, claim.metric)
-    return f"{claim.metric}: {treated} - {rival} (the best other)", difference
+    num_present = sum(bool(values) for values in values_of.values())
+    if num_present < len(rivals):  # who beats those that happen to be there does not beat all
+        present = f"{num_present} of {len(rivals)} others are there"
+        return f"{claim.metric}: {treated} - every other; {present}", group.gain_over({}, {})
+    differences = {rival: group.gain(treated, rival, claim.metric) for rival in rivals}
+    is_beaten = any(difference.high <= 0 for difference in differences.values())
+    hardest = min(differences, key=lambda rival: differences[rival].high if is_beaten else differences[rival].low)
+    return f"{claim.metric}: {treated} - {hardest} (the hardest to beat of {len(rivals)})", differences[hardest]
 
 
 def _spread(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
@@ -127,6 +197,13 @@ def _sooner(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
         _mean([_epochs_to(group, arm, claim.metric) for arm in arms]) for arms in (claim.treated, claim.control)
     )
     return f"epochs until {claim.metric} >= {GOOD_F1}, control - treated", group.gain_over(control, treated)
+
+
+def _values(group: Group, arm: str, metric: str) -> Values:
+    """Returns {seed: value}; of BOTH_F1 and REMOVED_BOTH_F1, the mean of the roles' F1."""
+    if metric not in F1_OF_ROLES:
+        return group.values(arm, metric)
+    return _mean(group.values(arm, of_role) for of_role in F1_OF_ROLES[metric])
 
 
 def _epochs_to(group: Group, arm: str, metric: str) -> Values:
@@ -159,6 +236,7 @@ TESTS: dict[str, Callable[[Claim, Group], tuple[str, PairedDifference]]] = {
     "no effect": _gain,
     "no gain": _gain,
     "removal": _removal,
+    "keeps": _keeps,
     "best": _best,
     "spread": _spread,
     "sooner": _sooner,
@@ -166,4 +244,5 @@ TESTS: dict[str, Callable[[Claim, Group], tuple[str, PairedDifference]]] = {
 DECISIONS: dict[str, Callable[[PairedDifference], tuple[str, str]]] = {
     "no effect": decide_no_effect,
     "no gain": decide_no_gain,
+    "keeps": decide_no_loss,
 }

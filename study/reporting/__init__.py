@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from study.reporting.markdown import as_markdown, maker
     from study.reporting.page import publish_page
     from study.reporting.summary import groups_of, print_study, publish_figures, tables_of, verdicts_of
-    from study.reporting.tables import as_data, h1_statistic, variants_table
+    from study.reporting.tables import as_data, h1_verdicts, variants_table
 else:
     from trainables.lazy import public_names
 
@@ -25,7 +25,7 @@ else:
         ),
         "tables": (
             "as_data",
-            "h1_statistic",
+            "h1_verdicts",
             "variants_table",
         ),
     }
@@ -35,7 +35,7 @@ __all__ = [
     "as_data",
     "as_markdown",
     "groups_of",
-    "h1_statistic",
+    "h1_verdicts",
     "maker",
     "print_study",
     "publish_figures",

@@ -1,6 +1,6 @@
 """Which studies are there, and what does each declare?"""
 
-from study.studies.arms import FINAL, NONE
+from study.studies.arms import FINAL, NONE, removal_claims
 from study.studies.declaration import (
     Arm,
     Claim,
@@ -58,6 +58,7 @@ __all__ = [
     "name_of_point",
     "names_of_studies",
     "profile_of",
+    "removal_claims",
     "space_of",
     "tuned_study",
     "under_defaults",

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from study.studies.declaration import Arm, Pair
+from study.studies.declaration import Arm, Claim, Pair
 from trainables.configuration import Configuration
+from trainables.evaluation import BOTH_F1
 
 FINAL, NONE = "final BN", "none"
 FINAL_NORM = {"network.final_norm": "batch"}
@@ -62,3 +63,27 @@ def treated_and_control(pairs: Iterable[Pair]) -> tuple[tuple[str, ...], tuple[s
     """Returns the treated arms of pairs and their controls, in the same order, as a claim takes them."""
     listed = list(pairs)
     return tuple(pair.treated for pair in listed), tuple(pair.control for pair in listed)
+
+
+def gain_claims(treated: tuple[str, ...], control: tuple[str, ...], place: str = "") -> tuple[Claim, Claim]:
+    """Returns H0 as K21 says it, and of both classes: lifting one at the cost of the other is no gain.
+
+    Args:
+        treated: arms with the final BN.
+        control: those without, in the same order.
+        place: what the claims' names say of where, such as a plant.
+    """
+    where = place and " " + place
+    return (
+        Claim(f"H0{where}", "the final BN lifts the minority F1", "gain", treated, control),
+        Claim(f"H0 both{where}", "it lifts the mean F1 of both classes", "gain", treated, control, BOTH_F1),
+    )
+
+
+def removal_claims(treated: tuple[str, ...], control: tuple[str, ...], place: str = "") -> tuple[Claim, Claim]:
+    """Returns H1a and H1b, which say what K21 sec. 4.1 does of removing the final BN at inference; as `gain_claims`."""
+    where = place and " " + place
+    return (
+        Claim(f"H1a{where}", "removed at inference it keeps half of the gain in mean F1", "removal", treated, control),
+        Claim(f"H1b{where}", "and the majority's F1 loses at most 0.05 by that", "keeps", treated, control),
+    )

@@ -55,7 +55,7 @@ class Claim:
 
     id: str
     sentence: str
-    test: Literal["gain", "no effect", "no gain", "removal", "best", "spread", "sooner"]
+    test: Literal["gain", "no effect", "no gain", "removal", "keeps", "best", "spread", "sooner"]
     treated: tuple[str, ...]
     control: tuple[str, ...] = ()
     metric: str = MINORITY_F1

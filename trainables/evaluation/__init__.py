@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING
 
 from trainables.evaluation.names import (
+    BOTH_F1,
     MAJORITY_F1,
     MINORITY_F1,
     PER_CLASS,
+    REMOVED_BOTH_F1,
     REMOVED_MAJORITY_F1,
     REMOVED_MINORITY_F1,
     VALIDATION_F1,
@@ -27,9 +29,11 @@ else:
     __getattr__ = public_names(__name__, _FILES)
 
 __all__ = [
+    "BOTH_F1",
     "MAJORITY_F1",
     "MINORITY_F1",
     "PER_CLASS",
+    "REMOVED_BOTH_F1",
     "REMOVED_MAJORITY_F1",
     "REMOVED_MINORITY_F1",
     "VALIDATION_F1",

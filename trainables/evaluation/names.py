@@ -18,3 +18,5 @@ VALIDATION_F1 = metric_key("validation", "f1", "minority")  # by which runs, arm
 MINORITY_F1, MAJORITY_F1 = metric_key("test", "f1", "minority"), metric_key("test", "f1", "majority")
 REMOVED_MINORITY_F1 = metric_key("test-removed", "f1", "minority")
 REMOVED_MAJORITY_F1 = metric_key("test-removed", "f1", "majority")
+# the mean of the roles' F1: no record holds it, who asks for it adds them
+BOTH_F1, REMOVED_BOTH_F1 = metric_key("test", "f1", "both"), metric_key("test-removed", "f1", "both")

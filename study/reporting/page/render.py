@@ -16,7 +16,7 @@ from PIL import Image
 from rich.table import Table
 from rich.text import Text
 
-from study.evidence import MARGIN, NOT_REPRODUCED, REPRODUCED, UNDECIDED, Group, Verdict
+from study.evidence import MARGIN, NOT_JUDGED, NOT_REPRODUCED, REPRODUCED, TOO_FEW, UNDECIDED, Group, Verdict
 from study.reporting.markdown import how_made
 from study.studies import Study
 
@@ -31,7 +31,13 @@ CAPTIONS = {
     "gain": "The gain of the final norm over learning rate and imbalance ratio.",
     "epochs": "Test accuracy over the epochs, mean over seeds.",
 }
-WORDS = {REPRODUCED: "Yes", NOT_REPRODUCED: "No", UNDECIDED: "Not decided"}
+WORDS = {
+    REPRODUCED: "Yes",
+    NOT_REPRODUCED: "No",
+    UNDECIDED: "Not decided",
+    TOO_FEW: "Too little to decide",
+    NOT_JUDGED: "Nothing to judge",
+}
 HARDLY = f"No difference of {MARGIN:g} or more, either way"
 
 

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from study.reporting.tables.cells import show
     from study.reporting.tables.claims import claims_table
     from study.reporting.tables.data import as_data
-    from study.reporting.tables.export import h1_statistic, variants_table
+    from study.reporting.tables.export import h1_verdicts, variants_table
     from study.reporting.tables.pairs import pairs_table, samples_table
     from study.reporting.tables.search import search_tables
 else:
@@ -23,7 +23,7 @@ else:
         "claims": ("claims_table",),
         "data": ("as_data",),
         "export": (
-            "h1_statistic",
+            "h1_verdicts",
             "variants_table",
         ),
         "pairs": (
@@ -39,7 +39,7 @@ __all__ = [
     "arms_table",
     "as_data",
     "claims_table",
-    "h1_statistic",
+    "h1_verdicts",
     "pairs_table",
     "published_table",
     "samples_table",

@@ -1,6 +1,7 @@
 """What was exported -> the table of variants, and the statistic of H1 through onnxruntime. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from statistics import fmean
 
@@ -9,8 +10,10 @@ from rich.table import Table
 from export.errors import ATOL
 from export.runs import KEEP, NONE, REMOVE, VARIANTS, Exported
 from export.verification import F1_TOLERANCE, LEVELS_TOLERANCE
-from study.evidence import Group, PairedDifference, removal_statistic
+from study.evidence import Group, Verdict, judge
 from study.reporting.tables.cells import make_table, show
+from study.studies import removal_claims
+from trainables.storage import Record
 
 CAPTION = (
     f"for deployment: no role's F1 is lower than the trained network's by more than {F1_TOLERANCE:g}, and that of the "
@@ -74,12 +77,23 @@ def _how_many(deployable: Sequence[bool]) -> str:
     return f"{number} of {len(deployable)}" if number else "no"
 
 
-def h1_statistic(group: Group, exported: Sequence[Exported]) -> PairedDifference | None:
-    """Returns (removed - none) - half of (final - none) over seeds; None without a pair of arms."""
-    f1: dict[str, dict[int, float]] = {}  # variant -> seed -> F1 of the minority
+def h1_verdicts(group: Group, exported: Sequence[Exported]) -> list[Verdict]:
+    """Returns the verdicts on H1a and H1b from what onnxruntime gives; none without a pair of arms.
+
+    They are judged as any claim is, on records whose test metrics are those of the exported files.
+    """
+    measured: dict[str, dict[int, Record]] = {}  # arm -> seed -> record
     for run in exported:
-        for variant, verification in run.verifications.items():
-            f1.setdefault(variant, {})[run.record.seed] = verification.metrics.get("f1/minority", float("nan"))
-    if not {REMOVE, KEEP, NONE} <= f1.keys():
-        return None
-    return removal_statistic(group, f1[REMOVE], f1[KEEP], f1[NONE])
+        history: dict[str, list[float | None]] = {}
+        for variant, split in ((KEEP, "test"), (REMOVE, "test-removed"), (NONE, "test")):
+            if variant in run.verifications:
+                metrics = run.verifications[variant].metrics
+                history |= {f"{split}/{name}": [value] for name, value in metrics.items()}
+        record = run.record.model_copy(update={"history": history})
+        measured.setdefault(record.arm, {})[record.seed] = record
+    as_exported = replace(group, records=measured)
+    with_norm = [arm for arm in measured if as_exported.configuration(arm).network.final_norm != "none"]
+    without = [arm for arm in measured if arm not in with_norm]
+    if len(with_norm) != 1 or len(without) != 1:
+        return []
+    return [judge(claim, as_exported) for claim in removal_claims((with_norm[0],), (without[0],))]

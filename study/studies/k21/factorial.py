@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from study.studies.arms import leaves, unfrozen
+from study.studies.arms import gain_claims, leaves, unfrozen
 from study.studies.declaration import Arm, Claim, Pair, Study
 from trainables.evaluation import MAJORITY_F1, MINORITY_F1
 
@@ -48,7 +48,7 @@ def factorial() -> Study:
         arms=tuple(arms),
         pairs=tuple(Pair(name, FINAL if name == "plain" else f"{FINAL} + {name}", name) for name in without),
         claims=(
-            Claim("H0", "the final BN lifts the minority F1", "gain", (FINAL,), ("plain",)),
+            *gain_claims((FINAL,), ("plain",)),
             Claim("H0 weighted", "it lifts it more than a weighted loss does", "gain", (FINAL,), ("weighted loss",)),
             Claim("H0 best", "the final BN alone is the best of the 64", "best", (FINAL,)),
         ),

@@ -1,6 +1,6 @@
 """K21 and K20 Table 1: none, weighted loss and final BN on three plants."""
 
-from study.studies.arms import FINAL, FINAL_NORM, NONE, WEIGHTED, arm_in, leaves
+from study.studies.arms import FINAL, FINAL_NORM, NONE, WEIGHTED, arm_in, gain_claims, leaves
 from study.studies.declaration import Claim, Pair, Study
 from trainables.evaluation import MAJORITY_F1, MINORITY_F1
 
@@ -32,7 +32,7 @@ def table1() -> Study:
         none, weighted, final, smoothed = ((arm.name,) for arm in arms[-4:])
         pairs.append(Pair(plant, final[0], none[0]))
         claims += [
-            Claim(f"H0 {plant}", "the final BN lifts the minority F1", "gain", final, none),
+            *gain_claims(final, none, plant),
             Claim(f"H0 {plant} weighted", "it lifts it more than a weighted loss does", "gain", final, weighted),
             Claim(f"C3 {plant}", "label smoothing does not help", "no gain", smoothed, none),
         ]

@@ -1,6 +1,6 @@
 """K21 Table 4 (H1): the final BN kept and removed at inference."""
 
-from study.studies.arms import FINAL, NONE, compare, leaves
+from study.studies.arms import FINAL, NONE, compare, gain_claims, leaves, removal_claims
 from study.studies.declaration import Claim, Study
 from trainables.evaluation import MAJORITY_F1, MINORITY_F1, REMOVED_MAJORITY_F1, REMOVED_MINORITY_F1
 
@@ -36,10 +36,8 @@ def table4() -> Study:
         pairs.append(pair)
         treated, control = (pair.treated,), (pair.control,)
         claims += [
-            Claim(f"H0 {plant}", "the final BN lifts the minority F1", "gain", treated, control),
-            Claim(
-                f"H1 {plant}", "removing it at inference keeps at least half of the gain", "removal", treated, control
-            ),
+            *gain_claims(treated, control, plant),
+            *removal_claims(treated, control, plant),
             Claim(
                 f"C1 {plant}", "its probabilities are less confident", "gain", control, treated, "test/confidence/all"
             ),

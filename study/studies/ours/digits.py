@@ -2,6 +2,7 @@
 
 from itertools import product
 
+from study.studies.arms import gain_claims, removal_claims
 from study.studies.declaration import Arm, Claim, Pair, Study
 from trainables.configuration import Configuration
 
@@ -38,13 +39,11 @@ def digits() -> Study:
         pairs=tuple(pairs),
         seconds_per_run=0.7,
         claims=(
-            Claim("H0", "the final BN lifts the minority F1", "gain", ("final BN",), ("plain",)),
+            *gain_claims(("final BN",), ("plain",)),
             Claim(
                 "H0 weighted", "it lifts it more than a weighted loss does", "gain", ("final BN",), ("weighted loss",)
             ),
             Claim("H0 best", "the final BN alone is the best of all arms", "best", ("final BN",)),
-            Claim(
-                "H1", "removing it at inference keeps at least half of the gain", "removal", ("final BN",), ("plain",)
-            ),
+            *removal_claims(("final BN",), ("plain",)),
         ),
     )

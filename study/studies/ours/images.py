@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from study.studies.arms import FINAL, FINAL_NORM, NONE, WEIGHTED, leaves
+from study.studies.arms import FINAL, FINAL_NORM, NONE, WEIGHTED, gain_claims, leaves, removal_claims
 from study.studies.declaration import Arm, Claim, Pair, Study
 from trainables.configuration import FOLDER
 
@@ -60,10 +60,10 @@ def images() -> Study:
         arms=tuple(arms),
         pairs=tuple(pairs),
         claims=(
-            Claim("H0", "the final BN lifts the minority F1", "gain", final, none),
+            *gain_claims(final, none),
             Claim("H0 weighted", "it lifts it more than a weighted loss does", "gain", final, weighted),
             Claim("weighted", "a weighted loss lifts the minority F1", "gain", weighted, none),
             Claim("both", "both together lift it more than a weighted loss alone", "gain", together, weighted),
-            Claim("H1", "removing it at inference keeps at least half of the gain", "removal", final, none),
+            *removal_claims(final, none),
         ),
     )

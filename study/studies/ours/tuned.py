@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from study.studies.arms import FINAL, NONE
+from study.studies.arms import FINAL, NONE, removal_claims
 from study.studies.declaration import Arm, Claim, Pair, Study
 from study.studies.search_space import SEARCH_ARMS
 from trainables.configuration import Configuration
@@ -26,8 +26,7 @@ def tuned_study(name: str, winners: Mapping[str, Configuration]) -> Study:
         for rival in rivals
     ]
     if NONE in winners:
-        h1 = "removing it at inference keeps at least half of the gain"
-        claims.append(Claim("H1", h1, "removal", (FINAL,), (NONE,)))
+        claims += removal_claims((FINAL,), (NONE,))
     pairs = tuple(Pair(rival, FINAL, rival) for rival in rivals)
     if FINAL not in winners:
         pairs, claims = (), []

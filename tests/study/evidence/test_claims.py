@@ -1,10 +1,10 @@
 import pytest
 
-from study.evidence.claims import NOT_REPRODUCED, REPRODUCED, UNDECIDED, judge
+from study.evidence.claims import NOT_JUDGED, NOT_REPRODUCED, REPRODUCED, TOO_FEW, UNDECIDED, judge
 from study.evidence.groups import AS_DECLARED, Group, group_records
 from study.studies.declaration import Arm, Claim, Pair, Study
 from trainables.configuration import Configuration
-from trainables.evaluation import MINORITY_F1, REMOVED_MINORITY_F1
+from trainables.evaluation import MAJORITY_F1, MINORITY_F1, REMOVED_MAJORITY_F1, REMOVED_MINORITY_F1
 from trainables.storage.record import Record
 
 NONE = Arm("none", Configuration())
@@ -16,10 +16,11 @@ STUDY = Study("s", "", "", (NONE, FINAL, OTHER), (Pair("p", "final", "none"),), 
 def _record(arm: Arm, seed: int, configuration: Configuration | None = None, **metrics: float) -> Record:
     names = {"f1": MINORITY_F1, "removed": REMOVED_MINORITY_F1}
     configuration = configuration or arm.configuration
+    majority = {MAJORITY_F1: [0.9], REMOVED_MAJORITY_F1: [0.9]}
     return Record(
         study="s", arm=arm.name, key=configuration.key, seed=seed, status="complete",
         configuration=configuration.flat(), data_fingerprint="", seconds=0, finished_at="", device="cpu",
-        history={names[name]: [value] for name, value in metrics.items()},
+        history={**majority, **{names[name]: [value] for name, value in metrics.items()}},
     )  # fmt: skip
 
 
@@ -42,20 +43,53 @@ BEST = Claim("best", "", "best", ("final",))
         ([0.1, 0.2, 0.1], [0.9, 0.8, 0.9], REPRODUCED),
         ([0.9, 0.8, 0.9], [0.1, 0.2, 0.1], NOT_REPRODUCED),
         ([0.1, 0.9, 0.1], [0.9, 0.1, 0.2], UNDECIDED),
-        ([0.1], [0.9], UNDECIDED),  # one seed decides nothing
+        ([0.1], [0.9], TOO_FEW),  # one seed decides nothing
         ([0.5, 0.5], [0.5, 0.5], NOT_REPRODUCED),  # no difference at all is not a gain
     ],
 )
 def test_gain(none: list[float], final: list[float], verdict: str) -> None:
-    assert judge(GAIN, _group(none, final, final)).verdict == verdict
+    times = 3 if len(none) > 1 else 1
+    assert judge(GAIN, _group(none * times, final * times, final * times)).verdict == verdict
+
+
+def test_fewer_than_six_seeds_decide_nothing() -> None:
+    five, six = (judge(GAIN, _group([0.1] * n, [0.9] * n, [0.9] * n)) for n in (5, 6))
+    assert (five.verdict, five.reason) == (TOO_FEW, "5 seeds; at least 6 are needed")
+    assert six.verdict == REPRODUCED
 
 
 def test_removal_asks_for_half_of_the_gain() -> None:
-    # seed 0: (0.6 - 0) - 0.5 * 0.8 = 0.2;  seed 1: (0.5 - 0.1) - 0.5 * 0.8 = 0
+    # the majority's F1 is 0.9, so the means of both roles differ by half as much
+    # seed 0: ((0.6 - 0) - 0.5 * 0.8) / 2 = 0.1;  seed 1: ((0.5 - 0.1) - 0.5 * 0.8) / 2 = 0
     found = judge(REMOVAL, _group([0.0, 0.1], [0.8, 0.9], [0.6, 0.5]))
-    assert found.difference.mean == pytest.approx(0.1)
-    assert judge(REMOVAL, _group([0.0, 0.0, 0.0], [0.8, 0.8, 0.8], [0.7, 0.7, 0.71])).verdict == REPRODUCED
-    assert judge(REMOVAL, _group([0.0, 0.0, 0.0], [0.8, 0.8, 0.8], [0.1, 0.1, 0.11])).verdict == NOT_REPRODUCED
+    assert found.difference.mean == pytest.approx(0.05)
+    assert judge(REMOVAL, _group([0.0] * 6, [0.8] * 6, [0.7] * 5 + [0.71])).verdict == REPRODUCED
+    assert judge(REMOVAL, _group([0.0] * 6, [0.8] * 6, [0.1] * 5 + [0.11])).verdict == NOT_REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("majority", "verdict"),
+    [([0.88, 0.89] * 3, REPRODUCED), ([0.5, 0.6] * 3, NOT_REPRODUCED), ([0.7, 0.95] * 3, UNDECIDED)],
+)
+def test_what_the_majority_loses_by_removal_is_judged_apart(majority: list[float], verdict: str) -> None:
+    claim = Claim("H1b", "", "keeps", ("final",), ("none",))
+    group = _group([0.1] * 6, [0.8] * 6, [0.8] * 6)
+    for seed, record in group.records["final"].items():
+        history = {**record.history, REMOVED_MAJORITY_F1: [majority[seed]]}
+        group.records["final"][seed] = record.model_copy(update={"history": history})
+    assert judge(claim, group).verdict == verdict
+
+
+def test_an_arm_that_tells_nothing_apart_is_not_judged() -> None:
+    """Always "rare" has a minority F1 of 0.667 where the control, which finds none, has 0."""
+    group = _group([0.0] * 6, [0.667] * 6, [0.667] * 6)
+    assert judge(GAIN, group).verdict == REPRODUCED
+    blind = {"test/recall/8": [1.0], "test/recall/others": [0.0]}
+    for seed, record in group.records["final"].items():
+        group.records["final"][seed] = record.model_copy(update={"history": {**record.history, **blind}})
+    found = judge(GAIN, group)
+    assert (found.verdict, found.reason) == (NOT_JUDGED, "balanced accuracy is not above chance: final (0.50)")
+    assert found.difference.mean == pytest.approx(0.667)
 
 
 @pytest.mark.parametrize(
@@ -65,19 +99,24 @@ def test_removal_asks_for_half_of_the_gain() -> None:
 )  # fmt: skip
 def test_no_gain_is_one_sided(final: list[float], verdict: str) -> None:
     claim = Claim("C3", "", "no gain", ("final",), ("none",))
-    assert judge(claim, _group([0.5] * 3, final, final)).verdict == verdict
+    assert judge(claim, _group([0.5] * 6, final * 2, final * 2)).verdict == verdict
 
 
-def test_best_of_all_is_undecided_while_some_are_missing() -> None:
-    found = judge(BEST, _group([0.1, 0.1], [0.8, 0.8], [0, 0]))
-    assert found.verdict == UNDECIDED
+def test_best_of_all_is_not_decided_while_some_are_missing() -> None:
+    found = judge(BEST, _group([0.1] * 6, [0.8] * 6, [0] * 6))
+    assert found.verdict == TOO_FEW
     assert "1 of 2 others are there" in found.statistic
 
 
-def test_best_is_against_the_best_other_arm() -> None:
-    found = judge(BEST, _group([0.1, 0.1], [0.8, 0.7], [0, 0], other=[0.9, 0.9]))
-    assert "final - other" in found.statistic
-    assert found.difference.mean == pytest.approx(-0.15)
+def test_the_best_has_to_beat_every_rival() -> None:
+    beaten = judge(BEST, _group([0.1] * 6, [0.8, 0.7] * 3, [0] * 6, other=[0.9] * 6))
+    assert "final - other (the hardest to beat of 2)" in beaten.statistic
+    assert beaten.difference.mean == pytest.approx(-0.15)
+    assert beaten.verdict == NOT_REPRODUCED
+    # the rival with the best mean is far behind; another varies so much that it is not shown to be
+    noisy = judge(BEST, _group([0.0, 0.9] * 3, [0.95, 0.9] * 3, [0] * 6, other=[0.6] * 6))
+    assert "final - none" in noisy.statistic
+    assert noisy.verdict == UNDECIDED
 
 
 def test_variants_do_not_mix() -> None:
@@ -120,18 +159,19 @@ def _record_with(arm: Arm, seed: int, **history: list[float]) -> Record:
         ([0.60, 0.61, 0.59], NOT_REPRODUCED),  # wholly 0.05 or more above
         ([0.40, 0.41, 0.39], NOT_REPRODUCED),  # or below: a harm is an effect too
         ([0.50, 0.60, 0.40], UNDECIDED),
-        ([0.5], UNDECIDED),
+        ([0.5], TOO_FEW),
     ],
 )
 def test_no_effect(final: list[float], verdict: str) -> None:
     claim = Claim("H6", "", "no effect", ("final",), ("none",))
+    final = final * 2
     assert judge(claim, _group([0.5] * len(final), final, final)).verdict == verdict
 
 
 def test_spread_compares_distances_from_the_median() -> None:
     claim = Claim("H4", "", "spread", ("final",), ("none",))
     # none: median 0.5, distances 0.4 0 0.4 0.2 0.2; final: median 0.9, distances all below 0.02
-    found = judge(claim, _group([0.1, 0.5, 0.9, 0.3, 0.7], [0.9, 0.9, 0.91, 0.89, 0.9], [0] * 5))
+    found = judge(claim, _group([0.1, 0.5, 0.9, 0.3, 0.7] * 2, [0.9, 0.9, 0.91, 0.89, 0.9] * 2, [0] * 10))
     assert found.difference.mean == pytest.approx((0.4 + 0 + 0.4 + 0.2 + 0.2) / 5 - 0.02 / 5)
     assert found.verdict == REPRODUCED
 
@@ -152,10 +192,10 @@ def test_several_cells_are_averaged_seed_by_seed() -> None:
     assert found.difference.mean == pytest.approx(0.4)
 
 
-def test_a_claim_without_its_arms_is_undecided() -> None:
+def test_a_claim_without_its_arms_has_too_few_seeds() -> None:
     claim = Claim("H0", "", "gain", ("absent",), ("none",))
     found = judge(claim, _group([0.1], [0.5], [0]))
-    assert (found.verdict, found.difference.n) == (UNDECIDED, 0)
+    assert (found.verdict, found.difference.n) == (TOO_FEW, 0)
 
 
 @pytest.mark.parametrize("name", ["gain", "best"])

@@ -6,7 +6,7 @@ from export.runs import KEEP, NONE, REMOVE, Exported
 from export.verification import Verification
 from export.verification.verify import Changed
 from study.evidence import Group, group_records
-from study.reporting.tables import h1_statistic, variants_table
+from study.reporting.tables import h1_verdicts, variants_table
 from study.studies import Arm, Study
 from tests.support.records import make_records
 from tests.support.tables import rows_of
@@ -33,7 +33,7 @@ def _exported() -> tuple[Group, list[Exported]]:
 
 
 def _verification(f1: float, seed: int) -> Verification:
-    metrics = {"f1/minority": f1, "f1/8": f1, "f1/others": 0.9}
+    metrics = {"f1/minority": f1, "f1/8": f1, "f1/others": 0.9, "f1/majority": 0.9}
     changed = (Changed("a.png", "8", "8", "others", 0.1),) * seed
     return Verification(
         "any", 1e-7 * (seed + 1), 3, 0.004 * seed, changed, 300, metrics, [], 0.0, 5, 1234, 1.0 + seed, 2.0 + seed
@@ -49,11 +49,11 @@ def test_a_row_per_arm_and_variant_over_all_seeds() -> None:
     assert rows["plain", NONE][:-1] == ["2", "2.0e-07", "1 of 600", "0.4%", *f1, "5", "1,234", "1.500", "2.500"]
 
 
-def test_the_share_of_the_gain_that_stays_is_paired_over_seeds() -> None:
+def test_h1_is_judged_on_what_onnxruntime_gives() -> None:
     group, exported = _exported()
-    statistic = h1_statistic(group, exported)
-    assert statistic is not None
-    # seed 0: (0.6 - 0.2) - 0.5 * 0.6 = 0.1; seed 1: (0.8 - 0.4) - 0.5 * 0.4 = 0.2
-    assert statistic.mean == pytest.approx(0.15)
-    assert statistic.n == 2
-    assert h1_statistic(group, exported[:2]) is None
+    half_kept, majority = h1_verdicts(group, exported)
+    # of both roles' mean, the majority's being 0.9: ((0.6 - 0.2) - 0.5 * 0.6) / 2 and ((0.8 - 0.4) - 0.5 * 0.4) / 2
+    assert half_kept.difference.mean == pytest.approx(0.075)
+    assert majority.difference.mean == 0
+    assert (half_kept.claim.id, majority.claim.id, half_kept.difference.n) == ("H1a", "H1b", 2)
+    assert h1_verdicts(group, [run for run in exported if run.record.arm == "final"]) == []
