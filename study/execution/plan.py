@@ -31,12 +31,12 @@ class Plan:
 
 
 def make_plan(studies: Sequence[Study], num_seeds: int | None, folder: RunFolder) -> Plan:
-    """Returns what of seeds 0 ... num_seeds - 1 (default: each study's own number) has no complete record yet."""
+    """Returns what of num_seeds seeds (default: each study's own number) from its first on has no complete record."""
     trials: list[Trial] = []
     done: list[Record] = []
     recorded: list[Record] = []
     for study in studies:
-        wanted = range(num_seeds or study.seeds)
+        wanted = range(study.first_seed, study.first_seed + (num_seeds or study.seeds))
         intact = folder.records(study.name, verify=True)
         complete = {(record.key, record.seed): record for record in intact if record.status == "complete"}
         recorded += complete.values()

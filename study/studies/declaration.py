@@ -72,6 +72,7 @@ class Study:
     pairs: tuple[Pair, ...]  # the first is the one that export and the headline take; none where nothing is compared
     claims: tuple[Claim, ...]
     seeds: int = 10
+    first_seed: int = 0
     samples: tuple[tuple[float, float], ...] = ()  # printed P(minority) of minority images, control and treated
     seconds_per_run: float | None = None  # measured on one CPU core; None: not measured
 

@@ -18,6 +18,7 @@ from study.studies.names import StudyName
 from study.studies.ours.digits import digits
 from study.studies.ours.images import images
 from study.studies.ours.learning_rate import learning_rate
+from study.studies.ours.mechanism import mechanism
 from study.studies.ours.tuned import tuned_study
 from study.studies.y19.class_balanced_bn import class_balanced_bn
 from study.studies.y19.weighted_bn import weighted_bn
@@ -59,7 +60,7 @@ def names_of_studies(names: Iterable[str]) -> list[str]:
 
 
 def _of_the_papers() -> list[str]:
-    return [name for name in STUDIES if name != OWN]
+    return [name for name in STUDIES if name not in (OWN, "mechanism")]
 
 
 def _make(name: StudyName) -> Study:
@@ -84,5 +85,6 @@ STUDIES: dict[str, Callable[[], Study]] = {
     "weighted-bn": weighted_bn,
     "class-balanced-bn": class_balanced_bn,
     "learning-rate": learning_rate,
+    "mechanism": mechanism,
     OWN: images,
 }

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from trainables.evaluation.names import (
     BOTH_F1,
+    F1_AT_TRAINING_PREVALENCE,
     MAJORITY_F1,
     MINORITY_F1,
     PER_CLASS,
@@ -30,6 +31,7 @@ else:
 
 __all__ = [
     "BOTH_F1",
+    "F1_AT_TRAINING_PREVALENCE",
     "MAJORITY_F1",
     "MINORITY_F1",
     "PER_CLASS",

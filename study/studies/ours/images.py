@@ -60,7 +60,7 @@ def images() -> Study:
         arms=tuple(arms),
         pairs=tuple(pairs),
         claims=(
-            *gain_claims(final, none),
+            *gain_claims(final, none)[:2],  # the test images are as imbalanced as the folder
             Claim("H0 weighted", "it lifts it more than a weighted loss does", "gain", final, weighted),
             Claim("weighted", "a weighted loss lifts the minority F1", "gain", weighted, none),
             Claim("both", "both together lift it more than a weighted loss alone", "gain", together, weighted),

@@ -15,5 +15,5 @@ def test_a_tuned_study_compares_the_final_bn_with_every_arm_without_one() -> Non
     base = Configuration()
     study = tuned_study("x-tuned", {arm: base.replace(changes) for arm, changes in SEARCH_ARMS.items()})
     assert {pair.control for pair in study.pairs} == {arm for arm in SEARCH_ARMS if "BN" not in arm}
-    assert [claim.test for claim in study.claims] == ["gain"] * 7 + ["removal"]
+    assert [claim.test for claim in study.claims] == ["gain"] * 7 + ["removal", "keeps"]
     assert not tuned_study("x-tuned", {"none": base}).claims
