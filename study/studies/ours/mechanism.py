@@ -1,12 +1,15 @@
 """What a final BN does: a logit adjustment by its learned shift, a scale, statistics that lag, or faster training."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from study.studies.arms import FINAL, FINAL_NORM, NONE, arm_in, leaves
 from study.studies.declaration import Arm, Claim, Pair, Study
 from trainables.configuration import Configuration
 from trainables.evaluation import BOTH_F1
 
 RATES = (1e-3, 3e-3, 1e-2)
-METHODS = {
+METHODS: Mapping[str, dict[str, Any]] = {
     NONE: {},
     FINAL: FINAL_NORM,
     "final BN, shift 0": {**FINAL_NORM, "network.final_shift": "zero"},
