@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 
 from study import locations
 from study.locations import Locations
@@ -16,14 +17,23 @@ DONE, INCOMPLETE, WRONG_USAGE = 0, 1, 2
 
 
 def make_parser(program: str, description: str, example: str) -> argparse.ArgumentParser:
-    """Returns a strict parser: no abbreviated options, an example below its help."""
-    return argparse.ArgumentParser(
+    """Returns a strict parser: no abbreviated options, an example below its help, and the version."""
+    parser = argparse.ArgumentParser(
         prog=f"python -m {program}",
         description=description,
         epilog=f"example: {example}",
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=_version(), help="say which version this is and stop")
+    return parser
+
+
+def _version() -> str:
+    try:
+        return f"final-bn {version('final-bn')}"
+    except PackageNotFoundError:
+        return "final-bn, run from a folder that is not installed"
 
 
 def add_locations(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from study.commandline import command
 from study.locations import absolute
 from study.studies import DEFAULTS, UNNAMED, Study, under_defaults
-from trainables.configuration import FOLDER, SMALL_NETWORKS, Configuration, resolve_field
+from trainables.configuration import FOLDER, SMALL_NETWORKS, SOURCES, Configuration, resolve_field
 from trainables.errors import ConfigurationError
 
 OPTIONS = {  # field of a configuration -> the option that changes it alone
@@ -86,7 +86,7 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
     add("--set", type=command.assignment, action="append", default=[], metavar="FIELD=VALUE", help="change every arm")
     add("--defaults", metavar="TOOL", choices=DEFAULTS, default=DEFAULTS[0],
         help=f"values that the papers leave open: {' | '.join(DEFAULTS)}; paper: each study's own tool")  # fmt: skip
-    add("--data", metavar="SPEC", help="digits | mnist | plantvillage:PLANT | folder:PATH, a folder per class")
+    add("--data", metavar="SPEC", help="digits | mnist | plantvillage:PLANT | PATH of a folder per class")
     add("--groups", metavar="CSV", help="with a folder: columns file,group; a group is in one split only")
     add("--group-pattern", metavar="REGEX", help="with a folder: its first parenthesis, in a file's name, is the group")
     add("--network", metavar="NAME", help="dense | cnn | a torchvision classifier")
@@ -99,11 +99,19 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
 
 
 def read_changes(args: argparse.Namespace) -> Changes:
-    """Returns the changes that parsed arguments ask for."""
+    """Returns the changes that parsed arguments ask for; `--data` of a folder that is there is "folder:" and its path."""
+    source = args.data
+    if (
+        source
+        and not SOURCES.fullmatch(source)
+        and not source.startswith(FOLDER)
+        and Path(source).expanduser().is_dir()
+    ):
+        source = f"{FOLDER}{source}"
     return Changes(
         defaults=args.defaults,
         assignments=tuple(args.set),
-        source=args.data,
+        source=source,
         groups=args.groups or "",
         group_pattern=args.group_pattern or "",
         network=args.network,

@@ -2,13 +2,14 @@
 
 from trainables.configuration.configuration import Configuration, is_light, trains_on_features
 from trainables.configuration.fields import resolve_field
-from trainables.configuration.sections import FOLDER, OTHERS, SMALL_NETWORKS, Data, Loss, Network, merged
+from trainables.configuration.sections import FOLDER, OTHERS, SMALL_NETWORKS, SOURCES, Data, Loss, Network, merged
 from trainables.configuration.trial import Trial
 
 __all__ = [
     "FOLDER",
     "OTHERS",
     "SMALL_NETWORKS",
+    "SOURCES",
     "Configuration",
     "Data",
     "Loss",

@@ -238,7 +238,7 @@ class StackTraining:
     def _features(self, split: str) -> Iterator[Tensor]:
         """Yields what the backbones give for a held-out split, batch by batch; a frozen one is asked only once."""
         batches = self._backbone_outputs(self.held_out[split])
-        if self.configuration.network.trainable != "head":
+        if self.configuration.network.trainable != "head" or self._on_features:  # features are there already
             yield from batches
             return
         if split not in self._frozen_features:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,3 +81,30 @@ def test_a_change_that_merges_arms_is_refused() -> None:
 def test_a_name_that_is_no_study_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match="unknown study"):
         find([name])
+
+
+def test_a_tools_defaults_are_set_and_an_option_by_name_wins(capsys: pytest.CaptureFixture[str]) -> None:
+    keras = _applied("table7", "--defaults", "keras", "--set", "norm_eps=1e-4")
+    assert _values(keras, "network.norm_eps") == {1e-4}
+    assert _values(keras, "network.norm_momentum") == {0.01}
+    assert "--defaults keras: set otherwise by name: network.norm_eps" in capsys.readouterr().out
+    assert _applied("table7", "--defaults", "declared") == find(["table7"])[0]
+    assert capsys.readouterr().out == ""
+    with pytest.raises(ConfigurationError, match="--defaults keras: its values are of dense and cnn"):
+        _applied("table4", "--defaults", "keras")
+
+
+def test_data_may_be_the_path_of_a_folder(tmp_path: Path) -> None:
+    def source_of(data: str) -> str | None:
+        return read_request(parser().parse_args(["images", "--data", data])).changes.source
+
+    assert source_of(str(tmp_path)) == source_of(f"folder:{tmp_path}") == f"folder:{tmp_path}"
+    assert source_of("mnist") == "mnist"
+    assert source_of(str(tmp_path / "absent")) == str(tmp_path / "absent")  # refused later, as what it is
+
+
+def test_every_command_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(["--version"])
+    assert ended.value.code == 0
+    assert re.fullmatch(r"final-bn \d+\.\d+\.\d+.*\n", capsys.readouterr().out)
