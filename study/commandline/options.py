@@ -99,14 +99,10 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
 
 
 def read_changes(args: argparse.Namespace) -> Changes:
-    """Returns the changes that parsed arguments ask for; `--data` of a folder that is there is "folder:" and its path."""
+    """Returns the changes that parsed arguments ask for; `--data PATH` is `--data folder:PATH`."""
     source = args.data
-    if (
-        source
-        and not SOURCES.fullmatch(source)
-        and not source.startswith(FOLDER)
-        and Path(source).expanduser().is_dir()
-    ):
+    is_source = not source or SOURCES.fullmatch(source) or source.startswith(FOLDER)
+    if not is_source and Path(source).expanduser().is_dir():
         source = f"{FOLDER}{source}"
     return Changes(
         defaults=args.defaults,
