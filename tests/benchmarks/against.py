@@ -6,7 +6,7 @@ medians are what counts. F1 is compared run by run of the same arms and seeds, b
 
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +66,14 @@ class Side:
     f1: dict[str, list[float]] = field(default_factory=dict)
 
 
-def table(commit: str, repeats: int, data_root: Path, weights: str | None, only: Sequence[str] = ()) -> Table:
+def table(
+    commit: str,
+    repeats: int,
+    data_root: Path,
+    weights: str | None,
+    only: Sequence[str] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> Table:
     """Runs every command with both checkouts in turn, `repeats` times, and returns a row per command.
 
     Args:
@@ -75,6 +82,7 @@ def table(commit: str, repeats: int, data_root: Path, weights: str | None, only:
         data_root: where MNIST and PlantVillage lie; what needs them is left out where they are missing.
         weights: a state dict of a ResNet-18, for figure2a.
         only: names of commands start so; none is all.
+        say: hears of each command as soon as it is measured: what is measured is not lost with the rest.
     """
     found = Table(title=f"this checkout against {commit}, medians of {repeats}", title_justify="left")
     for name in ("command", f"{commit} s", "here s", "times faster", "training alone", "F1 agrees"):
@@ -90,7 +98,9 @@ def table(commit: str, repeats: int, data_root: Path, weights: str | None, only:
             whole = median(there.seconds) / median(here.seconds)
             training = f"{median(there.training) / median(here.training):.1f}" if here.training else ""
             numbers = (f"{median(there.seconds):.1f}", f"{median(here.seconds):.1f}", f"{whole:.1f}", training)
-            found.add_row(command.name, *numbers, agreement(there.f1, here.f1))
+            row = (command.name, *numbers, agreement(there.f1, here.f1))
+            found.add_row(*row)
+            say("; ".join(row))
     return found
 
 

@@ -23,7 +23,7 @@ def main() -> int:
     data_root = locations.data_root(args.data_root)
     repeats = args.repeats or (1 if args.quick else 3)
     if args.against:
-        screen.print(against.table(args.against, repeats, data_root, args.weights, args.only or ()))
+        screen.print(against.table(args.against, repeats, data_root, args.weights, args.only or (), screen.print))
         return command.DONE
     for work in WORKS:
         if args.only and work.study not in args.only:
