@@ -25,7 +25,10 @@ class Group:
     study: Study
     label: str
     records: dict[str, dict[int, Record]] = field(default_factory=dict)
-    changes: dict[str, object] = field(default_factory=dict)  # field -> value that is not as declared
+    changes: dict[str, object] = field(
+        default_factory=dict
+    )  # field -> value that is not as declared, nor the profile's
+    profile: str = ""  # whose defaults the runs have (study/studies/profiles.py)
     search: SearchResult | None = None  # what chose the configurations of tuned arms
 
     @property
@@ -100,7 +103,7 @@ def group_records(study: Study, records: Iterable[Record]) -> list[Group]:
         changes = {name: flat[name] for name, value in declared[arm].items() if flat[name] != value}
         profile, besides = profile_of(changes, study, arm)
         label = label_of(besides, profile)
-        group = groups.setdefault(label, Group(study, label, changes=changes))
+        group = groups.setdefault(label, Group(study, label, changes=besides, profile=profile))
         group.records.setdefault(arm, {})[record.seed] = record
     return sorted_groups(groups.values())
 

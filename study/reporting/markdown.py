@@ -26,6 +26,8 @@ def command_of(group: Group) -> str:
     words = [_program(name)]
     is_small = group.changes.get("network.name") in SMALL_NETWORKS
     searched_fields = {dimension.field for dimension in group.search.space} if group.search else set()
+    if group.profile:
+        words.append(f"--defaults {group.profile}")
     for field, value in group.changes.items():
         if field in searched_fields:  # the base's value depends on its size; the search chooses among others
             continue

@@ -5,7 +5,7 @@ import pytest
 from study.evidence.groups import Group, group_records
 from study.reporting.markdown import as_markdown, command_of, how_made
 from study.reporting.summary import tables_of
-from study.studies import STUDIES
+from study.studies import STUDIES, find, under_defaults
 from study.studies.declaration import Study
 from tests.support.records import make_records
 from trainables.evaluation import MINORITY_F1
@@ -61,3 +61,10 @@ def test_weights_from_a_file_are_asked_for_by_path() -> None:
     }
     (group,) = _groups(STUDIES["table4"](), weights)
     assert "--weights PATH" in command_of(group)
+
+
+def test_the_command_names_a_tools_defaults() -> None:
+    declared = find(["table7"])[0]
+    keras = under_defaults(declared, "keras").map(lambda configuration: configuration.replace({"schedule.epochs": 3}))
+    (group,) = group_records(declared, make_records(keras))
+    assert command_of(group) == "python -m study.grid table7 --defaults keras --set schedule.epochs=3"
