@@ -28,8 +28,8 @@ class Group:
     changes: dict[str, object] = field(
         default_factory=dict
     )  # field -> value that is not as declared, nor the profile's
-    profile: str = ""  # whose defaults the runs have (study/studies/profiles.py)
     search: SearchResult | None = None  # what chose the configurations of tuned arms
+    profile: str = ""  # whose defaults the runs have (study/studies/profiles.py)
 
     @property
     def overlap(self) -> float:
