@@ -25,9 +25,7 @@ class Group:
     study: Study
     label: str
     records: dict[str, dict[int, Record]] = field(default_factory=dict)
-    changes: dict[str, object] = field(
-        default_factory=dict
-    )  # field -> value that is not as declared, nor the profile's
+    changes: dict[str, object] = field(default_factory=dict)  # field -> value, neither declared nor the profile's
     search: SearchResult | None = None  # what chose the configurations of tuned arms
     profile: str = ""  # whose defaults the runs have (study/studies/profiles.py)
 
