@@ -41,16 +41,18 @@ def export_study(request: ExportRequest) -> int:
     """
     from export.conversion import GraphForm
     from study.reporting import groups_of
-    from study.studies import find
+    from study.studies import find, tool_of
     from trainables.storage import RunFolder
 
     form = GraphForm(request.opset, request.batch, request.resize_inside)
     runs = request.locations.runs
     folder, study = RunFolder(runs), find([request.study])[0]
     output = request.output or _default_output(runs, study.name)
-    selections = [
-        _Selection(group, tuple(arms)) for group in groups_of(study, folder) for arms in _arms_to_export(group, request)
-    ]
+    groups = groups_of(study, folder)
+    if request.defaults is not None:
+        tool = tool_of(study, request.defaults)
+        groups = [group for group in groups if group.profile == tool]
+    selections = [_Selection(group, tuple(arms)) for group in groups for arms in _arms_to_export(group, request)]
     if not selections:
         raise ConfigurationError(_without_runs(study, request))
     codes = [_export_selection(selection, request, form, folder, output) for selection in selections]
@@ -117,6 +119,7 @@ def _without_runs(study: "Study", request: ExportRequest) -> str:
 
     declared = " and ".join(f"{arm!r}" for pair in study.pairs[:1] for arm in (pair.treated, pair.control))
     wanted = f"key {request.key}" if request.key else declared or "a pair (it compares nothing; choose with --key)"
+    wanted += f" with {request.defaults} defaults" if request.defaults else ""
     return f"{study.name}: no finished runs of {wanted} in {request.locations.runs}; {maker(study.name)} makes them"
 
 

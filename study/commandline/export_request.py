@@ -7,6 +7,7 @@ from pathlib import Path
 
 from study.commandline.command import add_locations, make_parser, read_locations
 from study.locations import Locations
+from study.studies import DEFAULTS
 from trainables.errors import ConfigurationError
 
 
@@ -19,6 +20,7 @@ class ExportRequest:
         locations: where runs, MLflow and data lie.
         key: of one configuration to export instead of the declared pair; None for the pair.
         source: the only data to take, as a configuration names them; None for all.
+        defaults: only the runs with these defaults, as `--defaults` of study.grid names them; None for all.
         every_arm: whether every arm is exported instead of the first declared pair.
         best: whether only the best run of each arm is, by validation, and the best arm besides the pair.
         require_h1: whether it is a failure if H1 is not reproduced.
@@ -36,6 +38,7 @@ class ExportRequest:
     locations: Locations
     key: str | None = None
     source: str | None = None
+    defaults: str | None = None
     every_arm: bool = False
     best: bool = False
     require_h1: bool = False
@@ -64,6 +67,7 @@ def export_parser() -> argparse.ArgumentParser:
     add("--key", metavar="KEY", help="one configuration instead of the study's declared pair")
     add("--output", metavar="DIR", help="default: onnx/STUDY in the run folder, here if that is a URL")
     add("--data", metavar="SOURCE", help="only these data: plantvillage:Apple, or folder:... as study.grid prints")
+    add("--defaults", metavar="TOOL", choices=DEFAULTS, help=f"only runs with these defaults: {' | '.join(DEFAULTS)}")
     add("--all", action="store_true", help="every arm instead of the study's first declared pair")
     add("--best", action="store_true", help="only the run of each arm with the best validation F1, and the best arm")
     add("--opset", metavar="N", type=int, default=18, help="ONNX's, 13 to 18 (default: 18)")
@@ -87,6 +91,7 @@ def read_export_request(arguments: Sequence[str]) -> ExportRequest:
         locations=read_locations(args),
         key=args.key,
         source=args.data,
+        defaults=args.defaults,
         every_arm=args.all,
         best=args.best,
         require_h1=args.require_h1,

@@ -12,7 +12,7 @@ from study.studies.names import StudyName
 from study.studies.ours.images import SHARE, UNNAMED
 from study.studies.ours.tuned import name_of_point, tuned_study
 from study.studies.profiles import NAMES as DEFAULTS
-from study.studies.profiles import profile_of, under_defaults
+from study.studies.profiles import profile_of, tool_of, under_defaults
 from study.studies.registry import DEFAULT, OWN, PAPER, STUDIES, find, names_of_studies
 from study.studies.search_space import (
     NUISANCES,
@@ -60,6 +60,7 @@ __all__ = [
     "profile_of",
     "removal_claims",
     "space_of",
+    "tool_of",
     "tuned_study",
     "under_defaults",
 ]

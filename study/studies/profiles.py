@@ -87,20 +87,26 @@ def under_defaults(study: Study, name: str) -> Study:
     Raises:
         ConfigurationError: no such profile, or one whose values say nothing of the study's networks.
     """
-    if name == PAPER_TOOL:
-        name = TOOL_OF_STUDY.get(study.name_parts.base, DECLARED)
-    if name == DECLARED:
+    tool = tool_of(study, name)
+    if not tool:
         return study
-    if name not in PROFILES:
-        raise ConfigurationError(f"--defaults: got {name!r}; allowed: {', '.join(NAMES)}")
-    profile = PROFILES[name]
+    profile = PROFILES[tool]
     for arm in study.arms:
         if not profile.fits(arm.configuration):
             raise ConfigurationError(
-                f"--defaults {name}: its values are of {profile.of}; {study.name} has {arm.configuration.network.name}"
+                f"--defaults {tool}: its values are of {profile.of}; {study.name} has {arm.configuration.network.name}"
             )
     varied = _varied(study)
     return study.map(lambda configuration: configuration.replace(_values(profile, configuration, varied)))
+
+
+def tool_of(study: Study, name: str) -> str:
+    """Returns the profile that `--defaults NAME` stands for with a study, "" for none; raises as `under_defaults`."""
+    if name not in NAMES:
+        raise ConfigurationError(f"--defaults: got {name!r}; allowed: {', '.join(NAMES)}")
+    if name == PAPER_TOOL:
+        return TOOL_OF_STUDY.get(study.name_parts.base, "")
+    return "" if name == DECLARED else name
 
 
 def profile_of(changes: Mapping[str, object], study: Study, arm: str) -> tuple[str, dict[str, object]]:

@@ -12,6 +12,7 @@ from study.studies import find
 from trainables.configuration import Trial
 from trainables.data import datasets
 from trainables.data.images import Images
+from trainables.errors import ConfigurationError
 from trainables.run import run
 from trainables.storage.run_folder import RunFolder
 from trainables.training.inputs import Inputs
@@ -70,7 +71,8 @@ def test_a_damaged_run_is_named_and_the_others_are_exported(
     said = capsys.readouterr()
     assert "error: final BN, seed 1: " in said.err
     assert "missing or damaged" in said.err
-    assert "H1 (removed - none)" in said.out
+    assert "H1a, removed at inference it keeps half of the gain in mean F1; through onnxruntime" in said.out
+    assert "H1b, and the majority's F1 loses at most 0.05 by that" in said.out
     found = sorted(
         p.parent.parent.name + p.parent.name for p in (tmp_path / "runs").glob("onnx/*/*/*/verification.json")
     )
@@ -90,3 +92,15 @@ def test_a_damaged_best_run_leaves_nothing_to_deploy(
     assert "nothing to deploy: of the best arm by validation, final BN, no exact file was exported" in (
         capsys.readouterr().err
     )
+
+
+def test_only_the_runs_of_a_tools_defaults_are_exported_where_asked(runs: Path, tmp_path: Path) -> None:
+    assert _export(runs, "--defaults", "declared", "--best", "--output", str(tmp_path)) == 0
+    assert len(list(tmp_path.glob("*/seed-*/verification.json"))) == 2
+    with pytest.raises(ConfigurationError, match=r"with keras defaults in .*; python -m study.grid"):
+        _export(runs, "--defaults", "keras")
+
+
+def test_h1_is_not_had_from_two_seeds(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _export(runs, "--require-h1", "--output", str(tmp_path)) == 1
+    assert "too few seeds, 2 seeds; at least 6 are needed" in capsys.readouterr().out

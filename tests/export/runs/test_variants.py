@@ -144,7 +144,7 @@ def test_the_command_fails_on_a_wrong_fold(
     with pytest.raises(SystemExit) as caught:
         command.run_command(export_command.main, arguments)
     assert caught.value.code == 0
-    assert "H1 (removed - none)" in capsys.readouterr().out
+    assert "H1a, removed at inference" in capsys.readouterr().out
     (verification,) = (tmp_path / "onnx").glob(f"*/{study.arm('final BN').configuration.key}/seed-0/verification.json")
     measured = json.loads(verification.read_text())["variants"]
     assert {"keep", "fold", "remove"} <= set(measured)
