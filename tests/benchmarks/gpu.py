@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _images_a_second(device: torch.device, args: argparse.Namespace) -> Iterator[str]:
     """A row per network and precision: our training and the tutorials', images a second, and the ratio."""
-    side, num_images, batch = (32, 64, 16) if args.small else (224, 1024, 64)
+    side, num_images, batch = (32, 16, 8) if args.small else (224, 1024, 64)
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (num_images + 4, 3, side, side), dtype=np.uint8)
     labels = np.arange(len(pixels)) % 2
