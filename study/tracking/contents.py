@@ -24,7 +24,7 @@ Value = tuple[str, float, int]  # metric, value, epoch
 
 
 def values_of(record: Record) -> list[Value]:
-    """Returns the values of a run: curves for every epoch, other metrics for the last, and the best epochs' test F1."""
+    """Returns the values of a run: curves at POINTS epochs, other metrics for the last, the best epochs' test F1."""
     last_epoch = len(record.history.get("train/loss/all", []))
     values = [(name, value, last_epoch) for name, value in _last_metrics(record).items() if name not in CURVES]
     for name in CURVES:

@@ -22,7 +22,7 @@ FROZEN = ("--where", "trainable=head", "--network", "resnet18", "--cut", "layer3
 SMOKE = ("--smoke", "--where", "augmentation.transform=none", "--where", "mixup_alpha=0", "--where", "weight_decay=0")
 CNNS = ("--where", "minority=3", "--where", "majority=8", "--where", "train_minority=10", "--seeds", "4",
         "--set", "schedule.epochs=20")  # fmt: skip
-ARMS_OF_F1 = ("none", "final BN")  # an arm's name ends in one of them
+ARMS_OF_F1 = ("none", "plain", "final BN")  # an arm's name ends in one of them
 SAME = 0.01  # p of Welch's test above which F1 agrees
 
 

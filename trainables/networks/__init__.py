@@ -13,7 +13,7 @@ from trainables.networks.classifier import Classifier, build_network
 from trainables.networks.features import compute_features, features_name
 from trainables.networks.latency import latency
 from trainables.networks.precision import lower_precision, tf32
-from trainables.networks.stack import Stack, can_stack
+from trainables.networks.stack import Stack
 
 __all__ = [
     "IMAGENET",
@@ -22,7 +22,6 @@ __all__ = [
     "Stack",
     "build_backbone",
     "build_network",
-    "can_stack",
     "check_backbone",
     "compute_features",
     "download_imagenet",

@@ -120,11 +120,6 @@ class Stack(nn.Module):
             yield
 
 
-def can_stack(network: nn.Module) -> bool:
-    """Whether every layer of a network has a stacked form."""
-    return all(type(module) in _STACKED or type(module) in _AS_THEY_ARE for module in _layers(network))
-
-
 class _Flatten(nn.Module):
     """Images (members, batch, c, h, w) or channels (batch, members * c, h, w) become units (members, units, batch)."""
 
@@ -248,10 +243,6 @@ def _stacked(networks: Sequence[Classifier]) -> Classifier:
         members = [network.get_submodule(path) for network in networks]
         stacked.set_submodule(path, _STACKED[type(layer)](members))
     return stacked
-
-
-def _layers(network: nn.Module) -> Iterator[nn.Module]:
-    return (module for module in network.modules() if not any(True for _ in module.children()))
 
 
 def _parameters(values: Sequence[Tensor]) -> nn.Parameter:

@@ -136,7 +136,7 @@ def most_at_once(configuration: Configuration, inputs: Inputs, device: torch.dev
     """Returns how many seeds train as one stack: where a network is so light that its steps are overhead.
 
     Measured on CPUs (tests/benchmarks/RESULTS.md): dense networks and heads on features gain, the cnn's convolutions
-    lose. On a GPU the cnn's gain as well. Images on disk are decoded for one seed at a time.
+    lose. That on a GPU the cnn gains too is assumed, not measured. Images on disk are decoded for one seed at a time.
     """
     on_disk = inputs.features is None and isinstance(inputs.images.pixels, ImageFiles)
     if on_disk or not (inputs.features is not None or configuration.network.name in SMALL_NETWORKS):
