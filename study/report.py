@@ -29,9 +29,14 @@ def main(arguments: Sequence[str]) -> int:
     code = _sync(studies, places, folder) if args.sync else DONE
     if args.format == "html":
         return max(code, _write_pages(studies, places, folder))
-    is_complete = {"json": _print_json, "markdown": _print_markdown, "table": _print_tables}[args.format](
-        studies, folder
-    )
+    show = {
+        "csv": _print_csv,
+        "parquet": _write_parquet,
+        "json": _print_json,
+        "markdown": _print_markdown,
+        "table": _print_tables,
+    }[args.format]
+    is_complete = show(studies, folder)
     return code if is_complete else INCOMPLETE
 
 
@@ -41,7 +46,8 @@ def parser() -> argparse.ArgumentParser:
     add = command.add_argument
     add("studies", nargs="*", metavar="STUDY", help="default: every study with records")
     add("--sync", action="store_true", help="bring MLflow in line with the records first")
-    add("--format", choices=("table", "json", "markdown", "html"), default="table")
+    add("--format", choices=("table", "json", "markdown", "html", "csv", "parquet"), default="table",
+        help="csv, parquet: a row per run, as study.evidence.results gives it")  # fmt: skip
     add_locations(command)
     return command
 
@@ -53,6 +59,36 @@ def _print_json(studies: "list[Study]", folder: "RunFolder") -> bool:
     data = [as_data(group, verdicts_of(group)) for study in studies for group in groups_of(study, folder)]
     print(json.dumps(data, indent=1, allow_nan=False))
     return bool(data)
+
+
+def _print_csv(studies: "list[Study]", folder: "RunFolder") -> bool:
+    """Prints a line per run; returns whether there is one."""
+    from study.evidence import results
+
+    runs = results(folder.url, [study.name for study in studies])
+    if len(runs):
+        print(runs.to_csv(index=False), end="")
+    return _has_rows(len(runs), folder)
+
+
+def _write_parquet(studies: "list[Study]", folder: "RunFolder") -> bool:
+    """Writes a row per run and prints where; returns whether there is one."""
+    from study.evidence import results
+    from study.reporting import output_folder, writing
+
+    runs = results(folder.url, [study.name for study in studies])
+    path = output_folder(folder, "tables") / "results.parquet"
+    if len(runs):
+        with writing(path):
+            runs.to_parquet(path, index=False)
+        print(path)
+    return _has_rows(len(runs), folder)
+
+
+def _has_rows(number: int, folder: "RunFolder") -> bool:
+    if not number:
+        print(f"no run in {folder.url} of what was asked for", file=sys.stderr)
+    return number > 0
 
 
 def _print_markdown(studies: "list[Study]", folder: "RunFolder") -> bool:

@@ -88,6 +88,16 @@ def test_the_command_works(command: str, place: Path, monkeypatch: pytest.Monkey
     assert importlib.import_module(name).main([*arguments, *PLANNED.get(module, [])]) in {0} | below
 
 
+def _python() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / "study" / "README.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("block", _python(), ids=lambda block: block.splitlines()[0])
+def test_the_python_of_the_studies_page_runs(block: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    exec(block, {})
+
+
 def test_every_option_in_the_tables_exists() -> None:
     """Options that prose and tables name belong to some command."""
     helps = "".join(

@@ -1,4 +1,4 @@
-"""What do the records say? Pure: groups, statistics, verdicts."""
+"""What do the records say? Groups, statistics, verdicts, and data frames for those who go on by themselves."""
 
 from study.evidence.claims import (
     MARGIN,
@@ -11,8 +11,9 @@ from study.evidence.claims import (
     decide,
     judge,
 )
+from study.evidence.frames import histories, predictions, results
 from study.evidence.groups import AS_DECLARED, Group, as_text, group_records, interval_of_records
-from study.evidence.robustness import Robustness, judge_robustness, pareto_front, tuned_groups
+from study.evidence.robustness import Robustness, groups_of_records, judge_robustness, pareto_front, tuned_groups
 from study.evidence.search_results import SearchResult, Setting, State, keep_search_result, recall_search_results
 from study.evidence.statistics import Interval, PairedDifference
 
@@ -35,11 +36,15 @@ __all__ = [
     "as_text",
     "decide",
     "group_records",
+    "groups_of_records",
+    "histories",
     "interval_of_records",
     "judge",
     "judge_robustness",
     "keep_search_result",
     "pareto_front",
+    "predictions",
     "recall_search_results",
+    "results",
     "tuned_groups",
 ]

@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from study.evidence.groups import Group, label_of, sorted_groups
-from study.evidence.search_results import SearchResult, Setting
+from study.evidence.groups import Group, group_records, label_of, sorted_groups
+from study.evidence.search_results import SearchResult, Setting, recall_search_results
 from study.studies import Range, Study, Values, tuned_study
-from trainables.storage import Record
+from trainables.storage import Record, RunFolder
 
 ROBUST, FRAGILE, REVERSED = "robust", "fragile", "reversed"
 Scores = Mapping[int, float]  # place in the shared design -> score
@@ -51,6 +51,13 @@ def tuned_groups(study: Study, records: Iterable[Record], searches: Mapping[str,
             label = label_of(search.changes)
             groups.append(Group(tuned_study(study.name, winners), label, records_of_arm, search.changes, search))
     return sorted_groups(groups)
+
+
+def groups_of_records(study: Study, records: Iterable[Record], folder: RunFolder) -> list[Group]:
+    """Returns the groups of a study's complete records, whether it is declared or what a search in `folder` found."""
+    if study.name_parts.search:
+        return tuned_groups(study, records, recall_search_results(folder, study.name))
+    return group_records(study, records)
 
 
 def pareto_front(settings: Sequence[Setting], directions: Sequence[str]) -> list[Setting]:

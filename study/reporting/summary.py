@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from study.evidence import Group, Verdict, group_records, judge, recall_search_results, tuned_groups
+from study.evidence import Group, Verdict, groups_of_records, judge
 from study.reporting.figures import log_figures, save_figures
 from study.reporting.markdown import maker
 from study.reporting.predictions import predictions_of
@@ -25,10 +25,7 @@ from trainables.storage import RunFolder
 
 def groups_of(study: Study, folder: RunFolder) -> list[Group]:
     """Returns the groups of a study's finished runs, empty where there are none."""
-    records = folder.records(study.name)
-    if study.name_parts.search:
-        return tuned_groups(study, records, recall_search_results(folder, study.name))
-    return group_records(study, records)
+    return groups_of_records(study, folder.records(study.name), folder)
 
 
 def verdicts_of(group: Group) -> list[Verdict]:

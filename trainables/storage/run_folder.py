@@ -104,14 +104,13 @@ class RunFolder(SharedFolder):
         Raises:
             RecordError: the file is missing or its checksum is not the record's.
         """
-        path = f"{self._folder(record.study, record.key, record.seed)}/{name}"
-        try:
-            content = self._read(path)
-        except FileNotFoundError:
-            content = b""
-        if hashlib.sha256(content).hexdigest() != record.files.get(name):
-            raise RecordError(f"{path}: missing or damaged (its checksum is not the record's); run the study again")
-        return dict(safetensors.numpy.load(content))
+        return dict(safetensors.numpy.load(self._content(record, name)))
+
+    def sample_names(self, record: Record) -> dict[str, list[str]]:
+        """Returns {split: names of its images, in the order of the split's arrays}; raises as `tensors` does."""
+        content = self._content(record, PREDICTIONS)
+        metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
+        return json.loads(metadata.get(NAMES, "null")) or {}
 
     def write_shared(self, name: str, tensors: Tensors, anew: bool = False) -> None:
         """Stores arrays that many runs share, such as a backbone, as `<runs>/<name>.safetensors`, once or anew."""
@@ -127,6 +126,16 @@ class RunFolder(SharedFolder):
 
     def _folder(self, study: str, key: str, seed: int) -> str:
         return f"{self._root}/{study}/{key}/seed-{seed}"
+
+    def _content(self, record: Record, name: str) -> bytes:
+        path = f"{self._folder(record.study, record.key, record.seed)}/{name}"
+        try:
+            content = self._read(path)
+        except FileNotFoundError:
+            content = b""
+        if hashlib.sha256(content).hexdigest() != record.files.get(name):
+            raise RecordError(f"{path}: missing or damaged (its checksum is not the record's); run the study again")
+        return content
 
     def _checksum(self, path: str) -> str:
         return hashlib.sha256(self._read(path)).hexdigest()
