@@ -5,11 +5,14 @@ import json
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study import locations
-from study.commandline import DONE, INCOMPLETE, add_locations, make_parser, read_locations, run_command
-from study.studies import DEFAULT, find, names_of_studies
+from study.commandline import DONE, INCOMPLETE, WRONG_USAGE, add_locations, make_parser, read_locations, run_command
+from study.studies import DEFAULT, OWN, STUDIES, find, names_of_studies
+
+RECORDED = Path(__file__).parent / "results" / "data"  # the numbers per seed that the project keeps
 
 if TYPE_CHECKING:
     from study.locations import Locations
@@ -23,8 +26,12 @@ def main(arguments: Sequence[str]) -> int:
 
     from trainables.storage import RunFolder
 
+    if args.verdicts:
+        return _print_verdicts(args.studies, args.recorded, args.format)
     places = read_locations(args)
     folder = RunFolder(places.runs)
+    if args.record:
+        return _record(find(args.studies or names_of_studies(folder.studies())), folder, args.recorded)
     studies = find(args.studies or names_of_studies(folder.studies()) or [DEFAULT])
     code = _sync(studies, places, folder) if args.sync else DONE
     if args.format == "html":
@@ -48,6 +55,17 @@ def parser() -> argparse.ArgumentParser:
     add("--sync", action="store_true", help="bring MLflow in line with the records first")
     add("--format", choices=("table", "json", "markdown", "html", "csv", "parquet"), default="table",
         help="csv, parquet: a row per run, as study.evidence.results gives it")  # fmt: skip
+    add(
+        "--record",
+        action="store_true",
+        help="write the numbers per seed that verdicts need of the runs to DIR/STUDY.csv, beside those there",
+    )
+    add(
+        "--verdicts",
+        action="store_true",
+        help="print the verdicts on all claims from DIR/STUDY.csv alone, adjusted for their number; needs no runs",
+    )
+    add("--recorded", metavar="DIR", type=Path, default=RECORDED, help="default: the project's study/results/data")
     add_locations(command)
     return command
 
@@ -120,6 +138,47 @@ def _write_pages(studies: "list[Study]", places: "Locations", folder: "RunFolder
     for study, page in zip(studies, pages, strict=True):
         print(page or f"{study.name}: no finished run in {folder.url}; {maker(study.name)} makes them")
     return DONE if all(pages) else INCOMPLETE
+
+
+def _record(studies: "list[Study]", folder: "RunFolder", recorded: Path) -> int:
+    """Writes the numbers per seed of every study and prints where; a tuned study's settings are not declared."""
+    from study.evidence import write_seed_table
+    from study.reporting import groups_of, maker
+
+    code = DONE
+    for study in studies:
+        path = recorded / f"{study.name}.csv"
+        if study.name_parts.search or study.name == OWN:
+            print(f"{study.name}: its configurations are not declared, so they cannot be told from a table")
+        elif num_runs := write_seed_table(path, groups_of(study, folder)):
+            print(f"{path}: {num_runs} runs")
+            continue
+        else:
+            print(f"{study.name}: no finished run in {folder.url}; {maker(study.name)} makes them")
+        code = INCOMPLETE
+    return code
+
+
+def _print_verdicts(names: Sequence[str], recorded: Path, form: str) -> int:
+    """Prints the verdicts on the claims of the studies whose numbers are recorded."""
+    from study.commandline import console
+    from study.evidence import claim_rows, read_before, read_seed_table
+    from study.reporting import full_verdicts_table, how_verdicts_are_made, table_as_markdown, verdicts_table
+
+    studies = [study for study in find(list(names or STUDIES)) if (recorded / f"{study.name}.csv").is_file()]
+    if not studies:
+        print(f"error: no STUDY.csv of {', '.join(names) or 'any study'} in {recorded}", file=sys.stderr)
+        return INCOMPLETE
+    groups = [group for study in studies for group in read_seed_table(study, recorded / f"{study.name}.csv")]
+    rows = claim_rows(groups, read_before(recorded / "verdicts-1.0.0.csv"))
+    if form == "markdown":
+        print(f"{table_as_markdown(full_verdicts_table(rows))}\n\n{how_verdicts_are_made(rows)}")
+    elif form == "table":
+        console().print(verdicts_table(rows))
+    else:
+        print(f"error: --verdicts prints a table or markdown, got --format {form}", file=sys.stderr)
+        return WRONG_USAGE
+    return DONE
 
 
 def _sync(studies: "list[Study]", places: "Locations", folder: "RunFolder") -> int:

@@ -1,22 +1,22 @@
 """Groups of records -> verdicts. Pure functions; each claim names its primary cells, and no test looks further.
 
-A statistic that a claim says is above 0 is *reproduced* when its whole 95 % interval is above 0, *not reproduced* when
-the interval's upper end is not, else *undecided*. A claim of no effect is reproduced when the whole interval lies
-within MARGIN of 0, not reproduced when none of it does, else undecided; one of no gain or no loss likewise, but on one
-side.
+*Not judged*: an arm that the claim is about does not tell the classes apart, its balanced accuracy is not above chance,
+by ABOVE_CHANCE, with its whole interval. Always saying "rare" has a minority F1 of 0.667 on a balanced test set, more
+than many controls: it passes for no gain here.
 
-*Too few seeds*: fewer than FEWEST_SEEDS. *Not judged*: an arm that the claim is about does not tell the classes apart,
-its balanced accuracy is not above chance, by ABOVE_CHANCE, with its whole interval. Always saying "rare" has a minority
-F1 of 0.667 on a balanced test set, more than many controls: it passes for no gain here.
+Where every seed draws training and test images from one pool the interval is the one of the corrected resampled t test
+(`Group.pool_overlap`); the interval over seeds, "on these images", stands beside it.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeVar
 
+from study.evidence.decisions import DECISIONS, FEWEST_SEEDS, NOT_JUDGED, decide, decision_p
 from study.evidence.groups import Group
-from study.evidence.statistics import PairedDifference
+from study.evidence.statistics import PairedDifference, widened_for_pool
 from study.studies import Claim
 from trainables.evaluation import (
     BOTH_F1,
@@ -29,34 +29,42 @@ from trainables.evaluation import (
     metric_key,
 )
 
-REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
-TOO_FEW, NOT_JUDGED = "too few seeds", "not judged"
-FEWEST_SEEDS = 6
 ABOVE_CHANCE = 0.02  # in balanced accuracy: the 95 % interval of a coin is above chance once in forty times
-MARGIN = 0.05  # in F1: differences within it count as no effect
 GOOD_F1 = 0.8  # "sooner" counts the epochs to it
 
 Values = dict[int, float]  # seed -> value
+Cell = TypeVar("Cell")
 F1_OF_ROLES = {BOTH_F1: (MINORITY_F1, MAJORITY_F1), REMOVED_BOTH_F1: (REMOVED_MINORITY_F1, REMOVED_MAJORITY_F1)}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the records say about a claim."""
+    """What the records say about a claim.
+
+    Attributes:
+        claim: the sentence and its cells.
+        statistic: what was compared, in words.
+        difference: mean, interval, sign-flip p.
+        verdict: one of the five words of study/evidence/decisions.py.
+        reason: why.
+        t_p: of the t test whose interval decides; not adjusted for other claims.
+    """
 
     claim: Claim
     statistic: str
     difference: PairedDifference
     verdict: str
     reason: str
+    t_p: float = math.nan
 
 
 def judge(claim: Claim, group: Group) -> Verdict:
     """Returns the verdict on a claim from the complete records of a group."""
     statistic, difference = TESTS[claim.test](claim, group)
+    t_p = decision_p(claim.test, difference)
     if reason := _tell_nothing_apart(claim, group):
-        return Verdict(claim, statistic, difference, NOT_JUDGED, reason)
-    return Verdict(claim, statistic, difference, *DECISIONS.get(claim.test, decide)(difference))
+        return Verdict(claim, statistic, difference, NOT_JUDGED, reason, t_p)
+    return Verdict(claim, statistic, difference, *DECISIONS.get(claim.test, decide)(difference), t_p)
 
 
 def _tell_nothing_apart(claim: Claim, group: Group) -> str:
@@ -81,7 +89,7 @@ def _about(claim: Claim, group: Group) -> list[str]:
     there = [arm for arm in (*claim.treated, *claim.control) if arm in group.records]
     if claim.test in ("no effect", "no gain", "spread"):
         return there
-    of_treated = [arm for arm in claim.treated if arm in group.records]
+    of_treated = [arm for arm in (*claim.treated, *claim.elsewhere[0]) if arm in group.records]
     if claim.metric.split("/")[1] == "f1":
         return of_treated
     return [arm for arm in there if group.configuration(arm).network.final_norm != "none"] or of_treated
@@ -93,67 +101,47 @@ def balanced_accuracy(group: Group, arm: str, split: str = "test") -> Values:
     return _mean(group.values(arm, metric_key(split, "recall", name)) for name in classes)
 
 
-def _too_few(difference: PairedDifference) -> tuple[str, str] | None:
-    if difference.n >= FEWEST_SEEDS and not math.isnan(difference.low):
-        return None
-    return TOO_FEW, f"{difference.n} seeds; at least {FEWEST_SEEDS} are needed"
-
-
-def decide(difference: PairedDifference) -> tuple[str, str]:
-    """Returns verdict and reason for a statistic that a claim says is above 0."""
-    if too_few := _too_few(difference):
-        return too_few
-    if difference.low > 0:
-        return REPRODUCED, "the whole interval is above 0"
-    if difference.high <= 0:
-        return NOT_REPRODUCED, "the whole interval is at or below 0"
-    return UNDECIDED, "the interval holds 0"
-
-
-def decide_no_effect(difference: PairedDifference) -> tuple[str, str]:
-    """Returns verdict and reason for a statistic that a claim says is 0, to MARGIN."""
-    if too_few := _too_few(difference):
-        return too_few
-    if difference.low > -MARGIN and difference.high < MARGIN:
-        return REPRODUCED, f"the whole interval is within {MARGIN} of 0"
-    if difference.low >= MARGIN or difference.high <= -MARGIN:
-        return NOT_REPRODUCED, f"the whole interval is {MARGIN} or more from 0"
-    return UNDECIDED, f"the interval crosses {MARGIN:+} or {-MARGIN:+}"
-
-
-def decide_no_gain(difference: PairedDifference) -> tuple[str, str]:
-    """Returns verdict and reason for a statistic that a claim says is not above 0, to MARGIN."""
-    if too_few := _too_few(difference):
-        return too_few
-    if difference.high < MARGIN:
-        return REPRODUCED, f"the whole interval is below {MARGIN}"
-    if difference.low >= MARGIN:
-        return NOT_REPRODUCED, f"the whole interval is {MARGIN} or more above 0"
-    return UNDECIDED, f"the interval crosses {MARGIN:+}"
-
-
-def decide_no_loss(difference: PairedDifference) -> tuple[str, str]:
-    """Returns verdict and reason for a statistic that a claim says is not below 0, to MARGIN."""
-    if too_few := _too_few(difference):
-        return too_few
-    if difference.low > -MARGIN:
-        return REPRODUCED, f"the whole interval is above {-MARGIN}"
-    if difference.high <= -MARGIN:
-        return NOT_REPRODUCED, f"the whole interval is {MARGIN} or more below 0"
-    return UNDECIDED, f"the interval crosses {-MARGIN:+}"
-
-
 def removal_statistic(group: Group, removed: Values, final: Values, none: Values) -> PairedDifference:
     """Returns (removed - none) - 0.5 (final - none), paired over a group's seeds: what H1a says of the gain."""
     seeds = removed.keys() & final.keys() & none.keys()
     half_kept = {seed: (removed[seed] - none[seed]) - 0.5 * (final[seed] - none[seed]) for seed in seeds}
-    return group.gain_over(half_kept, dict.fromkeys(seeds, 0.0))
+    return _difference(group, half_kept, dict.fromkeys(seeds, 0.0))
+
+
+def _difference(group: Group, treated: Values, control: Values) -> PairedDifference:
+    """Returns treated - control as verdicts take it: for a pool that every seed redraws, corrected."""
+    return widened_for_pool(group.gain_over(treated, control), group.pool_overlap)
 
 
 def _gain(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     treated = _mean([_values(group, arm, claim.metric) for arm in claim.treated])
     control = _mean([_values(group, arm, claim.metric) for arm in claim.control])
-    return f"{claim.metric}: {_name(claim.treated)} - {_name(claim.control)}", group.gain_over(treated, control)
+    return f"{claim.metric}: {_name(claim.treated)} - {_name(claim.control)}", _difference(group, treated, control)
+
+
+def _every(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
+    """The pair with the least to show: a gain in every pair is one in this; none is passed over."""
+    pairs = list(zip(claim.treated, claim.control, strict=True))
+    values = [
+        (_values(group, treated, claim.metric), _values(group, control, claim.metric)) for treated, control in pairs
+    ]
+    num_present = sum(bool(treated and control) for treated, control in values)
+    if num_present < len(pairs):
+        return f"{claim.metric}: the least gain; {num_present} of {len(pairs)} pairs are there", group.gain_over({}, {})
+    differences = {pair: _difference(group, *of_pair) for pair, of_pair in zip(pairs, values, strict=True)}
+    least = _hardest(differences)
+    return f"{claim.metric}: {least[0]} - {least[1]} (the least of {len(pairs)})", differences[least]
+
+
+def _contrast(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
+    """The gain of the claim's cells minus the gain of those elsewhere."""
+    gains = []
+    for treated, control in ((claim.treated, claim.control), claim.elsewhere):
+        with_it = _mean([_values(group, arm, claim.metric) for arm in treated])
+        without = _mean([_values(group, arm, claim.metric) for arm in control])
+        gains.append({seed: with_it[seed] - without[seed] for seed in with_it.keys() & without.keys()})
+    here, elsewhere = (_name(treated) for treated in (claim.treated, claim.elsewhere[0]))
+    return f"gain in {claim.metric}: {here}, minus {elsewhere}", _difference(group, gains[0], gains[1])
 
 
 def _removal(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
@@ -166,7 +154,7 @@ def _removal(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
 def _keeps(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     removed = _mean([group.values(arm, REMOVED_MAJORITY_F1) for arm in claim.treated])
     kept = _mean([group.values(arm, MAJORITY_F1) for arm in claim.treated])
-    return f"{MAJORITY_F1}: removed - kept", group.gain_over(removed, kept)
+    return f"{MAJORITY_F1}: removed - kept", _difference(group, removed, kept)
 
 
 def _best(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
@@ -177,11 +165,16 @@ def _best(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     num_present = sum(bool(values) for values in values_of.values())
     if num_present < len(rivals):  # who beats those that happen to be there does not beat all
         present = f"{num_present} of {len(rivals)} others are there"
-        return f"{claim.metric}: {treated} - every other; {present}", group.gain_over({}, {})
-    differences = {rival: group.gain(treated, rival, claim.metric) for rival in rivals}
-    is_beaten = any(difference.high <= 0 for difference in differences.values())
-    hardest = min(differences, key=lambda rival: differences[rival].high if is_beaten else differences[rival].low)
+        return f"{claim.metric}: {treated} - every other; {present}", _difference(group, {}, {})
+    differences = {rival: _difference(group, group.values(treated, claim.metric), values_of[rival]) for rival in rivals}
+    hardest = _hardest(differences)
     return f"{claim.metric}: {treated} - {hardest} (the hardest to beat of {len(rivals)})", differences[hardest]
+
+
+def _hardest(differences: Mapping[Cell, PairedDifference]) -> Cell:
+    """Returns where a gain is the least shown: the one at or below 0 with certainty, if any is, else the lowest."""
+    is_refuted = any(difference.high <= 0 for difference in differences.values())
+    return min(differences, key=lambda cell: differences[cell].high if is_refuted else differences[cell].low)
 
 
 def _spread(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
@@ -189,7 +182,7 @@ def _spread(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     treated, control = (
         _mean([_distances(group.values(arm, claim.metric)) for arm in arms]) for arms in (claim.treated, claim.control)
     )
-    return f"{claim.metric}: distance from the median, control - treated", group.gain_over(control, treated)
+    return f"{claim.metric}: distance from the median, control - treated", _difference(group, control, treated)
 
 
 def _sooner(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
@@ -197,7 +190,7 @@ def _sooner(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     treated, control = (
         _mean([_epochs_to(group, arm, claim.metric) for arm in arms]) for arms in (claim.treated, claim.control)
     )
-    return f"epochs until {claim.metric} >= {GOOD_F1}, control - treated", group.gain_over(control, treated)
+    return f"epochs until {claim.metric} >= {GOOD_F1}, control - treated", _difference(group, control, treated)
 
 
 def _values(group: Group, arm: str, metric: str) -> Values:
@@ -264,14 +257,11 @@ TESTS: dict[str, Callable[[Claim, Group], tuple[str, PairedDifference]]] = {
     "gain": _gain,
     "no effect": _gain,
     "no gain": _gain,
+    "every": _every,
+    "contrast": _contrast,
     "removal": _removal,
     "keeps": _keeps,
     "best": _best,
     "spread": _spread,
     "sooner": _sooner,
-}
-DECISIONS: dict[str, Callable[[PairedDifference], tuple[str, str]]] = {
-    "no effect": decide_no_effect,
-    "no gain": decide_no_gain,
-    "keeps": decide_no_loss,
 }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from study.evidence.search_results import SearchResult
 from study.evidence.statistics import Interval, PairedDifference, interval, paired_difference, widened
 from study.studies import Study, profile_of
-from trainables.configuration import Configuration
+from trainables.configuration import Configuration, Data
 from trainables.storage import Record
 
 AS_DECLARED = "as declared"
@@ -34,6 +34,16 @@ class Group:
         """Test / train images, where every seed draws both anew from one folder; else 0. Intervals are wider for it."""
         record = next((record for runs in self.records.values() for record in runs.values()), None)
         return 0.0 if record is None else _overlap_of(record)
+
+    @property
+    def pool_overlap(self) -> float:
+        """Test / train images, where every seed draws fixed numbers of both from one pool; else 0.
+
+        MNIST has an official test set and nothing to correct; own folders, which give shares, have `overlap`. With
+        fixed numbers the correction is a heuristic: it stands for how much two seeds' images are the same.
+        """
+        record = next((record for runs in self.records.values() for record in runs.values()), None)
+        return 0.0 if record is None else _pool_overlap_of(record.typed_configuration().data)
 
     def configuration(self, arm: str) -> Configuration:
         """Returns the configuration of an arm's records, changes and all; the declared one where there are none."""
@@ -129,6 +139,18 @@ def _overlap_of(record: Record) -> float:
     if not isinstance(test, float):
         return 0.0
     return test / (1 - test - (validation if isinstance(validation, float) else 0))
+
+
+def _pool_overlap_of(data: Data) -> float:
+    if data.source == "mnist":
+        return 0.0
+    roles = data.roles
+    train, test = (
+        [getattr(data, f"{part}_{role}") for role in roles]  # images of each class
+        for part in ("train", "test")
+    )
+    are_numbers = all(isinstance(count, int) for count in train + test)
+    return sum(test) / sum(train) if are_numbers else 0.0
 
 
 def as_text(value: object) -> str:

@@ -28,9 +28,16 @@ class Interval:
 
 @dataclass(frozen=True)
 class PairedDifference(Interval):
-    """The interval of the paired differences and the two-sided sign-flip p of their mean."""
+    """The interval of the paired differences and the two-sided sign-flip p of their mean.
+
+    Attributes:
+        p: of the sign-flip test, which takes the seeds as independent; NaN where it is left out.
+        half_width_over_seeds: of the interval on these images, before it is widened for the redrawing of one pool; NaN
+            where it was not widened.
+    """
 
     p: float
+    half_width_over_seeds: float = math.nan
 
 
 IntervalType = TypeVar("IntervalType", bound=Interval)
@@ -75,6 +82,40 @@ def widened(narrow: IntervalType, overlap: float) -> IntervalType:
     half = narrow.half_width * math.sqrt(1 + narrow.n * overlap)
     wide = replace(narrow, low=narrow.mean - half, high=narrow.mean + half)
     return replace(wide, p=math.nan) if isinstance(wide, PairedDifference) else wide
+
+
+def widened_for_pool(over_seeds: PairedDifference, overlap: float) -> PairedDifference:
+    """Returns the difference with the interval of `widened`; the sign-flip p and the half width over seeds stay."""
+    if not overlap or math.isnan(over_seeds.low):
+        return over_seeds
+    wide = widened(over_seeds, overlap)
+    return replace(wide, p=over_seeds.p, half_width_over_seeds=over_seeds.half_width)
+
+
+def t_test_p(difference: Interval, null: float = 0.0, alternative: str = "two-sided") -> float:
+    """Returns the p of Student's t test that a mean is `null`, from its 95 % interval, widened or not.
+
+    Args:
+        difference: mean and interval; NaN is returned where it has none.
+        null: what the mean is compared with.
+        alternative: "two-sided", "greater" (the mean is above it) or "less".
+    """
+    if math.isnan(difference.low):
+        return math.nan
+    from scipy import stats
+
+    distribution = stats.t(difference.n - 1)
+    standard_error = difference.half_width / distribution.ppf((1 + CONFIDENCE) / 2)
+    distance = difference.mean - null
+    t = distance / standard_error if standard_error else math.copysign(math.inf, distance) if distance else 0.0
+    if alternative == "two-sided":
+        return float(min(1.0, 2 * distribution.sf(abs(t))))
+    return float(distribution.sf(t) if alternative == "greater" else distribution.cdf(t))
+
+
+def equivalence_p(difference: Interval, margin: float) -> float:
+    """Returns the larger p of the two one-sided t tests (TOST) that a mean lies within a margin of 0."""
+    return max(t_test_p(difference, -margin, "greater"), t_test_p(difference, margin, "less"))
 
 
 def _sign_flip_p(differences: Sequence[float]) -> float:

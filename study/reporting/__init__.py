@@ -3,11 +3,18 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from study.reporting.markdown import as_markdown, maker
+    from study.reporting.markdown import as_markdown, maker, table_as_markdown
     from study.reporting.output_files import output_folder, writing
     from study.reporting.page import publish_page
     from study.reporting.summary import groups_of, print_study, publish_figures, tables_of, verdicts_of
-    from study.reporting.tables import as_data, h1_verdicts, variants_table
+    from study.reporting.tables import (
+        as_data,
+        full_verdicts_table,
+        h1_verdicts,
+        how_verdicts_are_made,
+        variants_table,
+        verdicts_table,
+    )
 else:
     from trainables.lazy import public_names
 
@@ -15,6 +22,7 @@ else:
         "markdown": (
             "as_markdown",
             "maker",
+            "table_as_markdown",
         ),
         "output_files": ("output_folder", "writing"),
         "page": ("publish_page",),
@@ -27,8 +35,11 @@ else:
         ),
         "tables": (
             "as_data",
+            "full_verdicts_table",
             "h1_verdicts",
+            "how_verdicts_are_made",
             "variants_table",
+            "verdicts_table",
         ),
     }
     __getattr__ = public_names(__name__, _FILES)
@@ -36,15 +47,19 @@ else:
 __all__ = [
     "as_data",
     "as_markdown",
+    "full_verdicts_table",
     "groups_of",
     "h1_verdicts",
+    "how_verdicts_are_made",
     "maker",
     "output_folder",
     "print_study",
     "publish_figures",
     "publish_page",
+    "table_as_markdown",
     "tables_of",
     "variants_table",
     "verdicts_of",
+    "verdicts_table",
     "writing",
 ]

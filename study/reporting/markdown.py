@@ -16,7 +16,7 @@ def as_markdown(group: Group, tables: Sequence[Table]) -> str:
     """Returns a section with the command, what made the records and when, and the tables of a group."""
     study = group.study
     parts = [f"## {study.name}: {study.title}", f"{study.source}. {how_made(group)}"]
-    parts += map(_table, tables)
+    parts += map(table_as_markdown, tables)
     return "\n\n".join(parts) + "\n"
 
 
@@ -109,7 +109,7 @@ def _versions(records: Iterable[Record]) -> str:
     return ", ".join(f"{package} {_span(versions[package])}" for package in shown)
 
 
-def _table(table: Table) -> str:
+def table_as_markdown(table: Table) -> str:
     """Returns a rich table's cells as a Markdown table under its title."""
     columns = [[str(cell) for cell in column.cells] for column in table.columns]
     header = [str(column.header) for column in table.columns]

@@ -8,11 +8,12 @@ from study.studies.declaration import (
     Study,
     in_words,
 )
+from study.studies.family import family_of
 from study.studies.names import StudyName
 from study.studies.ours.images import SHARE, UNNAMED
 from study.studies.ours.tuned import name_of_point, tuned_study
+from study.studies.profiles import DECLARED, profile_of, tool_of, under_defaults
 from study.studies.profiles import NAMES as DEFAULTS
-from study.studies.profiles import profile_of, tool_of, under_defaults
 from study.studies.registry import DEFAULT, OWN, PAPER, STUDIES, find, names_of_studies
 from study.studies.search_space import (
     NUISANCES,
@@ -29,6 +30,7 @@ from study.studies.search_space import (
 )
 
 __all__ = [
+    "DECLARED",
     "DEFAULT",
     "DEFAULTS",
     "FINAL",
@@ -53,6 +55,7 @@ __all__ = [
     "StudyName",
     "Values",
     "base_of_search",
+    "family_of",
     "find",
     "in_words",
     "name_of_point",

@@ -50,15 +50,16 @@ class Claim:
 
     `test` names a function of study/evidence/claims.py, `metric` is what it compares. The claim's primary cells are the
     arms `treated`, each against the arm of `control` at the same place; where there are several, a seed's value is
-    their mean.
+    their mean. A contrast also has `elsewhere`: (treated, control) of the cells whose gain is said to be smaller.
     """
 
     id: str
     sentence: str
-    test: Literal["gain", "no effect", "no gain", "removal", "keeps", "best", "spread", "sooner"]
+    test: Literal["gain", "no effect", "no gain", "every", "contrast", "removal", "keeps", "best", "spread", "sooner"]
     treated: tuple[str, ...]
     control: tuple[str, ...] = ()
     metric: str = MINORITY_F1
+    elsewhere: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
 
 @dataclass(frozen=True)

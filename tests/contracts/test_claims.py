@@ -6,8 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from study.evidence import REPRODUCED, Group, judge
-from study.evidence.claims import MARGIN
+from study.evidence import MARGIN, REPRODUCED, Group, judge
 from study.studies import STUDIES, Claim, Study, find
 from tests.support.records import make_record
 from trainables.evaluation import measure
@@ -69,13 +68,14 @@ def _history(
 
 def _group(study: Study, claim: Claim, treated: Classifier, control: Classifier) -> Group:
     """Returns a group in which the arms that a claim treats decide in one way, all others in another."""
-    of_claim = set(claim.treated)
+    of_claim = {*claim.treated, *claim.elsewhere[0]}
     if claim.metric.split("/")[1] != "f1":  # named the other way round where something is said to fall
         of_norm = {
             a for a in (*claim.treated, *claim.control) if study.arm(a).configuration.network.final_norm != "none"
         }
         of_claim = of_norm or of_claim
-    names = {*claim.treated, *claim.control} if claim.test != "best" or claim.control else {a.name for a in study.arms}
+    named = {*claim.treated, *claim.control, *claim.elsewhere[0], *claim.elsewhere[1]}
+    names = named if claim.test != "best" or claim.control else {a.name for a in study.arms}
     records = {
         name: {
             seed: _record(study, name, seed, treated if name in of_claim else control, name in of_claim)

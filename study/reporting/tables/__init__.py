@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from study.reporting.tables.export import h1_verdicts, variants_table
     from study.reporting.tables.pairs import pairs_table, samples_table
     from study.reporting.tables.search import search_tables
+    from study.reporting.tables.verdicts import full_verdicts_table, how_verdicts_are_made, verdicts_table
 else:
     from trainables.lazy import public_names
 
@@ -31,6 +32,11 @@ else:
             "samples_table",
         ),
         "search": ("search_tables",),
+        "verdicts": (
+            "full_verdicts_table",
+            "how_verdicts_are_made",
+            "verdicts_table",
+        ),
     }
     __getattr__ = public_names(__name__, _FILES)
 
@@ -39,11 +45,14 @@ __all__ = [
     "arms_table",
     "as_data",
     "claims_table",
+    "full_verdicts_table",
     "h1_verdicts",
+    "how_verdicts_are_made",
     "pairs_table",
     "published_table",
     "samples_table",
     "search_tables",
     "show",
     "variants_table",
+    "verdicts_table",
 ]

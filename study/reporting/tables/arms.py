@@ -1,5 +1,7 @@
 """One row per arm: what it reached, beside the paper's numbers, and what its final norm learned. Pure."""
 
+import math
+
 from rich.table import Table
 
 from study.evidence import Group
@@ -36,15 +38,19 @@ def arms_table(group: Group) -> Table:
 
 
 def published_table(group: Group) -> Table | None:
-    """Returns one row per printed number that the arms' table has no column for: the paper's beside ours."""
+    """Returns one row per printed number: ours, how far it is from the paper's, whether our interval holds that."""
     table = make_table(
-        "more of the paper's numbers beside ours", ["arm", "metric", "ours", "paper"], text=["arm", "metric"]
+        "the paper's numbers beside ours",
+        ["arm", "metric", "ours", "paper", "ours - paper", "paper's in our interval"],
+        text=["arm", "metric", "paper's in our interval"],
     )
     for arm in group.study.arms:
         for metric, printed in arm.published.items():
             ours = group.interval(arm.name, metric)
-            if ours.n and metric not in PUBLISHED_COLUMNS.values():
-                table.add_row(arm.name, metric, show(ours), show_number(printed))
+            if not ours.n:
+                continue
+            is_within = "-" if math.isnan(ours.low) else "yes" if ours.low <= printed <= ours.high else "no"
+            table.add_row(arm.name, metric, show(ours), show_number(printed), f"{ours.mean - printed:+.3f}", is_within)
     return table if table.row_count else None
 
 

@@ -37,6 +37,8 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "says": verdict.claim.sentence,
         "statistic": verdict.statistic,
         "p": _or_none(verdict.difference.p),
+        "t_p": _or_none(verdict.t_p),
+        "half_width_over_seeds": _or_none(verdict.difference.half_width_over_seeds),
         "verdict": verdict.verdict,
         "because": verdict.reason,
         **_interval(verdict.difference),

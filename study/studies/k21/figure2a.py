@@ -35,6 +35,14 @@ def figure2a() -> Study:
         pairs=tuple(sorted(pairs.values(), key=lambda pair: pair.name != "head, 10 per 1000")),
         claims=(
             Claim("H2", "the gain is positive up to ratio 0.1", "gain", *treated_and_control(few)),
+            Claim("H2 every", "at every ratio up to 0.1", "every", *treated_and_control(few)),
+            Claim(
+                "H2 contrast",
+                "it is larger up to ratio 0.1 than above",
+                "contrast",
+                *treated_and_control(few),
+                elsewhere=treated_and_control(many),
+            ),
             Claim("H2 at 0.1", "still at ratio 0.1 itself", "gain", *treated_and_control([at_limit])),
             Claim("H2 above", "there is no gain above ratio 0.1", "no effect", *treated_and_control(many)),
             Claim(

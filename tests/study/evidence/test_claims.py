@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from study.evidence.claims import NOT_JUDGED, NOT_REPRODUCED, REPRODUCED, TOO_FEW, UNDECIDED, f1_at_prevalence, judge
+from study.evidence import NOT_JUDGED, NOT_REPRODUCED, REPRODUCED, TOO_FEW, UNDECIDED, judge
+from study.evidence.claims import f1_at_prevalence
 from study.evidence.groups import AS_DECLARED, Group, group_records
 from study.studies.declaration import Arm, Claim, Pair, Study
 from trainables.configuration import Configuration
@@ -221,3 +222,22 @@ def test_f1_at_the_training_prevalence_is_that_of_a_test_set_as_imbalanced() -> 
     balanced = np.repeat([0, 1], 1000), np.repeat([1, 0, 1, 0], [50, 950, 900, 100])
     assert f1_at_prevalence(group, "a", 0.5)[0] == pytest.approx(f1_score(*balanced))
     assert math.isnan(f1_at_prevalence(_group([0.1], [0.5], [0]), "none")[0])  # no recall recorded
+
+
+def test_a_gain_in_every_pair_is_one_in_the_least() -> None:
+    every = Claim("H2", "", "every", ("final", "other"), ("none", "none"))
+    found = judge(every, _group([0.1, 0.2] * 4, [0.9, 0.8] * 4, [0.5] * 8, [0.2, 0.35] * 4))
+    assert found.statistic.endswith("other - none (the least of 2)")
+    assert (found.verdict, found.difference.mean) == (REPRODUCED, pytest.approx(0.125))
+    refuted = judge(every, _group([0.1, 0.2] * 4, [0.9, 0.8] * 4, [0.5] * 8, [0.0, 0.1] * 4))
+    assert refuted.verdict == NOT_REPRODUCED
+    assert judge(every, _group([0.1, 0.2] * 4, [0.9, 0.8] * 4, [0.5] * 8)).verdict == TOO_FEW  # one pair is not there
+
+
+def test_a_contrast_is_the_gain_here_minus_the_gain_elsewhere() -> None:
+    contrast = Claim("H2", "", "contrast", ("final",), ("none",), elsewhere=(("other",), ("none",)))
+    found = judge(contrast, _group([0.1, 0.2] * 4, [0.9, 0.8] * 4, [0.5] * 8, [0.2, 0.35] * 4))
+    assert found.difference.mean == pytest.approx((0.8 + 0.6) / 2 - (0.1 + 0.15) / 2)
+    assert found.verdict == REPRODUCED
+    same = judge(contrast, _group([0.1, 0.2] * 4, [0.9, 0.8] * 4, [0.5] * 8, [0.9, 0.8] * 4))
+    assert same.verdict == NOT_REPRODUCED

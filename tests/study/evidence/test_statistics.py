@@ -1,11 +1,22 @@
 import math
 
+import numpy as np
 import pytest
+from scipy import stats
+from statsmodels.stats.weightstats import ttost_paired
 
-from study.evidence.claims import judge
+from study.evidence import judge
 from study.evidence.groups import Group
-from study.evidence.statistics import interval, paired_difference, widened
+from study.evidence.statistics import (
+    equivalence_p,
+    interval,
+    paired_difference,
+    t_test_p,
+    widened,
+    widened_for_pool,
+)
 from study.studies.declaration import Arm, Claim, Pair, Study
+from tests.support.records import make_record
 from trainables.configuration import Configuration
 from trainables.evaluation import MINORITY_F1
 from trainables.storage.record import Record
@@ -67,6 +78,54 @@ def test_verdicts_and_tables_of_redrawn_folders_are_wide(tiny: Configuration) ->
     assert fixed.overlap == 0
     assert redrawn.overlap == pytest.approx(1 / 3)
     narrow, wide = (judge(its.study.claims[0], its).difference for its in (fixed, redrawn))
-    assert wide.half_width == pytest.approx(narrow.half_width * math.sqrt(1 + 4 / 3))
+    assert wide.half_width == pytest.approx(narrow.half_width_over_seeds * math.sqrt(1 + 4 / 3))
     assert redrawn.interval("a", MINORITY_F1).half_width > fixed.interval("a", MINORITY_F1).half_width
     assert redrawn.gain("a", "b", MINORITY_F1).half_width == wide.half_width
+
+
+VALUES = {seed: value for seed, value in enumerate((0.03, -0.01, 0.02, 0.05, 0.01, 0.04))}
+
+
+@pytest.mark.parametrize("alternative", ["two-sided", "greater", "less"])
+def test_p_of_the_t_test_is_scipys(alternative: str) -> None:
+    difference = paired_difference(VALUES, dict.fromkeys(VALUES, 0.0))
+    expected = stats.ttest_1samp(list(VALUES.values()), 0.01, alternative=alternative).pvalue
+    assert t_test_p(difference, 0.01, alternative) == pytest.approx(expected)
+
+
+def test_p_of_no_effect_is_statsmodels_two_one_sided_tests() -> None:
+    difference = paired_difference(VALUES, dict.fromkeys(VALUES, 0.0))
+    expected, *_ = ttost_paired(np.array(list(VALUES.values())), np.zeros(len(VALUES)), -0.05, 0.05)
+    assert equivalence_p(difference, 0.05) == pytest.approx(expected)
+
+
+def test_values_that_do_not_spread_have_a_p() -> None:
+    ones = paired_difference({0: 1.0, 1: 1.0}, {0: 0.0, 1: 0.0})
+    assert (t_test_p(ones), t_test_p(ones, 1.0), t_test_p(ones, 2.0, "greater")) == (0, 1, 1)
+    assert math.isnan(t_test_p(interval([1.0])))
+
+
+def test_a_pool_that_is_redrawn_widens_the_interval_and_keeps_what_it_was() -> None:
+    narrow = paired_difference(VALUES, dict.fromkeys(VALUES, 0.0))
+    wide = widened_for_pool(narrow, 0.3)
+    assert wide.half_width == pytest.approx(narrow.half_width * math.sqrt(1 + 6 * 0.3))
+    assert (wide.p, wide.half_width_over_seeds) == (narrow.p, pytest.approx(narrow.half_width))
+    # Nadeau and Bengio: t = mean / (sd sqrt(1 / n + test / train))
+    t = np.mean(list(VALUES.values())) / (np.std(list(VALUES.values()), ddof=1) * math.sqrt(1 / 6 + 0.3))
+    assert t_test_p(wide) == pytest.approx(2 * stats.t.sf(t, 5))
+
+
+@pytest.mark.parametrize(
+    ("changes", "overlap"),
+    [
+        ({}, 300 / 1010),  # digits
+        ({"data.source": "mnist", "data.minority": "3", "data.majority": "8"}, 0.0),  # an official test set
+        ({"data.source": "plantvillage:Apple", "data.train_minority": 50}, 300 / 1050),
+        ({"data.source": "plantvillage:Apple", "data.test_majority": 0.2}, 0.0),  # shares: `overlap` is for these
+    ],
+)
+def test_what_two_seeds_share_of_one_pool(changes: dict[str, object], overlap: float) -> None:
+    arm = Arm("a", Configuration().replace(changes))
+    study = Study("s", "", "", (arm,), (), ())
+    assert Group(study, "", {"a": {0: make_record("a", 0, arm.configuration)}}).pool_overlap == pytest.approx(overlap)
+    assert Group(study, "", {}).pool_overlap == 0

@@ -41,8 +41,14 @@ def test_a_study_without_published_numbers_has_no_columns_for_them() -> None:
     assert header_of(arms_table(_group(FINAL)))[-1] == "average precision"
 
 
-def test_other_published_numbers_have_a_table_of_their_own() -> None:
-    assert rows_of(published_table(_group(NONE, FINAL, ABSENT))) == [["none", ACCURACY, "0.700", "0.75"]]
+def test_every_printed_number_has_its_distance_and_whether_our_interval_holds_it() -> None:
+    near = Arm("final", FINAL.configuration, {MINORITY_F1: 1.9, "final-norm/scale/8": 99.0})
+    assert rows_of(published_table(_group(NONE, near, ABSENT))) == [
+        ["none", MINORITY_F1, "0.100", "0.25", "-0.150", "-"],  # one seed has no interval
+        ["none", ACCURACY, "0.700", "0.75", "-0.050", "-"],
+        ["final", MINORITY_F1, "0.700 ± 1.271", "1.9", "-1.200", "yes"],
+        ["final", "final-norm/scale/8", "3.000 ± 12.706", "99", "-96.000", "no"],
+    ]
     assert published_table(_group(FINAL)) is None
 
 
