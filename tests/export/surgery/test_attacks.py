@@ -11,7 +11,7 @@ from export.errors import SurgeryError
 from export.surgery import changes
 from export.surgery.files import rewrite
 from export.surgery.proof import prove
-from tests.export.surgery.test_final_norm import CONSTANTS, HEADER, NORM, _model
+from tests.export.surgery.graphs import CONSTANTS, HEADER, NORM, make_model
 
 
 def _typed(kind: str, body: str, ends: str) -> onnx.ModelProto:
@@ -42,7 +42,7 @@ def test_the_default_epsilon_is_that_of_onnx_in_float32() -> None:
 @pytest.mark.parametrize("layer", ["s = Gemm (x, w, c)", "m = MatMul (x, w) s = Add (m, c)", "s = MatMul (x, w)"])
 def test_who_reads_the_shape_of_the_scores_does_not_stop_a_fold(layer: str) -> None:
     body = f"{layer} z = Shape (s) {NORM} r = Reshape (n, z) y = Softmax (r)"
-    model = _model(body)
+    model = make_model(body)
     folded = changes.fold(model)
     assert prove(model, folded, "fold").decisions_changed == 0
     for node in folded.graph.node:
@@ -54,14 +54,14 @@ def test_who_reads_the_shape_of_the_scores_does_not_stop_a_fold(layer: str) -> N
 
 def test_a_graph_that_draws_random_numbers_is_told_so() -> None:
     body = f"r = RandomNormalLike (x) h = Add (x, r) s = Gemm (h, w, c) {NORM} y = Softmax (n)"
-    model = _model(body)
+    model = make_model(body)
     with pytest.raises(SurgeryError, match="the original itself gives other scores each time on the same inputs"):
         prove(model, changes.fold(model), "fold")
 
 
 @pytest.mark.parametrize("constant", ["w", "c", "gamma", "mean"])
 def test_constants_that_are_no_numbers_are_called_that(constant: str) -> None:
-    model = _model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
+    model = make_model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
     tensor = next(tensor for tensor in model.graph.initializer if tensor.name == constant)
     value = numpy_helper.to_array(tensor).copy()
     value.flat[0] = np.nan
@@ -71,7 +71,7 @@ def test_constants_that_are_no_numbers_are_called_that(constant: str) -> None:
 
 
 def test_what_stands_before_a_norm_in_parts_is_named() -> None:
-    model = _model("l = Gemm (x, w, c) r = Relu (l) m = Mul (r, gamma) n = Add (m, beta) y = Softmax (n)")
+    model = make_model("l = Gemm (x, w, c) r = Relu (l) m = Mul (r, gamma) n = Add (m, beta) y = Softmax (n)")
     with pytest.raises(SurgeryError, match="before what scales them stands Relu; Gemm, MatMul or Conv is needed"):
         changes.fold(model)
 
@@ -85,7 +85,7 @@ def test_a_constant_on_the_left_is_named() -> None:
 
 
 def test_a_type_that_layers_here_do_not_compute_in_is_named() -> None:
-    model = _model(f"l = MatMul (x, w) s = Cast <to = 1> (l) {NORM} y = Softmax (n)")
+    model = make_model(f"l = MatMul (x, w) s = Cast <to = 1> (l) {NORM} y = Softmax (n)")
     weight = next(constant for constant in model.graph.initializer if constant.name == "w")
     weight.CopyFrom(onnx.helper.make_tensor("w", onnx.TensorProto.BFLOAT16, [3, 2], np.ones(6)))
     model.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.BFLOAT16
@@ -94,7 +94,7 @@ def test_a_type_that_layers_here_do_not_compute_in_is_named() -> None:
 
 
 def test_optional_inputs_that_became_constants_are_said(tmp_path: Path) -> None:
-    model = _model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
+    model = make_model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
     model.graph.input.append(onnx.helper.make_tensor_value_info("gamma", onnx.TensorProto.FLOAT, [2]))
     onnx.save(model, tmp_path / "model.onnx")
     said = rewrite(changes.fold, tmp_path / "model.onnx", tmp_path / "out.onnx", "fold")
@@ -103,7 +103,7 @@ def test_optional_inputs_that_became_constants_are_said(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(60)
 def test_a_size_of_zero_is_named(tmp_path: Path) -> None:
-    model = _model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
+    model = make_model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 0
     model.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 0
     onnx.save(model, tmp_path / "model.onnx")

@@ -10,7 +10,7 @@ from onnx import helper, numpy_helper
 
 from export import fold, remove
 from export.errors import SurgeryError
-from tests.export.surgery.test_final_norm import NORM, _model
+from tests.export.surgery.graphs import NORM, make_model
 
 BODY = f"f = Identity (x) s = Gemm (f, w, c) {NORM} y = Softmax (n)"
 
@@ -21,7 +21,7 @@ def _endless_loop() -> onnx.ModelProto:
         ("on", onnx.TensorProto.BOOL, []), ("b", onnx.TensorProto.FLOAT, None))]  # fmt: skip
     nodes = [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Identity", ["a"], ["b"])]
     body = helper.make_graph(nodes, "body", values[:3], values[3:])
-    model = _model(BODY)
+    model = make_model(BODY)
     model.graph.node[0].CopyFrom(helper.make_node("Loop", ["", "yes", "x"], ["f"], body=body))
     model.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
     return model
@@ -29,17 +29,17 @@ def _endless_loop() -> onnx.ModelProto:
 
 def _huge_constant() -> onnx.ModelProto:
     body = f"b = ConstantOfShape (shape) z = ReduceSum <keepdims = 0> (b) f = Add (x, z) {BODY.split(' (x) ', 1)[1]}"
-    return _model(body, extra=", int64[1] shape = {1000000000000}")
+    return make_model(body, extra=", int64[1] shape = {1000000000000}")
 
 
 def _huge_input() -> onnx.ModelProto:
-    model = _model(BODY)
+    model = make_model(BODY)
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 10**12
     return model
 
 
 def _control_characters() -> onnx.ModelProto:
-    model = _model(f"t = Identity (x) s = Gemm (x, w, c) u = Tanh (s) {NORM} y = Softmax (n)")
+    model = make_model(f"t = Identity (x) s = Gemm (x, w, c) u = Tanh (s) {NORM} y = Softmax (n)")
     for node in model.graph.node:
         node.input[:] = ["a\n\x1b[31mb" if name == "s" else name for name in node.input]
         node.output[:] = ["a\n\x1b[31mb" if name == "s" else name for name in node.output]
@@ -67,7 +67,7 @@ def test_a_hostile_file_is_one_line(make: Callable[[], onnx.ModelProto], says: s
 
 def test_both_commands_write_and_say_what_was_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, target = tmp_path / "source.onnx", tmp_path / "out" / "target.onnx"
-    source.write_bytes(_model(BODY).SerializeToString())
+    source.write_bytes(make_model(BODY).SerializeToString())
     np.savez(tmp_path / "own.npz", x=np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32))
     assert fold.main([str(source), str(target), "--inputs", str(tmp_path / "own.npz")]) == 0
     said = capsys.readouterr().out

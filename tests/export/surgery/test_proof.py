@@ -10,7 +10,7 @@ from onnx import numpy_helper
 from export.errors import SurgeryError
 from export.surgery import changes
 from export.surgery.proof import prove
-from tests.export.surgery.test_final_norm import CONSTANTS, HEADER, NORM, _model
+from tests.export.surgery.graphs import CONSTANTS, HEADER, NORM, make_model
 
 IMAGES = "uint8[n,8,8,3] img"
 
@@ -49,7 +49,7 @@ def test_a_wrong_fold_behind_a_saturated_softmax_is_refused(ending: str, factor:
 
 def test_a_weight_that_random_inputs_do_not_reach_is_compared_too() -> None:
     """The layer's features are all zero on any input: only features given to it directly show its weights."""
-    model = _model(f"a = Abs (x) b = Neg (a) h = Relu (b) s = Gemm (h, w, c) {NORM} y = Softmax (n)")
+    model = make_model(f"a = Abs (x) b = Neg (a) h = Relu (b) s = Gemm (h, w, c) {NORM} y = Softmax (n)")
     folded = changes.fold(model)
     assert prove(model, folded, "fold").difference < 1e-6
     with pytest.raises(SurgeryError, match="on random features before its last layer"):
@@ -57,7 +57,7 @@ def test_a_weight_that_random_inputs_do_not_reach_is_compared_too() -> None:
 
 
 def test_a_change_beside_the_way_is_refused() -> None:
-    model = _model(f"h = Relu (x) s = Gemm (h, w, c) {NORM} y = Softmax (n)")
+    model = make_model(f"h = Relu (x) s = Gemm (h, w, c) {NORM} y = Softmax (n)")
     folded = changes.fold(model)
     for node, kind in (("h", "Sigmoid"), ("y", "Sigmoid")):
         wrong = onnx.ModelProto.FromString(folded.SerializeToString())
@@ -71,7 +71,7 @@ def test_a_change_beside_the_way_is_refused() -> None:
 
 
 def test_nan_of_the_original_is_said_of_the_original(tmp_path: Path) -> None:
-    model = _model(f"l = Log (x) s = Gemm (l, w, c) {NORM} y = Softmax (n)")
+    model = make_model(f"l = Log (x) s = Gemm (l, w, c) {NORM} y = Softmax (n)")
     folded = changes.fold(model)
     with pytest.raises(
         SurgeryError, match=r"the original itself gives NaN .* on random inputs \(x 16x3\).*--inputs FILE"
@@ -88,7 +88,7 @@ def test_nan_of_the_original_is_said_of_the_original(tmp_path: Path) -> None:
 
 
 def test_constants_that_half_precision_cannot_hold_are_said() -> None:
-    model = _model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
+    model = make_model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
     model.graph.input[0].type.tensor_type.elem_type = model.graph.output[0].type.tensor_type.elem_type = 10
     for constant in model.graph.initializer:
         value = numpy_helper.to_array(constant).astype(np.float16)
@@ -100,7 +100,7 @@ def test_constants_that_half_precision_cannot_hold_are_said() -> None:
 
 
 def test_removing_is_compared_with_the_scores_before_the_norm() -> None:
-    model = _model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
+    model = make_model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
     evidence = prove(model, changes.remove(model), "remove")
     assert evidence.difference == 0
     assert evidence.output_change > 0.1

@@ -8,7 +8,7 @@ import pytest
 
 from export.errors import SurgeryError
 from export.surgery.trial_inputs import Feeds, own_batches, random_batches
-from tests.export.surgery.test_final_norm import CONSTANTS, HEADER, NORM
+from tests.export.surgery.graphs import CONSTANTS, HEADER, NORM
 
 END = f"s = Gemm (x, w, c) {NORM} y = Softmax (n)"
 

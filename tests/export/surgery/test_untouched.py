@@ -7,7 +7,7 @@ from onnx import parser
 
 from export.errors import SurgeryError
 from export.surgery import changes
-from tests.export.surgery.test_final_norm import CONSTANTS, ENDS, HEADER, LAYERS, NORM, _model, _operators, _run
+from tests.export.surgery.graphs import CONSTANTS, ENDS, HEADER, LAYERS, NORM, make_model, operators_of, run_model
 
 
 def test_what_the_change_does_not_touch_stays_byte_for_byte() -> None:
@@ -19,7 +19,7 @@ def test_what_the_change_does_not_touch_stays_byte_for_byte() -> None:
         s = Gemm (r, w, c) {NORM} y = Softmax (n)
     """
     more = ", float[3,3] w0 = {1.0, 0.0, 2.0, 0.5, 1.0, 0.0, 0.0, 1.0, 1.0}, float[3] c0 = {0.1, 0.2, 0.3}"
-    model = _model(body, extra=f"{more}, float[2] spare = {{1.0, 2.0}}")
+    model = make_model(body, extra=f"{more}, float[2] spare = {{1.0, 2.0}}")
     model.graph.value_info.append(onnx.helper.make_tensor_value_info("spare", onnx.TensorProto.FLOAT, [2]))
     model.metadata_props.add(key="owner", value="somebody")
     for changed in (changes.fold(model), changes.remove(model)):
@@ -42,41 +42,43 @@ def test_tied_weights_are_scaled_in_the_last_layer_only() -> None:
         f"{text.replace('three = {1.5, -0.5, 2.0}', 'three = {1.5, 0.5, 2.0}')} {{ {body} y = Softmax (n) }}"
     )
     folded = changes.fold(model)
-    np.testing.assert_allclose(_run(folded), _run(model), atol=2e-6)
+    np.testing.assert_allclose(run_model(folded), run_model(model), atol=2e-6)
     assert [node.input[1] for node in folded.graph.node if node.op_type == "Gemm"] == ["t", "t.folded"]
 
 
 def test_an_old_file_that_lists_its_constants_as_inputs_is_folded() -> None:
-    model = _model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
+    model = make_model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)")
     model.ir_version = 3
     del model.opset_import[:]
     model.opset_import.append(onnx.helper.make_opsetid("", 9))
     for c in model.graph.initializer:
         model.graph.input.append(onnx.helper.make_tensor_value_info(c.name, c.data_type, c.dims))
     folded = changes.fold(model)
-    np.testing.assert_allclose(_run(folded), _run(model), atol=2e-6)
+    np.testing.assert_allclose(run_model(folded), run_model(model), atol=2e-6)
     assert {v.name for v in folded.graph.input} == {"x"} | {c.name for c in folded.graph.initializer}
 
 
 def test_inner_norms_are_fused_and_the_final_one_stays() -> None:
     inner = "i = BatchNormalization (h, gamma, beta, mean, var)\n r = Relu (i)"
-    model = _model(f"h = Gemm (x, w, c)\n {inner}\n s = Gemm (r, v)\n {NORM} {ENDS['softmax']}",
+    model = make_model(f"h = Gemm (x, w, c)\n {inner}\n s = Gemm (r, v)\n {NORM} {ENDS['softmax']}",
                    extra=", float[2,2] v = {1.0, 2.0, -1.0, 0.5}")  # fmt: skip
     fused = changes.fuse_inner_norms(model)
-    assert _operators(fused) == ["Gemm", "Relu", "Gemm", "BatchNormalization", "Softmax"]
-    np.testing.assert_allclose(_run(fused), _run(model), atol=2e-6)
-    shared = _model(f"h = Gemm (x, w, c)\n {inner}\n a = Add (r, h)\n y = Gemm (a, v)",
+    assert operators_of(fused) == ["Gemm", "Relu", "Gemm", "BatchNormalization", "Softmax"]
+    np.testing.assert_allclose(run_model(fused), run_model(model), atol=2e-6)
+    shared = make_model(f"h = Gemm (x, w, c)\n {inner}\n a = Add (r, h)\n y = Gemm (a, v)",
                     extra=", float[2,2] v = {1.0, 2.0, -1.0, 0.5}")  # fmt: skip
-    assert _operators(changes.fuse_inner_norms(shared)).count("BatchNormalization") == 1  # its input is used elsewhere
+    assert (
+        operators_of(changes.fuse_inner_norms(shared)).count("BatchNormalization") == 1
+    )  # its input is used elsewhere
 
 
 def test_scores_are_shifted_by_what_was_asked() -> None:
     for weight, layer in LAYERS.values():
-        model = _model(f"{layer} y = Identity (s)", weight)
-        plain = _model(f"{layer.replace('s = ', 'y = ')}", weight)
+        model = make_model(f"{layer} y = Identity (s)", weight)
+        plain = make_model(f"{layer.replace('s = ', 'y = ')}", weight)
         shifted = changes.shift_scores(plain, np.array([0.5, -2.0]))
-        np.testing.assert_allclose(_run(shifted), _run(model) + np.array([0.5, -2.0]), atol=2e-6)
+        np.testing.assert_allclose(run_model(shifted), run_model(model) + np.array([0.5, -2.0]), atol=2e-6)
     with pytest.raises(
         SurgeryError, match="the scores come from BatchNormalization; a layer without a norm behind it is needed"
     ):
-        changes.shift_scores(_model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)"), np.array([0.5, -2.0]))
+        changes.shift_scores(make_model(f"s = Gemm (x, w, c) {NORM} y = Softmax (n)"), np.array([0.5, -2.0]))
