@@ -64,7 +64,7 @@ def _findings(places: "Locations", storage: str | None, fix: bool) -> "Iterator[
     yield Finding("torch CUDA", "ok" if cuda else "not applicable", ", ".join(devices) or "no device")
     yield from check_installation(cuda)
 
-    from study.execution import Lease, check_ray
+    from study.execution import Lease, check_ports, check_ray
     from study.tracking import check_tracking
     from study.tuning import check_trial_storage
     from trainables.storage import RunFolder
@@ -73,6 +73,7 @@ def _findings(places: "Locations", storage: str | None, fix: bool) -> "Iterator[
         yield check_tracking(places.tracking_uri, runs, fix)
         yield check_trial_storage(storage, runs, fix)
     yield from check_ray(runs)
+    yield check_ports()
 
 
 def _versions() -> "Finding":

@@ -28,6 +28,7 @@ ELSEWHERE = {  # commands that another test, or CI itself, runs
     "mlflow server": "tests/test_clusters.py: its options exist; no PostgreSQL here",
     "pip install 'mlflow[auth]'": "nothing: a service of its own",
     "export ": "variables that its neighbours read",
+    "nft ": "a firewall of somebody's own",
     "npm pack onnxruntime-web": "tests/export/test_browser.py tries the page where the package is at hand",
     "python -m http.server": "tests/export/test_browser.py",
 }

@@ -2,12 +2,17 @@
 
 from typing import TYPE_CHECKING
 
+from study.execution.ray_settings import set_up
+
+set_up()  # before anything imports Ray, which reads some of it then
+
 if TYPE_CHECKING:
     from study.execution.cluster import check_ray, check_resources, cluster_nodes, connect, probe_nodes
     from study.execution.lease import Lease
     from study.execution.plan import make_plan
     from study.execution.prepare import prepare_trials
     from study.execution.progress import CountProgress
+    from study.execution.ray_settings import check_ports
     from study.execution.resources import Resources
     from study.execution.session import Outcome, Settings, run_session
     from study.execution.trials import run_search
@@ -20,6 +25,7 @@ else:
         "plan": ("make_plan",),
         "prepare": ("prepare_trials",),
         "progress": ("CountProgress",),
+        "ray_settings": ("check_ports",),
         "resources": ("Resources",),
         "session": ("Outcome", "Settings", "run_session"),
         "trials": ("run_search",),
@@ -32,6 +38,7 @@ __all__ = [
     "Outcome",
     "Resources",
     "Settings",
+    "check_ports",
     "check_ray",
     "check_resources",
     "cluster_nodes",

@@ -11,7 +11,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from study.execution.ray_output import hush, set_up
+from study.execution.ray_settings import hush, keep_token_private
 from study.execution.resources import Resources, check_requests
 from trainables.configuration import Configuration
 from trainables.errors import ConfigurationError, RecordError, first_line
@@ -48,7 +48,7 @@ def connect(num_cpus: int | None = None) -> None:
     """
     if ray.is_initialized():
         return
-    set_up()
+    keep_token_private()
     quietly = {"logging_level": logging.ERROR, "log_to_driver": False}
     address = os.environ.get("RAY_ADDRESS")
     if address:

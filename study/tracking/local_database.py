@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from trainables.storage import make_private, make_private_folder
+
 ENDING_WHILE_MADE = ".new"  # of the name of a database that has not all its tables yet
 
 
@@ -24,10 +26,11 @@ def create(uri: str, fill: Callable[[str], object]) -> None:
     path = Path(uri.removeprefix("sqlite:///"))
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}{ENDING_WHILE_MADE}")
     unfinished.unlink(missing_ok=True)
     fill(f"sqlite:///{unfinished}")
+    make_private(unfinished)
     if path.exists():  # another command was faster
         unfinished.unlink()
     else:

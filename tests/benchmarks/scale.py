@@ -19,7 +19,7 @@ from ray.cluster_utils import Cluster
 from rich.console import Console
 from rich.table import Table
 
-from study.execution import ray_output
+from study.execution import ray_settings
 from study.execution.trials import UnsavedCallback, run_tune
 
 STORE = 80 * 2**20  # bytes, the least that Ray takes for a node's object store
@@ -74,7 +74,7 @@ def measure(nodes: int, runs: int, seconds: float) -> dict[str, float]:
         cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=STORE, wait=False)
     cluster.wait_for_nodes(timeout=60 + 5 * nodes)
     ray.init(address=cluster.address, logging_level="ERROR", log_to_driver=False)
-    ray_output.hush()
+    ray_settings.hush()
     try:
         clock, process = _Clock(), psutil.Process()
         before = sum(process.cpu_times()[:2])
@@ -98,7 +98,6 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=5.0, help="that a trial waits")
     args = parser.parse_args()
-    ray_output.set_up()
     found = measure(args.nodes, args.runs, args.seconds)
     table = Table(title=f"{args.nodes} simulated nodes, {args.runs} runs of {args.seconds:g} s", title_justify="left")
     for name in ("seconds in all", "slots busy", "driver CPU ms a run", "driver MiB"):

@@ -10,7 +10,7 @@ import pytest
 
 from export.verification import installation
 from study import doctor
-from study.execution import check_ray
+from study.execution import check_ray, ray_settings
 from study.studies import Choice
 from study.tracking import tracker
 from study.tuning import arm_search, trial_storage
@@ -25,7 +25,10 @@ def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict
     return code, {line[16:37].strip(): line[:15].strip() for line in lines}
 
 
-def test_a_healthy_set_up_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_healthy_set_up_passes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_settings, "open_ports", lambda: [])  # of what else runs on this machine
     code, states = _run(capsys, "--runs", str(tmp_path / "runs"), "--data-root", str(tmp_path))
     assert code == 0
     assert states["run folder"] == states["MLflow"] == states["onnxruntime"] == states["versions"] == "ok"
@@ -41,12 +44,13 @@ def test_a_broken_set_up_names_what_is_broken(
     for name in datasets._MNIST_MD5:
         (raw / name).write_bytes(b"not MNIST")
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setattr(ray_settings, "open_ports", lambda: ["0.0.0.0:6379 (gcs_server)"])
     monkeypatch.setattr(doctor, "ENOUGH_DISK", 1e9)
     uri = ("--tracking-uri", "http://127.0.0.1:9")
     code, states = _run(capsys, "--runs", str(tmp_path / "file" / "x"), "--data-root", str(tmp_path), *uri)
     assert code == 1
     failed = {subject for subject, state in states.items() if state == "failed"}
-    assert failed == {"run folder", "disk", "MNIST", "MLflow", "Ray authentication"}
+    assert failed == {"run folder", "disk", "MNIST", "MLflow", "Ray authentication", "open ports"}
 
 
 @pytest.mark.parametrize("wheels", [(), ("onnxruntime", "onnxruntime-gpu")])

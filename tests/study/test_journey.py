@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import run_here
-from tests.support.faults import ROOT, Nodes, num_records, until
+from tests.support.faults import ROOT, Nodes, num_records, open_sockets, until
 
 SMALL = (
     "--set",
@@ -50,8 +50,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "study.grid", *SMALL, *ONE_PROCESS, "--seeds", "2", "--runs", str(folder)]
     killed = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until(lambda: num_records(folder) > 0)
+    on_loopback, reachable = open_sockets(killed)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
+    assert len(on_loopback) > 5, "these are not the sockets of a Ray"
+    assert reachable == []  # from other machines
     before = num_records(folder)
     assert 0 < before < 8, "the kill came too late to show anything"
     done = run_here("study.grid", *SMALL, "--seeds", "2", runs=folder)

@@ -1,5 +1,6 @@
 """How faults are made and what must hold after them."""
 
+import ipaddress
 import os
 import secrets
 import shutil
@@ -11,7 +12,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from trainables.storage.run_folder import RunFolder
 
@@ -53,6 +57,17 @@ def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     while not condition():
         assert time.monotonic() < ends, "it did not come about"
         time.sleep(0.1)
+
+
+def open_sockets(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> tuple[list[str], list[str]]:
+    """Returns the addresses on which a process and all its descendants listen: on loopback, and where others reach."""
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    hosts = []
+    for each in family:
+        with suppress(psutil.Error):  # it has ended meanwhile
+            hosts += [c.laddr.ip for c in each.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    addresses = [ipaddress.ip_address(host.removeprefix("::ffff:")) for host in hosts]
+    return ([str(a) for a in addresses if a.is_loopback], [str(a) for a in addresses if not a.is_loopback])
 
 
 def kill_group(process: "subprocess.Popen[str]") -> None:
@@ -111,6 +126,7 @@ class Nodes:
         self.environment = {
             "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_ADDRESS": f"127.0.0.1:{self.port}",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1",  # "0" in this process: a Ray of one machine
         }  # fmt: skip
         self.jobs = f"http://127.0.0.1:{self.dashboard}"
         self.processes: list[subprocess.Popen[str]] = []

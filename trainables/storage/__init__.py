@@ -3,7 +3,7 @@
 from trainables.storage.checkpoint import Checkpoint, remove_left_checkpoints
 from trainables.storage.record import Record
 from trainables.storage.run_folder import PREDICTIONS, RECORD, WEIGHTS, RunFolder, Tensors, as_bytes
-from trainables.storage.shared_folder import SharedFolder
+from trainables.storage.shared_folder import SharedFolder, make_private, make_private_folder
 
 __all__ = [
     "PREDICTIONS",
@@ -15,5 +15,7 @@ __all__ = [
     "SharedFolder",
     "Tensors",
     "as_bytes",
+    "make_private",
+    "make_private_folder",
     "remove_left_checkpoints",
 ]

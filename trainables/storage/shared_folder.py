@@ -7,11 +7,28 @@ import glob
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from trainables.errors import RecordError
+
+OPEN_MODES = (0o755, 0o775, 0o644, 0o664)  # under the umasks that systems set by themselves, 022 and 002
+
+
+def make_private_folder(path: Path) -> None:
+    """Makes a folder with its parents unless it is there, for its owner alone; raises OSError where that fails."""
+    if not path.is_dir():
+        path.mkdir(parents=True, exist_ok=True)
+        make_private(path)
+
+
+def make_private(path: Path) -> None:
+    """Takes a new file or folder away from group and others, unless somebody chose a umask or folder to share it by."""
+    if path.stat().st_mode & 0o7777 in OPEN_MODES:
+        with suppress(PermissionError):  # a mounted file system that keeps no modes
+            path.chmod(path.stat().st_mode & 0o700)
 
 
 class SharedFolder:
@@ -93,6 +110,8 @@ class SharedFolder:
         """Writes a file as a whole or not at all (an object store's put is atomic by itself)."""
         target = f"{path}.{uuid.uuid4().hex}.part" if self._local else path
         try:
+            if self._local:
+                make_private_folder(Path(self._root))
             self._files.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
             self._files.pipe_file(target, content)
             if self._local:

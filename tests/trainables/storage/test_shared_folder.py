@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,23 @@ def test_a_file_that_cannot_be_removed_says_so(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(LocalFileSystem, "rm_file", refuse)
     with pytest.raises(RecordError, match="file cannot be removed: Access Denied"):
         folder.remove("file")
+
+
+@pytest.mark.parametrize(
+    ("umask", "mode"), [(0o022, 0o700), (0o002, 0o700), (0o027, 0o750), (0o007, 0o770), (0o077, 0o700)], ids=oct
+)
+def test_a_folder_is_made_for_its_owner_alone_unless_a_umask_says_otherwise(
+    umask: int, mode: int, tmp_path: Path
+) -> None:
+    before = os.umask(umask)
+    try:
+        SharedFolder(str(tmp_path / "new" / "runs")).put("file", b"")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new" / "runs").stat().st_mode & 0o777 == mode
+
+
+def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    SharedFolder(str(tmp_path)).put("file", b"")
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
