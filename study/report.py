@@ -72,9 +72,13 @@ def parser() -> argparse.ArgumentParser:
 
 def _print_json(studies: "list[Study]", folder: "RunFolder") -> bool:
     """Prints every group of records; returns whether there is one."""
-    from study.reporting import as_data, groups_of, verdicts_of
+    from study.reporting import answer_of, as_data, groups_of, verdicts_of
 
-    data = [as_data(group, verdicts_of(group)) for study in studies for group in groups_of(study, folder)]
+    data = [
+        as_data(group, verdicts_of(group), answer_of(group, folder))
+        for study in studies
+        for group in groups_of(study, folder)
+    ]
     print(json.dumps(data, indent=1, allow_nan=False))
     return bool(data)
 
@@ -111,10 +115,10 @@ def _has_rows(number: int, folder: "RunFolder") -> bool:
 
 def _print_markdown(studies: "list[Study]", folder: "RunFolder") -> bool:
     """Prints a section for every group of records; returns whether there is one."""
-    from study.reporting import as_markdown, groups_of, tables_of
+    from study.reporting import answer_text, as_markdown, groups_of, tables_of
 
     groups = [group for study in studies for group in groups_of(study, folder)]
-    print("\n".join(as_markdown(group, tables_of(group, folder)) for group in groups))
+    print("\n".join(as_markdown(group, tables_of(group, folder), answer_text(group, folder)) for group in groups))
     return bool(groups)
 
 

@@ -16,7 +16,7 @@ ROOMS = (
     *("trainables.final_norm", "trainables.configuration", "trainables.storage", "trainables.data"),
     *("trainables.networks", "trainables.evaluation", "trainables.training", "trainables.run", "trainables.tune"),
     *("export.errors", "export.verification", "export.surgery", "export.conversion", "export.runs"),
-    *("study.locations", "study.studies", "study.evidence", "study.tracking", "study.commandline"),
+    *("study.locations", "study.studies", "study.evidence", "study.answers", "study.tracking", "study.commandline"),
     *("study.execution", "study.tuning", "study.reporting", "study.exporting"),
     *("study.grid", "study.search", "study.report", "study.doctor"),
     *("export.__main__", "export.fold", "export.remove", "export.edge", "export.evaluate"),

@@ -1,17 +1,28 @@
 """What do the records say? Groups, statistics, verdicts, and data frames for those who go on by themselves."""
 
 from study.evidence.claims import Verdict, judge
-from study.evidence.decisions import MARGIN, NOT_JUDGED, NOT_REPRODUCED, REPRODUCED, TOO_FEW, UNDECIDED, decide
+from study.evidence.decisions import (
+    FEWEST_SEEDS,
+    MARGIN,
+    NOT_JUDGED,
+    NOT_REPRODUCED,
+    REPRODUCED,
+    TOO_FEW,
+    UNDECIDED,
+    decide,
+)
 from study.evidence.frames import histories, predictions, results
 from study.evidence.groups import AS_DECLARED, Group, as_text, group_records, interval_of_records
 from study.evidence.robustness import Robustness, groups_of_records, judge_robustness, pareto_front, tuned_groups
 from study.evidence.search_results import SearchResult, Setting, State, keep_search_result, recall_search_results
 from study.evidence.seed_tables import read_seed_table, write_seed_table
-from study.evidence.statistics import Interval, PairedDifference
+from study.evidence.statistics import CONFIDENCE, Interval, PairedDifference
 from study.evidence.verdicts import ClaimRow, Judged, claim_rows, read_before
 
 __all__ = [
     "AS_DECLARED",
+    "CONFIDENCE",
+    "FEWEST_SEEDS",
     "MARGIN",
     "NOT_JUDGED",
     "NOT_REPRODUCED",

@@ -3,10 +3,19 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from study.reporting.answer import AnswerText, answer_in_words, headline
     from study.reporting.markdown import as_markdown, maker, table_as_markdown
     from study.reporting.output_files import output_folder, writing
     from study.reporting.page import publish_page
-    from study.reporting.summary import groups_of, print_study, publish_figures, tables_of, verdicts_of
+    from study.reporting.summary import (
+        answer_of,
+        answer_text,
+        groups_of,
+        print_study,
+        publish_figures,
+        tables_of,
+        verdicts_of,
+    )
     from study.reporting.tables import (
         as_data,
         full_verdicts_table,
@@ -19,6 +28,7 @@ else:
     from trainables.lazy import public_names
 
     _FILES = {
+        "answer": ("AnswerText", "answer_in_words", "headline"),
         "markdown": (
             "as_markdown",
             "maker",
@@ -27,6 +37,8 @@ else:
         "output_files": ("output_folder", "writing"),
         "page": ("publish_page",),
         "summary": (
+            "answer_of",
+            "answer_text",
             "groups_of",
             "print_study",
             "publish_figures",
@@ -45,11 +57,16 @@ else:
     __getattr__ = public_names(__name__, _FILES)
 
 __all__ = [
+    "AnswerText",
+    "answer_in_words",
+    "answer_of",
+    "answer_text",
     "as_data",
     "as_markdown",
     "full_verdicts_table",
     "groups_of",
     "h1_verdicts",
+    "headline",
     "how_verdicts_are_made",
     "maker",
     "output_folder",

@@ -7,15 +7,18 @@ from rich.table import Table
 
 from study.commandline import BACKBONE_FIELDS, OPTIONS
 from study.evidence import Group, as_text
+from study.reporting.answer import AnswerText, as_markdown_lines
 from study.studies import OWN, StudyName
 from trainables.configuration import FOLDER, SMALL_NETWORKS
 from trainables.storage import Record
 
 
-def as_markdown(group: Group, tables: Sequence[Table]) -> str:
-    """Returns a section with the command, what made the records and when, and the tables of a group."""
+def as_markdown(group: Group, tables: Sequence[Table], answer: AnswerText | None = None) -> str:
+    """Returns a section with the answer, if there is one, what made the records and when, and the tables of a group."""
     study = group.study
-    parts = [f"## {study.name}: {study.title}", f"{study.source}. {how_made(group)}"]
+    parts = [f"## {study.name}: {study.title}"]
+    parts += [] if answer is None else [as_markdown_lines(answer)]
+    parts.append(f"{study.source}. {how_made(group)}")
     parts += map(table_as_markdown, tables)
     return "\n\n".join(parts) + "\n"
 

@@ -5,7 +5,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from study.answers import Answer, answer_from, read_decisions
+from study.commandline import remembered
 from study.evidence import Group, Verdict, groups_of_records, judge
+from study.reporting.answer import AnswerText, answer_in_words, as_box
 from study.reporting.figures import log_figures, save_figures
 from study.reporting.markdown import maker
 from study.reporting.predictions import predictions_of
@@ -18,7 +21,7 @@ from study.reporting.tables import (
     samples_table,
     search_tables,
 )
-from study.studies import Study
+from study.studies import OWN, Study
 from study.tracking import TrackingError, open_tracker
 from trainables.storage import RunFolder
 
@@ -31,6 +34,25 @@ def groups_of(study: Study, folder: RunFolder) -> list[Group]:
 def verdicts_of(group: Group) -> list[Verdict]:
     """Returns the verdicts on the claims of a study whose treated arms one group has runs of."""
     return [judge(claim, group) for claim in group.study.claims if group.records.keys() & set(claim.treated)]
+
+
+def answer_of(group: Group, folder: RunFolder) -> Answer | None:
+    """Returns the answer of runs on somebody's own images; None for other studies, and without rare test images."""
+    is_own = group.study.name_parts.base == OWN
+    return answer_from(group, read_decisions(group, folder)) if is_own else None
+
+
+def answer_text(group: Group, folder: RunFolder) -> AnswerText | None:
+    """Returns the answer in words; None where there is no answer."""
+    answer = answer_of(group, folder)
+    return None if answer is None else answer_in_words(answer, own_name(group, folder))
+
+
+def own_name(group: Group, folder: RunFolder) -> str:
+    """Returns "<rare classes> in <folder>" where the images are somebody's own, else ""."""
+    data = group.first_record(next(iter(group.records))).typed_configuration().data
+    own_folder = remembered(folder).get(data.source)
+    return f"{', '.join(data.minority)} in {Path(own_folder.path).name}" if own_folder else ""
 
 
 def tables_of(group: Group, folder: RunFolder) -> list[Table]:
@@ -50,9 +72,12 @@ def tables_of(group: Group, folder: RunFolder) -> list[Table]:
 
 
 def print_study(study: Study, folder: RunFolder, screen: Console) -> bool:
-    """Prints the tables of every group of a study; returns whether there was a finished run."""
+    """Prints the answer and the tables of every group of a study; returns whether there was a finished run."""
     groups = groups_of(study, folder)
     for group in groups:
+        text = answer_text(group, folder)
+        if text is not None:
+            screen.print(as_box(text, screen.width))
         for table in tables_of(group, folder):
             screen.print(table)
     if not groups:

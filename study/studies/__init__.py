@@ -1,6 +1,6 @@
 """Which studies are there, and what does each declare?"""
 
-from study.studies.arms import FINAL, NONE, removal_claims
+from study.studies.arms import ADJUSTED, COMBINED, FINAL, NONE, WEIGHTED_LOSS, removal_claims
 from study.studies.declaration import (
     Arm,
     Claim,
@@ -30,6 +30,8 @@ from study.studies.search_space import (
 )
 
 __all__ = [
+    "ADJUSTED",
+    "COMBINED",
     "DECLARED",
     "DEFAULT",
     "DEFAULTS",
@@ -44,6 +46,7 @@ __all__ = [
     "STUDIES",
     "TELLS_ARMS_APART",
     "UNNAMED",
+    "WEIGHTED_LOSS",
     "Arm",
     "Choice",
     "Claim",

@@ -8,8 +8,10 @@ from trainables.configuration import Configuration
 from trainables.evaluation import BOTH_F1, F1_AT_TRAINING_PREVALENCE
 
 FINAL, NONE = "final BN", "none"
+WEIGHTED_LOSS, ADJUSTED, COMBINED = "weighted loss", "logit adjustment", "final BN + weighted loss"
 FINAL_NORM = {"network.final_norm": "batch"}
 WEIGHTED = {"loss.class_weights": "inverse"}
+LOGIT_ADJUSTED = {"loss.logit_adjustment": 1.0}
 
 
 def leaves(plant: str, **changes: Any) -> Configuration:

@@ -16,6 +16,7 @@ from trainables.evaluation.names import (
 )
 
 if TYPE_CHECKING:
+    from trainables.evaluation.confusion import Confusion
     from trainables.evaluation.metrics import measure, measure_members
     from trainables.evaluation.probabilities import minority_probability, probabilities_of
     from trainables.evaluation.thresholds import choose_threshold, f1_at_thresholds, odds_of, score_shift
@@ -23,6 +24,7 @@ else:
     from trainables.lazy import public_names
 
     _FILES = {
+        "confusion": ("Confusion",),
         "metrics": ("measure", "measure_members"),
         "probabilities": ("minority_probability", "probabilities_of"),
         "thresholds": ("choose_threshold", "f1_at_thresholds", "odds_of", "score_shift"),
@@ -39,6 +41,7 @@ __all__ = [
     "REMOVED_MAJORITY_F1",
     "REMOVED_MINORITY_F1",
     "VALIDATION_F1",
+    "Confusion",
     "choose_threshold",
     "f1_at_thresholds",
     "measure",

@@ -13,7 +13,7 @@ from study.reporting.markdown import command_of
 from study.reporting.output_files import output_folder, writing
 from study.reporting.page.render import Section, WrongImage, most_wrong, render
 from study.reporting.predictions import predictions_of
-from study.reporting.summary import groups_of, tables_of, verdicts_of
+from study.reporting.summary import answer_text, groups_of, own_name, tables_of, verdicts_of
 from study.reporting.tables import show
 from study.studies import Study
 from study.tracking import TrackingError, open_tracker
@@ -58,7 +58,7 @@ def publish_page(study: Study, folder: RunFolder, data_root: Path, tracking_uri:
 
 
 def _section(group: Group, folder: RunFolder, data_root: Path, tracking_uri: str | None) -> Section:
-    shown = group.main_arm
+    shown, answer = group.main_arm, answer_text(group, folder)
     return Section(
         group=group,
         verdicts=verdicts_of(group),
@@ -66,17 +66,11 @@ def _section(group: Group, folder: RunFolder, data_root: Path, tracking_uri: str
         figures=save_figures(group, folder),
         wrong=_wrong_images(group, shown, folder, data_root) if shown else [],
         wrong_of=shown,
-        name=_own_name(group, folder),
-        best=_best(group) if shown else "",
+        name=own_name(group, folder),
+        answer=answer,
+        best=_best(group) if shown and answer is None else "",
         places=_places(group, folder, tracking_uri),
     )
-
-
-def _own_name(group: Group, folder: RunFolder) -> str:
-    """Returns "<rare classes> in <folder>" where the images are somebody's own, else ""."""
-    data = group.first_record(next(iter(group.records))).typed_configuration().data
-    own_folder = remembered(folder).get(data.source)
-    return f"{', '.join(data.minority)} in {Path(own_folder.path).name}" if own_folder else ""
 
 
 def _places(group: Group, folder: RunFolder, tracking_uri: str | None) -> dict[str, str]:

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from study.evidence import MARGIN, NOT_JUDGED, NOT_REPRODUCED, REPRODUCED, TOO_FEW, UNDECIDED, Group, Verdict
+from study.reporting.answer import AnswerText
 from study.reporting.markdown import how_made
 from study.studies import Study
 
@@ -66,6 +67,7 @@ class Section:
         name: what a person calls the group; "" takes its label.
         best: a sentence on the arm that validation likes best.
         places: what -> where it is.
+        answer: what a practitioner takes from it, where the images are somebody's own.
     """
 
     group: Group
@@ -77,6 +79,7 @@ class Section:
     name: str = ""
     best: str = ""
     places: Mapping[str, str] = field(default_factory=dict)
+    answer: AnswerText | None = None
 
     @property
     def title(self) -> str:

@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from study.answers import Answer
 from study.evidence import Group, Interval, Verdict
 
 
-def as_data(group: Group, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Returns every metric of every arm and every verdict, ready for JSON; undefined values are None."""
+def as_data(group: Group, verdicts: Sequence[Verdict], answer: Answer | None = None) -> dict[str, Any]:
+    """Returns every metric of every arm, every verdict, and the answer if any, for JSON; undefined values are None."""
     arms = {
         arm.name: {
             "seeds": sorted(group.records[arm.name]),
@@ -23,6 +24,7 @@ def as_data(group: Group, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "group": group.label,
         "arms": arms,
         "claims": [_verdict(verdict) for verdict in verdicts],
+        **({} if answer is None else {"answer": answer.as_data()}),
     }
 
 

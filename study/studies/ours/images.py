@@ -1,8 +1,21 @@
 """Somebody's own images: does a final BN help with a rare class, and more than simple class weights?"""
 
 from itertools import product
+from typing import Any
 
-from study.studies.arms import FINAL, FINAL_NORM, NONE, WEIGHTED, gain_claims, leaves, removal_claims
+from study.studies.arms import (
+    ADJUSTED,
+    COMBINED,
+    FINAL,
+    FINAL_NORM,
+    LOGIT_ADJUSTED,
+    NONE,
+    WEIGHTED,
+    WEIGHTED_LOSS,
+    gain_claims,
+    leaves,
+    removal_claims,
+)
 from study.studies.declaration import Arm, Claim, Pair, Study
 from trainables.configuration import FOLDER
 
@@ -16,8 +29,9 @@ def images() -> Study:
 
     The natural imbalance (or `--ratio`), 60 % of every class for training, 20 % validation, 20 % test, drawn anew by
     every seed. Frozen ResNet-18 with ImageNet weights, K21 head, one-cycle, 10 epochs, batch 64, each arm at two peak
-    learning rates: on frozen features the gain depends on it. Arms none, weighted loss, final BN, both.
-    Cost: 8 arms x 10 seeds, with features a few minutes for 2000 images.
+    learning rates: on frozen features the gain depends on it. Arms none, weighted loss, logit-adjusted loss, final BN,
+    final BN with a weighted loss.
+    Cost: 10 arms x 10 seeds, with features a few minutes for 2000 images.
     `python -m study.grid images --data folder:PATH --minority NAME --export`
     """
     base = leaves("Apple").replace(
@@ -33,8 +47,13 @@ def images() -> Study:
             },
         }
     )
-    combined = f"{FINAL} + weighted loss"
-    methods = {NONE: {}, "weighted loss": WEIGHTED, FINAL: FINAL_NORM, combined: {**FINAL_NORM, **WEIGHTED}}
+    methods: dict[str, dict[str, Any]] = {
+        NONE: {},
+        WEIGHTED_LOSS: WEIGHTED,
+        ADJUSTED: LOGIT_ADJUSTED,
+        FINAL: FINAL_NORM,
+        COMBINED: {**FINAL_NORM, **WEIGHTED},
+    }
     arms: list[Arm] = []
     pairs = []
     for rate in RATES:
@@ -46,13 +65,13 @@ def images() -> Study:
         arms += arm_of.values()
         pairs += [
             Pair(f"rate {rate:g}", arm_of[FINAL].name, arm_of[NONE].name),
-            Pair(f"weighted loss, rate {rate:g}", arm_of[combined].name, arm_of["weighted loss"].name),
+            Pair(f"weighted loss, rate {rate:g}", arm_of[COMBINED].name, arm_of[WEIGHTED_LOSS].name),
         ]
 
     def at_all_rates(method: str) -> tuple[str, ...]:
         return tuple(arm.name for arm in arms if arm.method == method)
 
-    none, weighted, final, together = (at_all_rates(method) for method in methods)
+    none, weighted, adjusted, final, together = (at_all_rates(method) for method in methods)
     return Study(
         name="images",
         source="your images",
@@ -62,6 +81,7 @@ def images() -> Study:
         claims=(
             *gain_claims(final, none)[:2],  # the test images are as imbalanced as the folder
             Claim("H0 weighted", "it lifts it more than a weighted loss does", "gain", final, weighted),
+            Claim("H0 adjusted", "it lifts it more than a logit-adjusted loss does", "gain", final, adjusted),
             Claim("weighted", "a weighted loss lifts the minority F1", "gain", weighted, none),
             Claim("both", "both together lift it more than a weighted loss alone", "gain", together, weighted),
             *removal_claims(final, none),
