@@ -18,9 +18,13 @@ from trainables.storage.run_folder import RunFolder
 from trainables.training.inputs import Inputs
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "study/README.md", "export/README.md", "clusters/README.md")
+PAGES = (
+    *("README.md", "study/README.md", "study/FOR_REVIEWERS.md", "study/results/README.md"),
+    *("export/README.md", "clusters/README.md"),
+)
 ELSEWHERE = {  # commands that another test, or CI itself, runs
     "python3 -m venv": "CI does it in a fresh clone",
+    "python -m pytest": "CI does it",
     "ray job submit": "tests/study/test_journey.py::test_ray_job_submit",
     "mlflow models serve": "tests/study/tracking/test_model_registry.py",
     "ray start --head": "tests/support/faults.py, on ports of its own",
