@@ -52,15 +52,16 @@ def parser() -> argparse.ArgumentParser:
     command = make_parser("study.report", "Print what the records show.", "python -m study.report digits --format json")
     add = command.add_argument
     add("studies", nargs="*", metavar="STUDY", help="default: every study with records")
-    add("--sync", action="store_true", help="bring MLflow in line with the records first")
     add("--format", choices=("table", "json", "markdown", "html", "csv", "parquet"), default="table",
         help="csv, parquet: a row per run, as study.evidence.results gives it")  # fmt: skip
-    add(
+    one_of = command.add_mutually_exclusive_group()
+    one_of.add_argument("--sync", action="store_true", help="bring MLflow in line with the records first")
+    one_of.add_argument(
         "--record",
         action="store_true",
         help="write the numbers per seed that verdicts need of the runs to DIR/STUDY.csv, beside those there",
     )
-    add(
+    one_of.add_argument(
         "--verdicts",
         action="store_true",
         help="print the verdicts on all claims from DIR/STUDY.csv alone, adjusted for their number; needs no runs",

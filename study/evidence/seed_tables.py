@@ -30,7 +30,8 @@ def write_seed_table(path: Path, groups: Iterable[Group]) -> int:
         groups: of one study.
 
     Raises:
-        RecordError: what stands there is of other columns, which happens when the study's claims have changed.
+        RecordError: what stands there is no such table, or of other columns, which happens when the study's claims have
+            changed; or the file cannot be written.
     """
     rows: dict[tuple[str, int], dict[str, str]] = {}
     listed = list(groups)
@@ -47,13 +48,20 @@ def write_seed_table(path: Path, groups: Iterable[Group]) -> int:
             for seed, record in records.items():
                 rows[record.key, seed] = _row(group, arm, record)
     place_of = {arm.name: place for place, arm in enumerate(listed[0].study.arms)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(
-            sorted(rows.values(), key=lambda r: (r["defaults"], r["changes"], place_of[r["arm"]], int(r["seed"])))
-        )
+    ordered = sorted(
+        rows.values(),
+        key=lambda r: (r["defaults"], r["changes"], place_of.get(r["arm"], len(place_of)), int(r["seed"])),
+    )
+    whole = path.with_suffix(".csv.part")  # takes the table's place when it is complete
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(ordered)
+        whole.replace(path)
+    except OSError as error:
+        raise RecordError(f"{path} cannot be written: {error.strerror}") from None
     return len(rows)
 
 
@@ -88,7 +96,7 @@ def read_seed_table(study: Study, path: Path) -> list[Group]:
                 finished_at=row["finished"],
                 device="",
             )
-        except (KeyError, ValueError, ConfigurationError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, ConfigurationError) as error:
             raise RecordError(f"{path}, line {number}: not a run of {study.name}: {error}") from None
         records.append(record)
     return group_records(study, records)
@@ -129,5 +137,11 @@ def _row(group: Group, arm: str, record: Record) -> dict[str, str]:
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RecordError(f"{path} cannot be read as CSV: {error}") from None
+    if rows and (missing := [name for name in HEADER if name not in rows[0]]):
+        raise RecordError(f"{path} has no column {', '.join(missing)}")
+    return rows

@@ -119,3 +119,30 @@ def test_what_1_0_0_said_is_read_from_its_file(tmp_path: Path) -> None:
     path.write_text("study,changes,claim,verdict\ndigits,,H1a,reproduced\n")
     assert read_before(path) == {("digits", "", "H1a"): "reproduced"}
     assert read_before(tmp_path / "none.csv") == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\xff\xfe\x00", "cannot be read as CSV"),
+        (b"a,b\n1,2\n", "has no column arm, seed"),
+        (b"arm,seed,key,defaults,changes,finished,seconds\nplain,x,k,,,,1\n", "line 2: not a run of digits"),
+        (b"arm,seed,key,defaults,changes,finished,seconds\nplain,0,k,,[1],,1\n", "line 2: not a run of digits"),
+        (b"arm,seed,key,defaults,changes,finished,seconds\nplain,0\n", "line 2: not a run of digits"),
+    ],
+)
+def test_what_is_no_seed_table_is_refused_in_one_line(tmp_path: Path, content: bytes, reason: str) -> None:
+    (study,) = find(["digits"])
+    path = tmp_path / "digits.csv"
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=reason) as caught:
+        read_seed_table(study, path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_that_cannot_be_written_is_said_and_what_stood_there_stays(tmp_path: Path) -> None:
+    (study,) = find(["digits"])
+    groups = group_records(study, _records(study, 0.3))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match="cannot be written"):
+        write_seed_table(tmp_path / "file" / "digits.csv", groups)
