@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     from trainables.storage import RunFolder
 
     if args.verdicts:
-        return _print_verdicts(args.studies, args.recorded, args.format)
+        return _print_verdicts(args.studies, args.recorded, args.format, args.figure)
     places = read_locations(args)
     folder = RunFolder(places.runs)
     if args.record:
@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="print the verdicts on all claims from DIR/STUDY.csv alone, adjusted for their number; needs no runs",
     )
+    add("--figure", metavar="FILE", type=Path, help="with --verdicts: draw the gains at both priors, PNG or SVG")
     add("--recorded", metavar="DIR", type=Path, default=RECORDED, help="default: the project's study/results/data")
     add_locations(command)
     return command
@@ -164,11 +165,18 @@ def _record(studies: "list[Study]", folder: "RunFolder", recorded: Path) -> int:
     return code
 
 
-def _print_verdicts(names: Sequence[str], recorded: Path, form: str) -> int:
+def _print_verdicts(names: Sequence[str], recorded: Path, form: str, figure: Path | None) -> int:
     """Prints the verdicts on the claims of the studies whose numbers are recorded."""
     from study.commandline import console
     from study.evidence import claim_rows, read_before, read_seed_table
-    from study.reporting import full_verdicts_table, how_verdicts_are_made, table_as_markdown, verdicts_table
+    from study.reporting import (
+        full_verdicts_table,
+        how_verdicts_are_made,
+        priors_table,
+        save_gain_at_both_priors,
+        table_as_markdown,
+        verdicts_table,
+    )
 
     studies = [study for study in find(list(names or STUDIES)) if (recorded / f"{study.name}.csv").is_file()]
     if not studies:
@@ -177,12 +185,17 @@ def _print_verdicts(names: Sequence[str], recorded: Path, form: str) -> int:
     groups = [group for study in studies for group in read_seed_table(study, recorded / f"{study.name}.csv")]
     rows = claim_rows(groups, read_before(recorded / "verdicts-1.0.0.csv"))
     if form == "markdown":
-        print(f"{table_as_markdown(full_verdicts_table(rows))}\n\n{how_verdicts_are_made(rows)}")
+        tables = [full_verdicts_table(rows), priors_table(rows)]
+        print("\n\n".join([*(table_as_markdown(t) for t in tables if t is not None), how_verdicts_are_made(rows)]))
     elif form == "table":
         console().print(verdicts_table(rows))
+        if (priors := priors_table(rows)) is not None:
+            console().print(priors)
     else:
         print(f"error: --verdicts prints a table or markdown, got --format {form}", file=sys.stderr)
         return WRONG_USAGE
+    if figure is not None and save_gain_at_both_priors(rows, figure):
+        print(f"figure: {figure}", file=sys.stderr)
     return DONE
 
 

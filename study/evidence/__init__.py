@@ -17,7 +17,7 @@ from study.evidence.robustness import Robustness, groups_of_records, judge_robus
 from study.evidence.search_results import SearchResult, Setting, State, keep_search_result, recall_search_results
 from study.evidence.seed_tables import read_seed_table, write_seed_table
 from study.evidence.statistics import CONFIDENCE, Interval, PairedDifference
-from study.evidence.verdicts import ClaimRow, Judged, claim_rows, read_before
+from study.evidence.verdicts import ClaimRow, Judged, at_both_priors, claim_rows, read_before
 
 __all__ = [
     "AS_DECLARED",
@@ -40,6 +40,7 @@ __all__ = [
     "State",
     "Verdict",
     "as_text",
+    "at_both_priors",
     "claim_rows",
     "decide",
     "group_records",

@@ -98,6 +98,18 @@ def claim_rows(groups: Iterable[Group], before: Before | None = None) -> list[Cl
     return rows
 
 
+def at_both_priors(rows: Iterable[ClaimRow]) -> list[tuple[ClaimRow, ClaimRow]]:
+    """Returns each H0 of a study with its P: the gain on the balanced test, and at the training prevalence."""
+    by_place = {(row.study, row.changes, row.claim.id): row for row in rows}
+    pairs = []
+    for (study, changes, claim), row in by_place.items():
+        if claim == "P" or claim.startswith("P "):
+            balanced = by_place.get((study, changes, "H0" + claim[1:]))
+            if balanced is not None:
+                pairs.append((balanced, row))
+    return pairs
+
+
 def published_effect(claim: Claim, study: Study) -> float:
     """Returns a claim's statistic of the paper's printed means, NaN where it does not print all that this takes."""
     records = {

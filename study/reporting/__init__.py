@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from study.reporting.answer import AnswerText, answer_in_words, headline
+    from study.reporting.figures import save_gain_at_both_priors
     from study.reporting.markdown import as_markdown, maker, table_as_markdown
     from study.reporting.output_files import output_folder, writing
     from study.reporting.page import publish_page
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         full_verdicts_table,
         h1_verdicts,
         how_verdicts_are_made,
+        priors_table,
         variants_table,
         verdicts_table,
     )
@@ -29,6 +31,7 @@ else:
 
     _FILES = {
         "answer": ("AnswerText", "answer_in_words", "headline"),
+        "figures": ("save_gain_at_both_priors",),
         "markdown": (
             "as_markdown",
             "maker",
@@ -41,6 +44,7 @@ else:
             "answer_text",
             "groups_of",
             "print_study",
+            "priors_table",
             "publish_figures",
             "tables_of",
             "verdicts_of",
@@ -50,6 +54,7 @@ else:
             "full_verdicts_table",
             "h1_verdicts",
             "how_verdicts_are_made",
+            "priors_table",
             "variants_table",
             "verdicts_table",
         ),
@@ -71,8 +76,10 @@ __all__ = [
     "maker",
     "output_folder",
     "print_study",
+    "priors_table",
     "publish_figures",
     "publish_page",
+    "save_gain_at_both_priors",
     "table_as_markdown",
     "tables_of",
     "variants_table",

@@ -10,7 +10,13 @@ if TYPE_CHECKING:
     from study.reporting.tables.export import h1_verdicts, variants_table
     from study.reporting.tables.pairs import pairs_table, samples_table
     from study.reporting.tables.search import search_tables
-    from study.reporting.tables.verdicts import full_verdicts_table, how_verdicts_are_made, verdicts_table
+    from study.reporting.tables.verdicts import (
+        full_verdicts_table,
+        how_verdicts_are_made,
+        place_of,
+        priors_table,
+        verdicts_table,
+    )
 else:
     from trainables.lazy import public_names
 
@@ -35,6 +41,8 @@ else:
         "verdicts": (
             "full_verdicts_table",
             "how_verdicts_are_made",
+            "place_of",
+            "priors_table",
             "verdicts_table",
         ),
     }
@@ -49,6 +57,8 @@ __all__ = [
     "h1_verdicts",
     "how_verdicts_are_made",
     "pairs_table",
+    "place_of",
+    "priors_table",
     "published_table",
     "samples_table",
     "search_tables",

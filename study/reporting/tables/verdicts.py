@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.table import Table
 
-from study.evidence import ClaimRow, Judged
+from study.evidence import ClaimRow, Judged, at_both_priors
 from study.reporting.tables.cells import make_table, show_number
 from study.studies import family_of
 
@@ -56,6 +56,24 @@ def full_verdicts_table(rows: Sequence[ClaimRow]) -> Table:
     return table
 
 
+def priors_table(rows: Sequence[ClaimRow]) -> Table | None:
+    """Returns one row per pair and defaults: its gain in the rare class's F1 at 1:1 and at the training prevalence."""
+    columns = ("where", "defaults", "gain, tested at 1:1", "gain, as rare as in training")
+    table = make_table("what a final BN is worth at both priors", columns, text=columns, unbroken=[])
+    for balanced, training in at_both_priors(rows):
+        for profile, judged in sorted(balanced.judged.items()):
+            if profile in training.judged:
+                where = place_of(balanced)
+                both = (_at_length(each) for each in (judged, training.judged[profile]))
+                table.add_row(where, profile or "as declared", *both)
+    return table if table.row_count else None
+
+
+def place_of(balanced: ClaimRow) -> str:
+    """Returns "table4 Apple, data.split=blocked" of a row whose claim is an H0: where its gain was measured."""
+    return _where(balanced).replace(balanced.study, f"{balanced.study}{balanced.claim.id.removeprefix('H0')}", 1)
+
+
 def how_verdicts_are_made(rows: Iterable[ClaimRow]) -> str:
     """Returns what a reader of the table has to know, in Markdown."""
     profiles = sorted({profile for row in rows for profile in row.judged})
@@ -97,12 +115,12 @@ def _at_length(judged: Judged | None) -> str:
         return "-"
     difference = judged.verdict.difference
     if math.isnan(difference.low):
-        return f"{show_number(difference.mean, '+.3f')}: **{judged.answer}**"
+        return f"{show_number(difference.mean, '+.3f')}: {judged.answer}"
     interval = f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
     if not math.isnan(half := difference.half_width_over_seeds):
         interval += f", seeds [{difference.mean - half:+.3f}, {difference.mean + half:+.3f}]"
     p = "" if math.isnan(judged.adjusted_p) else f", p {judged.adjusted_p:.2g}"
-    return f"{interval}, n {difference.n}{p}: **{judged.answer}**"
+    return f"{interval}, n {difference.n}{p}: {judged.answer}"
 
 
 def _size(judged: Judged | None) -> str:

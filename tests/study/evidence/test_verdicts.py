@@ -3,11 +3,23 @@ from pathlib import Path
 
 import pytest
 
-from study.evidence import NOT_REPRODUCED, REPRODUCED, UNDECIDED, Group, claim_rows, group_records, judge, read_before
+from study.evidence import (
+    NOT_REPRODUCED,
+    REPRODUCED,
+    UNDECIDED,
+    Group,
+    at_both_priors,
+    claim_rows,
+    group_records,
+    judge,
+    read_before,
+)
 from study.evidence.seed_tables import read_seed_table, write_seed_table
 from study.evidence.verdicts import adjust, published_effect
+from study.reporting import priors_table, save_gain_at_both_priors
 from study.studies import Arm, Study, family_of, find, under_defaults
 from tests.support.records import make_records
+from tests.support.tables import rows_of
 from trainables.errors import RecordError
 from trainables.evaluation import metric_key
 from trainables.storage import Record
@@ -146,3 +158,22 @@ def test_a_table_that_cannot_be_written_is_said_and_what_stood_there_stays(tmp_p
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordError, match="cannot be written"):
         write_seed_table(tmp_path / "file" / "digits.csv", groups)
+
+
+def test_each_gain_stands_beside_that_at_the_training_prevalence() -> None:
+    (study,) = find(["table4"])
+    rows = claim_rows(group_records(study, _records(study, 0.2)))
+    ((balanced, training),) = at_both_priors(rows)
+    assert (balanced.claim.id, training.claim.id) == ("H0 Apple", "P Apple")
+    assert rows_of(priors_table(rows))[0][:2] == ["table4 Apple", "as declared"]
+
+
+def test_the_figure_of_both_priors(tmp_path: Path) -> None:
+    (study,) = find(["table4"])
+    rows = claim_rows(group_records(study, _records(study, 0.2)))
+    assert save_gain_at_both_priors(rows, tmp_path / "new" / "both.svg")
+    assert "table4 Apple" in (tmp_path / "new" / "both.svg").read_text()
+    assert not save_gain_at_both_priors([], tmp_path / "none.png")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match="cannot be written"):
+        save_gain_at_both_priors(rows, tmp_path / "file" / "both.png")
