@@ -15,7 +15,11 @@ from study.reporting.tables import place_of
 def gain_at_both_priors(rows: Sequence[ClaimRow]) -> Figure | None:
     """Gain in the rare class's F1 with its 95 % interval, at two priors; None where no study has both."""
     gains = [
-        (f"{place_of(balanced)}\n{profile or 'as declared'}", judged, training.judged[profile])
+        (
+            f"{place_of(balanced)}\n{f'{profile} defaults' if profile else 'as declared'}",
+            judged,
+            training.judged[profile],
+        )
         for balanced, training in at_both_priors(rows)
         for profile, judged in sorted(balanced.judged.items())
         if profile in training.judged
