@@ -32,9 +32,11 @@ class Changes:
         defaults: what the papers leave open is set as this tool does.
         source: `--data`: a data set, or "folder:PATH".
         groups, group_pattern: which images of a folder belong together.
+        labels: the table that names the classes of a folder's images.
+        split: "folders" keeps the folder's own train, val and test; "random" takes them together.
         network, cut, image_size: of the options of these names.
         weights: "none", "imagenet", a file, or what stands for a file in a configuration.
-        minority, majority: names of classes.
+        minority, majority: names of classes; for a folder as they were typed, an entry each time the option was given.
         ratio: minority / majority training images.
     """
 
@@ -43,6 +45,8 @@ class Changes:
     source: str | None = None
     groups: str = ""
     group_pattern: str = ""
+    labels: str = ""
+    split: str | None = None
     network: str | None = None
     cut: str | None = None
     weights: str | None = None
@@ -77,7 +81,8 @@ class Changes:
     @property
     def concern_a_folder(self) -> bool:
         """Whether they say something of a folder of images."""
-        return (self.source or "").startswith(FOLDER) or bool(self.groups or self.group_pattern)
+        says_more = (self.groups, self.group_pattern, self.labels, self.split)
+        return (self.source or "").startswith(FOLDER) or any(says_more)
 
 
 def add_changes(parser: argparse.ArgumentParser) -> None:
@@ -87,14 +92,20 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
     add("--defaults", metavar="TOOL", choices=DEFAULTS, default=DEFAULTS[0],
         help=f"values that the papers leave open: {' | '.join(DEFAULTS)}; paper: each study's own tool")  # fmt: skip
     add("--data", metavar="SPEC", help="digits | mnist | plantvillage:PLANT | PATH of a folder per class")
-    add("--groups", metavar="CSV", help="with a folder: columns file,group; a group is in one split only")
+    add("--labels", metavar="TABLE", help="with a folder: CSV or Parquet, columns file,label, perhaps group,split")
+    add(
+        "--split",
+        choices=("folders", "random"),
+        help="with a folder: keep its train, val, test, or draw anew (default)",
+    )
+    add("--groups", metavar="TABLE", help="with a folder: columns file,group; a group is in one split only")
     add("--group-pattern", metavar="REGEX", help="with a folder: its first parenthesis, in a file's name, is the group")
     add("--network", metavar="NAME", help="dense | cnn | a torchvision classifier")
     add("--cut", metavar="LAYER", help="end an image backbone at this layer")
     add("--weights", metavar="imagenet|none|PATH", help="what an image backbone starts from")
     add("--image-size", type=command.positive, metavar="N", help="pixels per side")
-    add("--minority", metavar="NAMES", help="rare classes, separated by commas")
-    add("--majority", metavar="NAMES", help="frequent classes, separated by commas; 'others' = all the rest")
+    add("--minority", metavar="NAMES", action="append", help="rare classes, separated by commas, or given repeatedly")
+    add("--majority", metavar="NAMES", action="append", help="frequent classes, likewise; 'others' = all the rest")
     add("--ratio", type=command.amount, metavar="R", help="minority / majority training images")
 
 
@@ -109,15 +120,24 @@ def read_changes(args: argparse.Namespace) -> Changes:
         assignments=tuple(args.set),
         source=source,
         groups=args.groups or "",
+        labels=args.labels or "",
+        split=args.split,
         group_pattern=args.group_pattern or "",
         network=args.network,
         cut=args.cut,
         weights=args.weights,
         image_size=args.image_size,
-        minority=None if args.minority is None else tuple(args.minority.split(",")),
-        majority=None if args.majority is None else tuple(args.majority.split(",")),
+        minority=_class_names(args.minority, source),
+        majority=_class_names(args.majority, source),
         ratio=args.ratio,
     )
+
+
+def _class_names(typed: Sequence[str] | None, source: str | None) -> tuple[str, ...] | None:
+    """Returns the names of classes, divided at commas; of a folder as typed, as its classes may have commas."""
+    if typed is None or (source or "").startswith(FOLDER):
+        return None if typed is None else tuple(typed)
+    return tuple(name for text in typed for name in text.split(","))
 
 
 def apply(study: Study, changes: Changes) -> Study:

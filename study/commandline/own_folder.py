@@ -84,18 +84,25 @@ def plan_folder(survey: Survey, data: Data) -> FolderPlan:
 
 
 def named_folder(changes: Changes) -> Folder:
-    """Returns the folder that `--data`, `--groups` and `--group-pattern` name.
+    """Returns the folder that `--data`, `--groups`, `--group-pattern` and `--labels` name.
+
+    A table of labels that is not where the command runs may lie in the folder.
 
     Raises:
-        ConfigurationError: groups without a folder, a folder without a path.
+        ConfigurationError: groups, labels or a split without a folder, a folder without a path.
     """
     source = changes.source or ""
     if not source.startswith(FOLDER):
-        raise ConfigurationError("--groups and --group-pattern say more of --data folder:PATH, which is not given")
+        options = "--labels and --split" if changes.labels or changes.split else "--groups and --group-pattern"
+        raise ConfigurationError(f"{options} say more of --data folder:PATH, which is not given")
     if source == FOLDER:
         raise ConfigurationError(f"--data {FOLDER} names no folder; the form is {FOLDER}PATH")
+    path = absolute(source.removeprefix(FOLDER))
     groups = str(absolute(changes.groups)) if changes.groups else ""
-    return Folder(str(absolute(source.removeprefix(FOLDER))), groups, changes.group_pattern)
+    labels = absolute(changes.labels) if changes.labels else None
+    if labels is not None and not labels.exists() and (path / changes.labels).exists():
+        labels = path / changes.labels
+    return Folder(str(path), groups, changes.group_pattern, str(labels or ""))
 
 
 def look_into(folder: Folder, console: Console) -> Survey:
@@ -114,7 +121,8 @@ def settle(changes: Changes, survey: Survey, takes_every_image: bool) -> Changes
     """Returns the changes with what only a look into the folder could tell.
 
     The folder is named by its content and each class as the folder names it. Classes that no option names are frequent.
-    Where the folder has groups, a group stays in one split unless `--set` says otherwise.
+    Unless `--set` says otherwise, a split that a table gives or `--split folders` asks for is kept; else, where the
+    folder has groups, a group stays in one split.
 
     Args:
         changes: as the user gave them.
@@ -123,7 +131,7 @@ def settle(changes: Changes, survey: Survey, takes_every_image: bool) -> Changes
             many.
 
     Raises:
-        ConfigurationError: no rare class named, no frequent one left.
+        ConfigurationError: no rare class named, no frequent one left; `--split folders` of a folder without.
         DataError: a class with too few images.
     """
     minority = _as_named(changes.minority, survey)
@@ -145,10 +153,11 @@ def settle(changes: Changes, survey: Survey, takes_every_image: bool) -> Changes
     _check_counts(data, survey)
     assigned_fields = changes.assigned_fields
     assignments = list(changes.assignments)
+    kind = _kind_of_split(changes, survey)
     if takes_every_image and changes.ratio is not None and "data.train_majority" not in assigned_fields:
-        assignments.append(("data.train_majority", str(_num_left_to_train(data, survey))))
-    if survey.groups is not None and "data.split" not in assigned_fields:
-        assignments.append(("data.split", "grouped"))
+        assignments.append(("data.train_majority", str(_num_left_to_train(data, survey, kind or "random"))))
+    if kind is not None:
+        assignments.append(("data.split", kind))
     return replace(
         changes,
         assignments=tuple(assignments),
@@ -158,13 +167,38 @@ def settle(changes: Changes, survey: Survey, takes_every_image: bool) -> Changes
     )
 
 
-def _as_named(names: tuple[str, ...] | None, survey: Survey) -> tuple[str, ...]:
-    """Returns names of classes as the folder spells them; a class folder may have a comma in its name."""
-    spelled = tuple(as_nfc(name) for name in names or ())
-    whole = ",".join(spelled)
-    if whole in survey.class_names:
-        return (whole,)
-    return spelled if whole else ()
+def _kind_of_split(changes: Changes, survey: Survey) -> str | None:
+    """Returns the `data.split` that options and folder ask for together; None leaves it as it is."""
+    is_assigned = "data.split" in changes.assigned_fields
+    if changes.split is not None and is_assigned:
+        raise ConfigurationError(
+            f"--split {changes.split} and --set data.split say the same; one of the two is allowed"
+        )
+    if changes.split == "folders" and survey.parts is None:
+        raise ConfigurationError(
+            "--split folders: there are no folders train, val, test above the classes (nor a column split in --labels)"
+        )
+    if is_assigned:
+        return None
+    if survey.parts is not None and (changes.split == "folders" or (changes.labels and changes.split is None)):
+        return "given"
+    return None if survey.groups is None else "grouped"
+
+
+def _as_named(typed: tuple[str, ...] | None, survey: Survey) -> tuple[str, ...]:
+    """Returns names of classes as the folder spells them.
+
+    Commas divide names, but a class may have commas in its own: the longest stretch that is a class is one.
+    """
+    names: list[str] = []
+    for text in typed or ():
+        pieces = [piece for piece in as_nfc(text).split(",") if piece]
+        while pieces:
+            stretches = {number: ",".join(pieces[:number]) for number in range(len(pieces), 0, -1)}
+            number = next((number for number, name in stretches.items() if name in survey.class_names), 1)
+            names.append(stretches[number])
+            del pieces[:number]
+    return tuple(names)
 
 
 def _check_counts(data: Data, survey: Survey) -> None:
@@ -176,17 +210,17 @@ def _check_counts(data: Data, survey: Survey) -> None:
             raise DataError(f"class {name!r}: {number} images; {FEWEST} are the least: to train, to validate, to test")
 
 
-def _num_left_to_train(data: Data, survey: Survey) -> int:
+def _num_left_to_train(data: Data, survey: Survey, kind: str) -> int:
     """Returns how many images of each majority class every seed can train on, beside validation and test."""
     images = without_pixels(survey)
     frequent = range(len(data.majority))
-    if survey.groups is None:
+    if kind == "random":
         classes = assign_classes(data, images)
         smallest = min(int((classes == index).sum()) for index in frequent)
         return smallest - 2 * round(SHARE * smallest)
-    # whole groups: what the first seeds give
+    # whole groups, a given split: what the first seeds give
     shares = {f"{part}_{role}": SHARE for part in ("validation", "test") for role in ("majority", "minority")}
-    everything = {"train_majority": "all", "train_minority": "all", "split": "grouped"}
+    everything = {"train_majority": "all", "train_minority": "all", "split": kind}
     data = data.model_copy(update=shares | everything)
     splits = [draw_split(data, images, seed) for seed in range(10)]
     return min(int((split.classes[split.train] == index).sum()) for split in splits for index in frequent)
@@ -224,4 +258,4 @@ def without_pixels(survey: Survey) -> Images:
     """Returns what a split can be drawn from."""
     names = tuple(map(str, survey.files))
     no_pixels = np.empty((len(names), 3, 0, 0), np.uint8)
-    return Images(no_pixels, survey.labels, survey.class_names, names, groups=survey.groups)
+    return Images(no_pixels, survey.labels, survey.class_names, names, groups=survey.groups, parts=survey.parts)

@@ -1,5 +1,6 @@
 """What is said of somebody's folder before a study runs on it, and where its numbers cannot support a conclusion."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,24 +9,32 @@ from rich.table import Table
 
 from study.commandline.own_folder import FolderPlan, class_folders
 from trainables.configuration import OTHERS
-from trainables.data import IMAGE_SIZE
+from trainables.data import IMAGE_SIZE, TEST, TRAIN, VALIDATION, Survey, in_one_line
 
 FEW, FEW_TESTED = 10, 10  # images of a class below which a result says little
 LISTED = 10  # files that are left out
-LISTED_SIZES, LISTED_CONFLICTS = 3, 3
+LISTED_DUPLICATES, LISTED_SIZES, LISTED_CONFLICTS = 3, 3, 3
 
 
-def print_summary(plan: FolderPlan, console: Console) -> None:
-    """Prints what is in a folder and how it is split, and where the numbers cannot support a conclusion."""
+def print_summary(plan: FolderPlan, console: Console, is_pooled_by_name: bool = False) -> None:
+    """Prints what is in a folder and how it is split, and where the numbers cannot support a conclusion.
+
+    Args:
+        plan: of the folder.
+        console: where to.
+        is_pooled_by_name: whether it is asked for that the folder's own split, if any, is not kept.
+    """
     console.print(_table(plan))
     for line in _facts(plan):
         console.print(line, highlight=False, soft_wrap=True)
-    for line in _warnings(plan):
+    pooled = plan.survey.parts is not None and plan.data.split != "given" and not is_pooled_by_name
+    for line in [*([_pooled(plan.survey)] if pooled else []), *_warnings(plan)]:
         console.print(f"warning: {line}", highlight=False, soft_wrap=True)
 
 
 def _table(plan: FolderPlan) -> Table:
-    table = Table(title="your images, and how the first seed divides them", title_justify="left")
+    by_whom = "your split divides them" if plan.data.split == "given" else "the first seed divides them"
+    table = Table(title=f"your images, and how {by_whom}", title_justify="left")
     for heading in ("class", "role"):
         table.add_column(heading)
     for heading in ("images", "train", "validate", "test"):
@@ -49,14 +58,47 @@ def _facts(plan: FolderPlan) -> Iterator[str]:
     more = f" and {num_more} more sizes" if num_more else ""
     size = data.image_size or IMAGE_SIZE
     yield f"sizes: {', '.join(sizes)}{more}; all become {size} x {size}"
+    if data.split == "given":
+        yield f"split: {_given(survey)}"
     if survey.groups is not None and data.split == "grouped":
         yield f"groups: {len(np.unique(survey.groups))}; a group is in one split only"
-    duplicates = [str(left_out) for left_out in survey.left_out if left_out.kind != "other"]
+    duplicates = [str(left_out) for left_out in survey.left_out if left_out.kind in ("duplicate", "conflict")]
     others = [str(left_out) for left_out in survey.left_out if left_out.kind == "other"]
-    for kind, lines in (("duplicates", duplicates), ("other files", others)):
+    for kind, lines, most in (("duplicates", duplicates, LISTED_DUPLICATES), ("other files", others, LISTED)):
         if lines:
-            end = "; ..." if len(lines) > LISTED else ""
-            yield f"{len(lines)} {kind} left out: {'; '.join(lines[:LISTED])}{end}"
+            end = "; ..." if len(lines) > most else ""
+            yield f"{len(lines)} {kind} left out: {'; '.join(lines[:most])}{end}"
+
+
+def _num_given(survey: Survey) -> dict[str, int]:
+    """Returns how many images folders or a table give to train, val and test; without those that get none."""
+    counts = {} if survey.parts is None else Counter(survey.parts.tolist())
+    names = {"train": TRAIN, "val": VALIDATION, "test": TEST}
+    return {name: counts[part] for name, part in names.items() if counts.get(part)}
+
+
+def _given(survey: Survey) -> str:
+    num_given = _num_given(survey)
+    listed = ", ".join(f"{name} {number}" for name, number in num_given.items())
+    same = (
+        "; every seed tests on the same images, so intervals say how far training varies, not which images were drawn"
+    )
+    if "test" not in num_given:
+        return f"as given ({listed}): val tests, and a fifth of train, drawn by each seed, validates{same}"
+    if "val" not in num_given:
+        return f"as given ({listed}): a fifth of train, drawn by each seed, validates{same}"
+    return f"as given ({listed}){same}"
+
+
+def _pooled(survey: Survey) -> str:
+    """Returns what became of a split that is there and not kept."""
+    listed = ", ".join(f"{name} ({number})" for name, number in _num_given(survey).items())
+    trained = set() if survey.parts is None else set(survey.labels[survey.parts == TRAIN].tolist())
+    untrained = [name for index, name in enumerate(survey.class_names) if index not in trained]
+    cure = "--split folders keeps them as given, --split random says that this is meant"
+    if untrained:
+        cure = f"as given there would be nothing to train {', '.join(untrained)} on"
+    return f"{listed} are taken together, and every seed draws its own split from them; {cure}"
 
 
 def _warnings(plan: FolderPlan) -> Iterator[str]:
@@ -71,13 +113,19 @@ def _warnings(plan: FolderPlan) -> Iterator[str]:
         elif line.test < FEW_TESTED:
             yield f"{line.name}: {line.test} test images a seed; its F1 moves in steps of about {1 / line.test:.2f}"
     survey = plan.survey
+    unlabelled = [in_one_line(left_out.name) for left_out in survey.left_out if left_out.kind == "unlabelled"]
+    if unlabelled:
+        yield f"{len(unlabelled)} images have no row in the table and take no part, such as {unlabelled[0]}"
+    if survey.unmatched_rows:
+        number, first = len(survey.unmatched_rows), in_one_line(survey.unmatched_rows[0])
+        yield f"{number} rows of the table name no image that is there, such as {first}"
     conflicts = [str(left_out) for left_out in survey.left_out if left_out.kind == "conflict"]
     if conflicts:
         yield f"{len(conflicts)} images are in two classes: {'; '.join(conflicts[:LISTED_CONFLICTS])}"
     if survey.ungrouped:
         yield (
-            f"{len(survey.ungrouped)} images belong to no group, such as {survey.ungrouped[0]}: each is a group of its "
-            "own, so that its like may be in another split"
+            f"{len(survey.ungrouped)} images belong to no group, such as {in_one_line(survey.ungrouped[0])}: each is a "
+            "group of its own, so that its like may be in another split"
         )
     if plan.num_unused:
         yield f"{plan.num_unused} images are of classes that no role names; they take no part"

@@ -101,7 +101,7 @@ def choose(request: Request) -> Chosen:
     changes = own_folder.settle(changes, survey, takes_every_image=is_own)
     studies = _changed_studies(request, changes)
     plan = own_folder.plan_folder(survey, studies[0].arms[0].configuration.data)
-    print_summary(plan, screen)
+    print_summary(plan, screen, is_pooled_by_name=changes.split is not None)
     if is_own:
         assigned = changes.assigned_fields
         studies = tuple(own_folder.fit_study(study, plan.for_study(study), assigned, screen) for study in studies)

@@ -1,9 +1,11 @@
 """Image files -> uint8 pixels, at once or, where a data set is larger than memory, when they are asked for."""
 
 import hashlib
+import stat
 import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -13,39 +15,71 @@ from PIL import Image, ImageOps
 
 from trainables.errors import DataError
 
+HEIC = (".heic", ".heif")  # read where pillow-heif is installed
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 DAMAGED = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
+_HEIC_BRANDS = {b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")}
+_NO_HEIC = "a HEIC photo; pip install '.[heic]' (pillow-heif) lets it be read, or export it as JPEG"
 _OTHER_SUFFIX = f"not one of {', '.join(SUFFIXES)}"
 
 
 def read(path: Path, size: int) -> tuple[str, npt.NDArray[np.uint8] | None]:
     """Returns (SHA-256 of the file, uint8 (3, size, size)), or (reason, None) for what is not a whole image."""
-    if path.suffix.lower() not in SUFFIXES:
-        return _OTHER_SUFFIX, None
+    content = _content_or_reason(path)
+    if isinstance(content, str):
+        return content, None
     try:
-        content = path.read_bytes()
         with Image.open(BytesIO(content)) as image:
             colours = upright_rgb(image)
             if colours.size != (size, size):
                 colours = colours.resize((size, size), Image.Resampling.BILINEAR)
             pixels = np.asarray(colours).transpose(2, 0, 1)
     except DAMAGED as error:
-        return f"not a whole image ({error})", None
+        return _not_whole(error), None
     return hashlib.sha256(content).hexdigest(), np.ascontiguousarray(pixels)
 
 
 def inspect(path: Path) -> tuple[str, tuple[int, int] | None]:
     """Returns (SHA-256 of the file, (width, height) as stored), or (reason, None) for what is not a whole image."""
-    if path.suffix.lower() not in SUFFIXES:
-        return _OTHER_SUFFIX, None
+    content = _content_or_reason(path)
+    if isinstance(content, str):
+        return content, None
     try:
-        content = path.read_bytes()
         with Image.open(BytesIO(content)) as image:
             image.load()
             size = image.size
     except DAMAGED as error:
-        return f"not a whole image ({error})", None
+        return _not_whole(error), None
     return hashlib.sha256(content).hexdigest(), size
+
+
+def _content_or_reason(path: Path) -> bytes | str:
+    """Returns the bytes of what may be an image, or why it is none: a FIFO would wait for ever, a device has no end."""
+    if path.suffix.lower() not in (*SUFFIXES, *HEIC):
+        return _OTHER_SUFFIX
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return "no regular file"
+        content = path.read_bytes()
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return content if content[4:12] not in _HEIC_BRANDS or _reads_heic() else _NO_HEIC
+
+
+@cache
+def _reads_heic() -> bool:
+    """Whether Pillow reads HEIC, the format of phones: it does once pillow-heif is installed and has told it how."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
+
+
+def _not_whole(error: BaseException) -> str:
+    in_memory = "cannot identify image file" in str(error)  # Pillow then names an object in memory
+    return f"not a whole image ({'of no format that is known' if in_memory else error})"
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:

@@ -1,35 +1,33 @@
 """Somebody's own images: a tree with a folder per class, `PATH/<class>/.../<image>`.
 
-Where the first level is train / val / test, the classes are the folders below, taken together: the study draws its own
-splits by seed. Hidden files are passed over; exact duplicates count once; what is no whole image is named and left out.
-Photos that belong together (one plant, one patient) get a group, from a CSV or from their names, and
-`data.split=grouped` keeps a group in one split.
+Where the first level is train / val / test, the classes are the folders below. They are taken together, as the study
+draws its own splits by seed, unless `data.split=given` keeps them. A table can name the classes instead of folders.
+Hidden files are passed over; exact duplicates count once; what is no whole image is named and left out. Photos that
+belong together (one plant, one patient) get a group, from a table or from their names, and `data.split=grouped` keeps a
+group in one split.
 """
 
 import hashlib
 import math
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from trainables.configuration import FOLDER
 from trainables.data.image_files import SUFFIXES, ImageFiles, inspect
-from trainables.data.image_groups import as_nfc, groups_of, numbered
+from trainables.data.image_groups import groups_of, numbered
+from trainables.data.image_tables import Labels, as_nfc, read_labels
+from trainables.data.image_tree import FoundFile, Tree, files_below, folders_in, is_text, read_tree
 from trainables.data.images import Images, LeftOut
 from trainables.errors import DataError
 
-SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 IMAGE_SIZE = 224  # pixels per side, where a configuration does not say
 SHARE_OF_MEMORY = 0.25  # of the machine's, that pixels may take before they are left on disk
-
-_File = tuple[str, Path]  # class, path
 
 
 @dataclass(frozen=True)
@@ -38,19 +36,22 @@ class Folder:
 
     Attributes:
         path: the folder that holds the class folders.
-        groups: a CSV with the columns `file` (name, or path below `path`) and `group`; "" for none.
+        groups: CSV or Parquet with the columns `file` (name, or path below `path`) and `group`; "" for none.
         pattern: a regular expression whose first parenthesis, found in the path below `path`, is the group; "".
+        labels: CSV or Parquet with the columns `file` and `label`, perhaps `group` and `split`, where the folders are
+            no classes; "" for none.
         survey: what is in it, where somebody has looked: nobody looks twice.
     """
 
     path: str
     groups: str = ""
     pattern: str = ""
+    labels: str = ""
     survey: "Survey | None" = field(default=None, compare=False, repr=False)
 
     def as_dict(self) -> dict[str, str]:
-        """Returns where it is and what belongs together, for a note in the run folder."""
-        return {"path": self.path, "groups": self.groups, "pattern": self.pattern}
+        """Returns where it is and what is said of it, for a note in the run folder."""
+        return {"path": self.path, "groups": self.groups, "pattern": self.pattern, "labels": self.labels}
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,18 @@ class Survey:
     """What is in a folder, before any training.
 
     Attributes:
-        source: "folder:<16 hexadecimal digits>": names, bytes and groups of the images, whatever the folder's name.
+        source: "folder:<16 hexadecimal digits>": names, bytes, groups and labels of the images, whatever the folder's
+            name.
         files: whole images, each once.
         digests: SHA-256 of each.
         labels: (files,) index into class_names.
         class_names: class folders, sorted.
-        groups: (files,) group numbers; None where neither CSV nor pattern is given.
-        ungrouped: paths of images that the CSV or pattern does not name.
+        groups: (files,) group numbers; None where nobody says what belongs together.
+        parts: (files,) TEST, VALIDATION or TRAIN, where folders or a table say which; else None.
+        ungrouped: paths of images that have no group, where others have.
         sizes: (width, height) -> number of files.
         left_out: files that do not count.
+        unmatched_rows: files that the table of labels names and that are not there.
     """
 
     source: str
@@ -75,9 +79,11 @@ class Survey:
     labels: npt.NDArray[np.int64]
     class_names: tuple[str, ...]
     groups: npt.NDArray[np.int64] | None
+    parts: npt.NDArray[np.int64] | None
     ungrouped: tuple[str, ...]
     sizes: Counter[tuple[int, int]]
     left_out: tuple[LeftOut, ...]
+    unmatched_rows: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -85,7 +91,7 @@ class Survey:
         return dict(zip(self.class_names, np.bincount(self.labels, minlength=len(self.class_names)), strict=True))
 
 
-def survey_folder(folder: Folder, watch: Callable[[Sequence[_File]], Iterable[_File]] = iter) -> Survey:
+def survey_folder(folder: Folder, watch: Callable[[Sequence[FoundFile]], Iterable[FoundFile]] = iter) -> Survey:
     """Looks into every file once.
 
     Args:
@@ -93,46 +99,48 @@ def survey_folder(folder: Folder, watch: Callable[[Sequence[_File]], Iterable[_F
         watch: goes through the files as it is asked for the next one, and may show how far it is.
 
     Raises:
-        DataError: no such folder, one that cannot be read, one class only, no image, groups that name nothing.
+        DataError: no such folder, one that cannot be read, one class only, no image, groups or labels that name
+            nothing or say two things of one image.
     """
     root = Path(folder.path)
-    all_files = list(_walk(root))
-    files: list[Path] = []
-    classes: list[str] = []
-    first_with: dict[str, _File] = {}  # digest -> the file that counts
+    tree, labels = _labelled(root, Path(folder.labels)) if folder.labels else (read_tree(root), None)
+    counted: dict[str, FoundFile] = {}  # digest -> the first file with these bytes
     left_out: list[LeftOut] = []
     sizes: Counter[tuple[int, int]] = Counter()
     with ThreadPoolExecutor() as pool:
-        outcomes = pool.map(inspect, [path for _, path in all_files])
-        for (class_name, path), (digest_or_reason, size) in zip(watch(all_files), outcomes, strict=True):
-            if not _is_text(str(path)):
-                left_out.append(LeftOut(f"{path.name!a}", "a name that is no text"))
+        outcomes = pool.map(inspect, [file.path for file in tree.files])
+        for file, (digest_or_reason, size) in zip(watch(tree.files), outcomes, strict=True):
+            if not is_text(str(file.path)):
+                left_out.append(LeftOut(f"{file.path.name!a}", "a name that is no text"))
             elif size is None:
-                left_out.append(LeftOut(str(path.relative_to(root)), digest_or_reason))
-            elif digest_or_reason in first_with:
-                left_out.append(_left_out_copy(path, class_name, first_with[digest_or_reason], root))
+                left_out.append(LeftOut(str(file.path.relative_to(root)), digest_or_reason))
+            elif digest_or_reason in counted:
+                left_out.append(_left_out_copy(file, counted[digest_or_reason], root))
             else:
-                first_with[digest_or_reason] = (class_name, path)
-                files.append(path)
-                classes.append(class_name)
+                counted[digest_or_reason] = file
                 sizes[size] += 1
-    loose = sorted(path.name for path in root.iterdir() if path.suffix.lower() in SUFFIXES)
-    left_out += [LeftOut(name, "in no class folder") for name in loose]
-    class_names = tuple(sorted(set(classes)))
-    _check_classes(root, class_names, len(all_files), left_out)
-    names = [as_nfc(path.relative_to(root).as_posix()) for path in files]
+    left_out += tree.left_out
+    files = tuple(counted.values())
+    class_names = tuple(sorted({file.class_name for file in files}))
+    _check_classes(root, class_names, len(tree.files), left_out)
+    names = [as_nfc(file.path.relative_to(root).as_posix()) for file in files]
     group_of = groups_of(folder.groups, folder.pattern, names)
+    if group_of is None and labels is not None:
+        group_of = labels.group_of
     groups = None if group_of is None else numbered(group_of, names)
+    parts = [file.part for file in files if file.part is not None]
     return Survey(
-        source=f"{FOLDER}{_fingerprint(names, list(first_with), groups)}",
-        files=tuple(files),
-        digests=tuple(first_with),
-        labels=np.array([class_names.index(name) for name in classes], dtype=np.int64),
+        source=f"{FOLDER}{_fingerprint(names, list(counted), groups, None if labels is None else files)}",
+        files=tuple(file.path for file in files),
+        digests=tuple(counted),
+        labels=np.array([class_names.index(file.class_name) for file in files], dtype=np.int64),
         class_names=class_names,
         groups=groups,
+        parts=np.array(parts, dtype=np.int64) if len(parts) == len(files) else None,
         ungrouped=() if group_of is None else tuple(name for name in names if name not in group_of),
         sizes=sizes,
         left_out=tuple(left_out),
+        unmatched_rows=() if labels is None else labels.unmatched,
     )
 
 
@@ -157,13 +165,39 @@ def load_folder(source: str, folder: Folder, image_size: int | None, on_disk: bo
     fits = math.prod(files.shape) <= SHARE_OF_MEMORY * psutil.virtual_memory().total
     pixels = files if on_disk or not fits else files.in_memory()
     names = tuple(as_nfc(path.relative_to(folder.path).as_posix()) for path in survey.files)
-    return Images(pixels, survey.labels, survey.class_names, names, groups=survey.groups, left_out=survey.left_out)
+    return Images(
+        pixels,
+        survey.labels,
+        survey.class_names,
+        names,
+        groups=survey.groups,
+        parts=survey.parts,
+        left_out=survey.left_out,
+    )
 
 
-def _left_out_copy(path: Path, class_name: str, first: _File, root: Path) -> LeftOut:
-    first_class, first_path = first
-    name, reason = str(path.relative_to(root)), f"the same bytes as {first_path.relative_to(root)}"
-    if first_class == class_name:
+def _labelled(root: Path, table: Path) -> tuple[Tree, Labels]:
+    """Returns the images that a table names, by class, and what it says of them; the others are left out."""
+    path_of = {
+        as_nfc(path.relative_to(root).as_posix()): path
+        for path in files_below(root)
+        if path.suffix.lower() in SUFFIXES and is_text(str(path))
+    }
+    if not path_of:
+        raise DataError(f"{root}: no image ({', '.join(SUFFIXES)} are read)")
+    labels = read_labels(table, list(path_of))
+    parts = labels.part_of or {}
+    files = [
+        FoundFile(path_of[name], class_name, parts.get(name))
+        for class_name, name in sorted((class_name, name) for name, class_name in labels.label_of.items())
+    ]
+    without_row = [name for name in path_of if name not in labels.label_of]
+    return Tree(tuple(files), tuple(LeftOut(name, "no row of the table", "unlabelled") for name in without_row)), labels
+
+
+def _left_out_copy(file: FoundFile, first: FoundFile, root: Path) -> LeftOut:
+    name, reason = str(file.path.relative_to(root)), f"the same bytes as {first.path.relative_to(root)}"
+    if first.class_name == file.class_name:
         return LeftOut(name, reason, "duplicate")
     return LeftOut(name, f"{reason}, of another class: which is right?", "conflict")
 
@@ -175,62 +209,24 @@ def _check_classes(root: Path, class_names: tuple[str, ...], num_files: int, lef
             f"{root}: no image in its class folders ({num_files} files; {', '.join(SUFFIXES)} are read{first_reason})"
         )
     if len(class_names) < 2:
+        inner = Path(root, class_names[0])
+        below = sorted(path.name for path in folders_in(inner)) if inner.is_dir() else []
+        hint = f"; is it {inner} with {', '.join(below[:3])} that is meant?" if below else ""
         raise DataError(
-            f"{root}: one class only ({class_names[0]!r}); a folder per class is needed, at least two with images"
+            f"{root}: one class only ({class_names[0]!r}); a folder per class is needed, at least two with images{hint}"
         )
 
 
-def _fingerprint(names: list[str], digests: list[str], groups: npt.NDArray[np.int64] | None) -> str:
-    """Returns 16 hexadecimal digits for names, bytes and groups of images."""
+def _fingerprint(
+    names: list[str],
+    digests: list[str],
+    groups: npt.NDArray[np.int64] | None,
+    labelled: Sequence[FoundFile] | None,
+) -> str:
+    """Returns 16 hexadecimal digits for names, bytes and groups of images, and for what a table says of them."""
     lines = [f"{name}\t{digest}" for name, digest in zip(names, digests, strict=True)]
     content = hashlib.sha256("\n".join(lines).encode())
     content.update(b"" if groups is None else groups.tobytes())
+    if labelled is not None:
+        content.update("\n".join(f"{file.class_name}\t{file.part}" for file in labelled).encode())
     return content.hexdigest()[:16]
-
-
-def _walk(root: Path) -> Iterator[_File]:
-    """Yields (class, file) in the order of their names; links lead neither to another class nor anywhere twice."""
-    try:
-        is_folder = root.is_dir()
-    except OSError as error:
-        _refuse(error)
-    if not is_folder:
-        raise DataError(f"{root}: no such folder")
-    class_folders = sorted(_folders(root))
-    if class_folders and {path.name.lower() for path in class_folders} <= SPLITS:
-        class_folders = [path for split_folder in class_folders for path in _folders(split_folder)]
-        class_folders.sort(key=lambda path: (path.name, str(path)))
-    above = {os.path.realpath(path) for path in (root, *root.resolve().parents)}
-    roots = {os.path.realpath(path) for path in class_folders}
-    visited: set[str] = set()
-    for class_folder in class_folders:
-        for place, folders, files in os.walk(class_folder, onerror=_refuse, followlinks=True):
-            real = os.path.realpath(place)
-            if real in visited or real in above or (real in roots and place != str(class_folder)):
-                folders.clear()
-                continue
-            visited.add(real)
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(files):
-                if not name.startswith("."):
-                    yield as_nfc(class_folder.name), Path(place, name)
-
-
-def _folders(path: Path) -> list[Path]:
-    try:
-        return [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-    except OSError as error:
-        _refuse(error)
-
-
-def _is_text(name: str) -> bool:
-    """Whether a file name can be written down; one in another encoding than the system's cannot."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _refuse(error: OSError) -> NoReturn:
-    raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error

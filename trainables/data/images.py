@@ -11,6 +11,14 @@ import numpy.typing as npt
 
 from trainables.data.image_files import Pixels, content
 
+DEALING = ("test", "validation", "train")
+TEST, VALIDATION, TRAIN = range(3)  # places in DEALING
+PART_OF_NAME = {  # a folder above the classes, or a value in a table's column `split` -> what it stands for
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation"), VALIDATION),
+    **dict.fromkeys(("test", "testing"), TEST),
+}
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -19,15 +27,16 @@ class LeftOut:
     Attributes:
         name: of the file, below the data set's folder.
         reason: as it is printed, such as "not a whole image (...)".
-        kind: "duplicate" has the bytes of another file of its class, "conflict" those of a file of another class.
+        kind: "duplicate" has the bytes of another file of its class, "conflict" those of a file of another class;
+            "unlabelled" is what no row of the table of labels names.
     """
 
     name: str
     reason: str
-    kind: Literal["duplicate", "conflict", "other"] = "other"
+    kind: Literal["duplicate", "conflict", "unlabelled", "other"] = "other"
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.reason}"
+        return in_one_line(f"{self.name}: {self.reason}")
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,8 @@ class Images:
             at a border between two such blocks; None where photos are in no order. `data.split=blocked` uses it.
         groups: int64 (images,): images with one number belong together (one plant, one patient), and no image is
             without; None where nothing is known of that. `data.split=grouped` uses it.
+        parts: int64 (images,): TEST, VALIDATION or TRAIN as the folders or the table of somebody's own images say; None
+            where they say nothing. `data.split=given` uses it.
         merged: names that stand for several classes, such as "unhealthy".
         left_out: files that are not part of it.
     """
@@ -55,6 +66,7 @@ class Images:
     official_test: npt.NDArray[np.bool_] | None = None
     series: npt.NDArray[np.int64] | None = None
     groups: npt.NDArray[np.int64] | None = None
+    parts: npt.NDArray[np.int64] | None = None
     merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
 
@@ -73,3 +85,8 @@ class Images:
             digest.update(b"" if array is None else np.ascontiguousarray(array).data)
         digest.update("\n".join(self.sample_names).encode())
         return digest.hexdigest()[:16]
+
+
+def in_one_line(text: str) -> str:
+    """Returns a text for a terminal: what controls one, and the end of a line, stand there as Python writes them."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

@@ -1,5 +1,6 @@
 """PlantVillage by its published layout: `<root>/plantvillage/color/<Plant>___<condition>/<photo>`.
 
+The popular copy of three plants, whose folders are called Tomato_healthy or Tomato__Target_Spot, is read as well.
 Photos of one leaf are neighbours in number, so besides a random split there is a blocked one: each condition is sorted
 by prefix and number and cut into blocks of 20; a blocked split drops the first photo after a border. The layout does
 not say which leaf a photo shows, so there are no groups and no grouped split. Exact duplicates count once; files that
@@ -22,6 +23,7 @@ from trainables.errors import DataError
 
 BLOCK = 20  # photos
 NUM_CLASSES = 38  # of the published data set
+POPULAR = ("Pepper__bell", "Potato", "Tomato")  # plants whose copy on Kaggle has one or two underscores, or three
 HEALTHY, UNHEALTHY = "healthy", "unhealthy"
 
 
@@ -39,7 +41,7 @@ def load(data_root: Path, plant: str, image_size: int | None) -> Images:
     root = data_root / "plantvillage" / "color"
     folders = {_condition(path): path for path in sorted(_folders(root)) if _plant(path).lower() == plant.lower()}
     if not folders:
-        spellings = ", ".join(sorted({path.name.split("___")[0] for path in _folders(root)})) or "none at all"
+        spellings = ", ".join(sorted({_parts_of(path.name)[0] for path in _folders(root)})) or "none at all"
         raise DataError(f"plantvillage:{plant}: no folder {plant}___* in {root}; plants there: {spellings}")
     unhealthy = tuple(condition for condition in folders if condition != HEALTHY)
     return _read(folders, image_size or 256, {UNHEALTHY: unhealthy}, on_disk=False)
@@ -52,7 +54,7 @@ def load_all(data_root: Path, image_size: int | None) -> Images:
         DataError: a folder too few, a class without a single whole image.
     """
     root = data_root / "plantvillage" / "color"
-    folders = {f"{_plant(path)}___{_condition(path)}": path for path in sorted(_folders(root))}
+    folders = {f"{_plant(path)}___{_condition(path)}": path for path in sorted(_published(root))}
     if len(folders) < NUM_CLASSES:
         raise DataError(f"plantvillage: {len(folders)} of the {NUM_CLASSES} published class folders in {root}")
     return _read(folders, image_size or 256, {}, on_disk=True)
@@ -105,8 +107,10 @@ def _read(folders: Mapping[str, Path], size: int, merged: Mapping[str, tuple[str
 
 def is_there(data_root: Path, plant: str) -> bool:
     """Whether there is a folder of that plant; with plant "", of all classes."""
-    folders = _folders(data_root / "plantvillage" / "color")
-    return any(_plant(path).lower() == plant.lower() for path in folders) if plant else len(folders) >= NUM_CLASSES
+    root = data_root / "plantvillage" / "color"
+    if not plant:
+        return len(_published(root)) >= NUM_CLASSES
+    return any(_plant(path).lower() == plant.lower() for path in _folders(root))
 
 
 def plants(data_root: Path) -> list[str]:
@@ -115,7 +119,24 @@ def plants(data_root: Path) -> list[str]:
 
 
 def _folders(root: Path) -> list[Path]:
-    return [path for path in root.iterdir() if path.is_dir() and "___" in path.name] if root.is_dir() else []
+    """Returns the folders of classes, named as published or as in the popular copy."""
+    return [path for path in root.iterdir() if path.is_dir() and _parts_of(path.name)[1]] if root.is_dir() else []
+
+
+def _published(root: Path) -> list[Path]:
+    return [path for path in _folders(root) if "___" in path.name]
+
+
+def _parts_of(name: str) -> tuple[str, str]:
+    """Returns how a folder spells plant and condition; the condition is "" where it is no folder of a class.
+
+    Apple___Apple_scab as published; Tomato_healthy and Tomato__Target_Spot as in the popular copy of three plants.
+    """
+    if "___" in name:
+        plant, condition = name.split("___")[:2]
+        return plant, condition
+    match = re.fullmatch(rf"({'|'.join(POPULAR)})_{{1,2}}([^_].*)", name)
+    return (match[1], match[2]) if match else (name, "")
 
 
 def _plant(folder: Path) -> str:
@@ -124,7 +145,7 @@ def _plant(folder: Path) -> str:
 
 
 def _condition(folder: Path) -> str:
-    return folder.name.split("___")[1]
+    return _parts_of(folder.name)[1]
 
 
 def _name(path: Path) -> str:

@@ -6,9 +6,12 @@ random   Each class is shuffled once and dealt in the order test, validation, tr
          images and moves none, so imbalance ratios are nested.
 blocked  Blocks of neighbouring photos (`Images.series`) are shuffled and dealt likewise, each to one split only.
 grouped  Whole groups (`Images.groups`) are dealt, about a fifth of every class to test and a fifth to validation.
+given    As `Images.parts` says, the same test images for every seed. Where nothing is given for validation, about a
+         fifth of the training images validates, drawn by seed (whole groups, where there are groups); where nothing
+         is given for test, what is given for validation tests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
@@ -17,14 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables.configuration import FOLDER, OTHERS, Data, merged
-from trainables.data.images import Images
+from trainables.data.images import DEALING, TEST, TRAIN, VALIDATION, Images
 from trainables.errors import ConfigurationError, DataError
 from trainables.seeding import seed_for
 
 Indices = npt.NDArray[np.int64]
 Number = int | Literal["all"]  # of images
-DEALING = ("test", "validation", "train")
-TEST, VALIDATION, TRAIN = range(3)  # places in DEALING
 GROUPED_SHARE = 0.2  # of a class, for test and for validation
 
 
@@ -45,12 +46,17 @@ def draw_split(data: Data, images: Images, seed: int) -> Split:
 
     Raises:
         ConfigurationError: a class that the data set does not have.
-        DataError: a blocked split without series, a grouped one without groups; a class with too few images or groups
-            (says how many are needed and how many there are).
+        DataError: a blocked split without series, a grouped one without groups, a given one without parts; a class with
+            too few images or groups (says how many are needed and how many there are).
     """
     classes = assign_classes(data, images)
     _check_kind(data, images)
-    part_of_image = _deal_groups(classes, images, seed) if data.split == "grouped" else None
+    part_of_image = None
+    if data.split == "grouped":
+        assert images.groups is not None
+        part_of_image = _deal_groups(classes, images.groups, seed)
+    elif data.split == "given":
+        part_of_image = _given_parts(classes, images, seed)
     positions: dict[str, list[Indices]] = {part: [] for part in DEALING}
     for index, (name, role) in enumerate(zip(data.classes, data.roles, strict=True)):
         members = np.flatnonzero(classes == index)
@@ -58,7 +64,7 @@ def draw_split(data: Data, images: Images, seed: int) -> Split:
         rng = np.random.default_rng(seed_for("split", seed, index))
         if part_of_image is not None:
             dealt = _take_of_groups(rng.permutation(members), part_of_image, counts)
-            _check_grouped(f"class {name!r} of {data.source}", members, images, counts, dealt)
+            _check_whole(f"class {name!r} of {data.source}", members, images, data.split, counts, dealt)
         else:
             numbers = {part: _as_number(count, len(members)) for part, count in counts.items()}
             if data.split == "blocked":
@@ -79,10 +85,17 @@ def draw_split(data: Data, images: Images, seed: int) -> Split:
 
 def _check_kind(data: Data, images: Images) -> None:
     """Raises DataError where the images cannot be split in this way, and says in which ways they can."""
-    has = {"random": True, "blocked": images.series is not None, "grouped": images.groups is not None}
+    has = {
+        "random": True,
+        "blocked": images.series is not None,
+        "grouped": images.groups is not None,
+        "given": images.parts is not None,
+    }
     if has[data.split]:
         return
-    lacks = "are no series" if data.split == "blocked" else "have no groups"
+    lacks = {"blocked": "are no series", "grouped": "have no groups", "given": "are not in train, val, test"}[
+        data.split
+    ]
     if data.split == "grouped" and data.source.startswith(FOLDER):
         lacks += " (--groups or --group-pattern)"
     allowed = [split for split, is_allowed in has.items() if is_allowed]
@@ -136,19 +149,55 @@ def _deal_blocks(
     return dealt
 
 
-def _deal_groups(classes: Indices, images: Images, seed: int) -> Indices:
+def _given_parts(classes: Indices, images: Images, seed: int) -> Indices:
+    """Returns for every image the place of its split in DEALING as its folder or table says, -1 for no part.
+
+    Raises:
+        DataError: nothing is given for training, or for training alone; a group that is in two of the given parts.
+    """
+    assert images.parts is not None
+    parts = np.where(classes >= 0, images.parts, -1)
+    if not (parts == TEST).any():
+        parts[parts == VALIDATION] = TEST
+    if not ((parts == TEST).any() and (parts == TRAIN).any()):
+        raise DataError("data.split=given: images to train on and images to test on are needed: folders train and test")
+    _refuse_groups_across(parts, images)
+    if not (parts == VALIDATION).any():
+        groups = np.arange(len(parts)) if images.groups is None else images.groups
+        of_training = _deal_groups(np.where(parts == TRAIN, classes, -1), groups, seed, to=(VALIDATION,))
+        parts = np.where(parts == TRAIN, of_training, parts)
+    return parts
+
+
+def _refuse_groups_across(parts: Indices, images: Images) -> None:
+    if images.groups is None:
+        return
+    takes_part = parts >= 0
+    pairs = np.unique(np.stack([images.groups[takes_part], parts[takes_part]]), axis=1)
+    groups, num_parts = np.unique(pairs[0], return_counts=True)
+    across = groups[num_parts > 1]
+    if len(across):
+        member = int(np.flatnonzero(takes_part & (images.groups == across[0]))[0])
+        raise DataError(
+            f"data.split=given: {len(across)} groups are in more than one of train, val and test, such as that of "
+            f"{images.sample_names[member]}; leave out the groups or draw the split from them (data.split=grouped)"
+        )
+
+
+def _deal_groups(
+    classes: Indices, groups_of_images: Indices, seed: int, to: Sequence[int] = (TEST, VALIDATION)
+) -> Indices:
     """Returns for every image the place of its split in DEALING, -1 for those that take no part.
 
     Groups stay whole. The rarest class is dealt first, its groups in an order of the seed's own: to test until that has
     its share of the class, to validation likewise, the rest to training, as is a group larger than two shares unless
     test or validation would stay empty.
     """
-    assert images.groups is not None
     part_of_group: dict[int, int] = {}
     rng = np.random.default_rng(seed_for("groups", seed))
     class_sizes = np.bincount(classes[classes >= 0])
     for index in np.argsort(class_sizes, kind="stable"):
-        groups, sizes = np.unique(images.groups[classes == index], return_counts=True)
+        groups, sizes = np.unique(groups_of_images[classes == index], return_counts=True)
         size_of = dict(zip(groups.tolist(), sizes.tolist(), strict=True))
         share = GROUPED_SHARE * class_sizes[index]
         filled = [0, 0, 0]  # images of this class in each split, from groups that it shares with a rarer class
@@ -157,7 +206,7 @@ def _deal_groups(classes: Indices, images: Images, seed: int) -> Indices:
                 filled[part_of_group[group]] += size
         free = [group for group in rng.permutation(groups).tolist() if group not in part_of_group]
         free.sort(key=lambda group: size_of[group] > 2 * share)  # large ones last
-        for part in (TEST, VALIDATION):
+        for part in to:
             num_empty_later = sum(not filled[later] for later in range(part + 1, len(DEALING)))
             while free:
                 fits = filled[part] + size_of[free[0]] / 2 <= share
@@ -167,7 +216,7 @@ def _deal_groups(classes: Indices, images: Images, seed: int) -> Indices:
                 part_of_group[group] = part
                 filled[part] += size_of[group]
         part_of_group |= dict.fromkeys(free, TRAIN)
-    part_of_image = [part_of_group.get(group, -1) for group in images.groups.tolist()]
+    part_of_image = [part_of_group.get(group, -1) for group in groups_of_images.tolist()]
     return np.where(classes >= 0, np.array(part_of_image, dtype=np.int64), -1)
 
 
@@ -182,27 +231,32 @@ def _take_of_groups(
     return taken
 
 
-def _check_grouped(
+def _check_whole(
     name: str,
     members: Indices,
     images: Images,
+    kind: str,
     counts: Mapping[str, float | Literal["all"]],
     dealt: Mapping[str, Indices],
 ) -> None:
     """Raises DataError for a split without images of a class, or with fewer than the whole number that is asked.
 
-    A share is no promise: whole groups give about that much.
+    A share is no promise: whole groups give about that much, and a given part is what it is.
     """
-    assert images.groups is not None
+    how = "whole groups only" if kind == "grouped" else "given split"
     for part in DEALING:
         count, num_dealt = counts[part], len(dealt[part])
+        if count and not num_dealt and kind == "given":
+            numbers = ", ".join(f"{other} {len(dealt[other])}" for other in reversed(DEALING))
+            raise DataError(f"{name}: in the given split {numbers} of its images; each needs one at least")
         if count and not num_dealt:
+            assert images.groups is not None
             raise DataError(
                 f"{name}: {len(np.unique(images.groups[members]))} groups; 3 are needed, to train, validate and test, "
                 "and more where classes share groups"
             )
         if isinstance(count, int) and num_dealt < count:
-            raise DataError(f"{name}: {count} {part} images asked (whole groups only), {num_dealt} there")
+            raise DataError(f"{name}: {count} {part} images asked ({how}), {num_dealt} there")
 
 
 def assign_classes(data: Data, images: Images) -> Indices:

@@ -77,6 +77,8 @@ WRONG = {
         ["--data", "folder:PHOTOS", "--minority", "healthy", "--groups", "x.csv", "--group-pattern", "(.)"],
         "groups are given twice",
     ),
+    "labels alone": (["--labels", "x.csv"], "--labels and --split say more of --data folder:PATH, which is not given"),
+    "no table": (["--data", "folder:PHOTOS", "--labels", "x.csv", "--minority", "a"], "x.csv: cannot be read"),
     "groups alone": (["--groups", "x.csv"], "--groups and --group-pattern say more of --data folder:PATH"),
     "ratio": (["--data", "folder:PHOTOS", "--minority", "other kind", "--ratio", "0.5"], "3 there"),
 }  # fmt: skip
@@ -137,6 +139,83 @@ def test_groups_and_a_ratio(photos: Path, tmp_path: Path, capsys: pytest.Capture
     assert re.search(r"krank, sehr +│ minority │ +14 │ +2 │", capsys.readouterr().out)
     assert _grid(*arguments, *pattern) == 0
     assert "groups: 8; a group is in one split only" in capsys.readouterr().out
+
+
+def test_a_given_split_is_kept_or_said_to_be_pooled(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--data", str(photos), "--minority", "krank, sehr", "--dry-run", "--runs", str(tmp_path))
+    shutil.rmtree(photos / "other kind")
+    assert _grid(*arguments, "--split", "folders") == 2
+    assert "--split folders: there are no folders train, val, test above the classes" in capsys.readouterr().err
+    for part, numbers in {"test": (10, 3), "train": (50, 11)}.items():
+        for name, number in zip(("healthy", "krank, sehr"), numbers, strict=True):
+            (photos / part / name).mkdir(parents=True)
+            for path in sorted((photos / name).iterdir())[:number]:
+                path.rename(photos / part / name / path.name)
+    for name in ("healthy", "krank, sehr"):
+        (photos / name).rmdir()
+    assert _grid(*arguments) == 0
+    said = capsys.readouterr().out
+    pooled = "warning: train (61), test (13) are taken together, and every seed draws its own split from them; --split "
+    assert f"{pooled}folders keeps them as given" in said
+    assert _grid(*arguments, "--split", "random") == 0
+    assert "are taken together" not in capsys.readouterr().out
+    assert _grid(*arguments, "--split", "folders") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"healthy +│ majority │ +60 │ +40 │ +10 │ +10", said)
+    assert (
+        "split: as given (train 61, test 13): a fifth of train, drawn by each seed, validates; every seed tests" in said
+    )
+    assert "are taken together" not in said
+    assert _grid(*arguments, "--split", "folders", "--ratio", "0.1") == 0
+    assert re.search(r"krank, sehr +│ minority │ +14 │ +4 │", capsys.readouterr().out)
+    assert _grid(*arguments, "--split", "folders", "--set", "data.split=random") == 2
+    assert "--split folders and --set data.split say the same" in capsys.readouterr().err
+
+
+def test_a_table_names_the_classes_and_their_split(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        f"{path.relative_to(photos).as_posix()},{'sick' if path.parent.name == 'other kind' or i % 5 == 0 else 'fine'}"
+        for i, path in enumerate(sorted(photos.rglob("*.png")))
+        if "krank" not in path.parent.name
+    ]
+    (photos / "labels.csv").write_text("file,label\n" + "\n".join(rows) + "\nelsewhere.png,fine\n", encoding="utf-8")
+    arguments = ("--data", str(photos), "--labels", "labels.csv", "--minority", "sick", "--dry-run", "--runs",
+                 str(tmp_path))  # fmt: skip
+    assert _grid(*arguments) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"fine +│ majority │ +4\d │", said)
+    assert "warning: 14 images have no row in the table and take no part, such as krank, sehr/tree0 0.png" in said
+    assert "warning: 1 rows of the table name no image that is there, such as elsewhere.png" in said
+    parts = ("train", "train", "train", "val", "test")
+    split_rows = [f"{row},{parts[i % 7 % 5]}" for i, row in enumerate(rows)]
+    (photos / "labels.csv").write_text("file,label,split\n" + "\n".join(split_rows), encoding="utf-8")
+    assert _grid(*arguments) == 0
+    assert re.search(r"split: as given \(train \d+, val \d+, test \d+\); every seed", capsys.readouterr().out)
+    assert _grid(*arguments, "--split", "random") == 0
+    assert "split: as given" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("--minority", "krank, sehr", "--minority", "a+b"),
+        ("--minority", "krank, sehr,a+b"),
+        ("--minority", "a+b,krank, sehr,"),
+    ],
+    ids=["repeated", "one list", "an empty part"],
+)
+def test_classes_with_commas_and_plus_signs(
+    names: tuple[str, ...], photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "other kind").rename(photos / "a+b")
+    assert _grid("--data", str(photos), *names, "--dry-run", "--runs", str(tmp_path)) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"krank, sehr +│ minority │ +14 │", said)
+    assert re.search(r"a\+b +│ minority │ +3 │", said)
 
 
 def test_a_file_name_does_not_say_why_it_is_left_out(

@@ -45,6 +45,24 @@ def test_published_layout(root: Path) -> None:
     assert images.sample_names[0] == "Apple___Apple_scab/id___FREC_Scab 0.png"
 
 
+def test_the_names_of_the_popular_copy(tmp_path: Path) -> None:
+    color = tmp_path / "plantvillage" / "color"
+    names = (
+        "Tomato_healthy",
+        "Tomato__Target_Spot",
+        "Tomato__Tomato_mosaic_virus",
+        "Pepper__bell___healthy",
+        "my_folder",
+    )
+    for i, name in enumerate(names):
+        _leaf(color / name / "a.JPG", i)
+    images = datasets.load_images("plantvillage:Tomato", tmp_path, 16)
+    assert images.class_names == ("Target_Spot", "Tomato_mosaic_virus", "healthy")
+    assert images.merged == {"unhealthy": ("Target_Spot", "Tomato_mosaic_virus")}
+    assert datasets.is_available("plantvillage:Pepper", tmp_path)
+    assert plantvillage.plants(tmp_path) == ["Pepper", "Tomato"]
+
+
 def test_what_is_left_out_is_named_with_its_reason(root: Path) -> None:
     left_out = datasets.load_images("plantvillage:Apple", root, 16).left_out
     lines = "\n".join(str(file) for file in left_out)
