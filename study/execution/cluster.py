@@ -1,5 +1,6 @@
 """The cluster: connect to it or start Ray here, what its nodes have, whether they can do what is asked."""
 
+import gc
 import logging
 import os
 import socket
@@ -27,8 +28,9 @@ def connected() -> Iterator[None]:
     """Connects as `connect` does; at the end leaves in the background what was connected to here.
 
     Ray takes seconds to end, in which a command can print and draw; the process waits for it before it ends itself.
-    After an error or Ctrl-C, with trials still running, Ray ends with the process: left before, it takes the process
-    along, with an exit code of its own.
+    Until Ray has ended no garbage is collected: a reference to one of Ray's objects that is freed while it ends takes
+    the process along, with exit code 1 and nothing printed. After an error or Ctrl-C, with trials still running, Ray
+    ends with the process for the same reason.
 
     Raises:
         ConfigurationError: as `connect`.
@@ -37,7 +39,16 @@ def connected() -> Iterator[None]:
     connect()
     yield
     if not was_connected:
-        threading.Thread(target=ray.shutdown, name="end of Ray").start()
+        gc.collect()  # what Tune leaves are cycles, which any thread's allocations may free
+        gc.disable()
+        threading.Thread(target=_end_ray, name="end of Ray").start()
+
+
+def _end_ray() -> None:
+    try:
+        ray.shutdown()
+    finally:
+        gc.enable()
 
 
 def connect(num_cpus: int | None = None) -> None:

@@ -1,12 +1,15 @@
 """The cluster is connected to, and its nodes are asked for the run folder."""
 
 import contextlib
+import gc
+import threading
+import weakref
 from pathlib import Path
 
 import pytest
 import ray
 
-from study.execution import connect, probe_nodes
+from study.execution import cluster, connect, probe_nodes
 from trainables.errors import ConfigurationError, RecordError
 from trainables.storage import RunFolder
 
@@ -33,3 +36,25 @@ def test_a_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) 
         ConfigurationError, match=r"which may be too busy: The current node timed out during startup\.$"
     ):
         connect()
+
+
+def test_nothing_that_holds_rays_objects_is_freed_while_ray_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Freeing a reference meanwhile ends the process: "The core worker has already been shutdown"."""
+
+    class Holder:
+        """Stands for what Tune leaves behind: cycles that hold references."""
+
+    seen: list[tuple[bool, bool]] = []
+    holder = Holder()
+    holder.itself = holder  # type: ignore[attr-defined]
+    left = weakref.ref(holder)
+    monkeypatch.setattr(cluster, "connect", lambda: None)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: seen.append((left() is None, gc.isenabled())))
+    with cluster.connected():
+        del holder
+    for thread in threading.enumerate():
+        if thread.name == "end of Ray":
+            thread.join()
+    assert seen == [(True, False)]
+    assert gc.isenabled()
