@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from packaging.requirements import Requirement
 
 CLUSTERS = Path(__file__).parents[1] / "clusters"
 LAUNCHERS = ("aws", "gcp", "onprem")
+NO_PRIVILEGES = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 TEXTS = {path.name: path.read_text() for path in CLUSTERS.iterdir() if path.is_file()}
 
 
@@ -60,18 +63,48 @@ def test_kuberay_files_have_what_kuberay_requires(name: str) -> None:
         assert container["resources"]["limits"] == container["resources"]["requests"]
         volumes = {volume["name"] for volume in pod["volumes"]}
         assert {mount["name"] for mount in container["volumeMounts"]} <= volumes
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert container["securityContext"] == NO_PRIVILEGES
+    assert spec["autoscalerOptions"]["securityContext"] == NO_PRIVILEGES
     for worker in spec["workerGroupSpecs"]:
+        assert worker["template"]["spec"]["automountServiceAccountToken"] is False
         assert {"groupName", "replicas", "minReplicas", "maxReplicas"} <= worker.keys()
         assert worker["minReplicas"] <= worker["replicas"] <= worker["maxReplicas"]
         assert "nvidia.com/gpu" in worker["template"]["spec"]["containers"][0]["resources"]["limits"]
 
 
 def test_the_ray_job_can_be_started_again_and_cleans_up() -> None:
-    volume, job = _documents("kuberay-rayjob.yaml")
-    assert volume == _documents("kuberay-raycluster.yaml")[0]  # either file works alone, and both together
+    *others, job = _documents("kuberay-rayjob.yaml")
+    assert others == _documents("kuberay-raycluster.yaml")[:-1]  # either file works alone, and both together
     assert job["kind"] == "RayJob"
     assert job["spec"]["backoffLimit"] > 0
     assert job["spec"]["shutdownAfterJobFinishes"] is True
+
+
+def test_only_rays_own_pods_reach_rays_ports() -> None:
+    _, policy, _ = _documents("kuberay-raycluster.yaml")
+    ray_pods = {"matchLabels": {"ray.io/is-ray-node": "yes"}}
+    assert policy["kind"] == "NetworkPolicy"
+    assert policy["spec"]["podSelector"] == ray_pods
+    among_themselves, dashboard = policy["spec"]["ingress"]
+    assert among_themselves == {"from": [{"podSelector": ray_pods}]}
+    assert dashboard["ports"] == [{"port": 8265}]
+
+
+def test_a_job_takes_along_the_project_and_nothing_of_ones_own(tmp_path: Path) -> None:
+    from ray._private.runtime_env.packaging import create_package
+
+    own = (".env", ".env.local", "deploy.key", "runs/r.json", "onnx/m.onnx", "pages/p.html", "figures/f.png", "w.pt")
+    project = ("study/grid.py", "study/reporting/figures/__init__.py", "trainables/data/__init__.py", "pyproject.toml")
+    for name in (*own, *project):
+        (tmp_path / "here" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "here" / name).write_text("x")
+    shutil.copy(CLUSTERS.parent / ".rayignore", tmp_path / "here")
+    package = tmp_path / "package.zip"
+    create_package(str(tmp_path / "here"), package, include_gitignore=True)
+    with zipfile.ZipFile(package) as file:
+        assert {name for name in file.namelist() if not name.endswith("/")} == {*project, ".rayignore"}
 
 
 def test_shell_scripts_pass_shellcheck() -> None:
