@@ -84,6 +84,7 @@ def _run(chosen: Chosen, request: Request, export: bool) -> int:
         data_root=places.data_root,
         num_seeds=request.num_seeds,
         resources=Resources(request.cpus_per_trial, request.gpus_per_trial),
+        stall_timeout=request.stall_timeout,
         weights=chosen.weights,
         folders=chosen.folders,
     )

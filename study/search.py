@@ -145,6 +145,7 @@ def _run(
         data_root=places.data_root,
         num_seeds=request.num_seeds or (SMOKE_SEEDS if request.smoke else None),
         resources=Resources(request.cpus_per_trial, request.gpus_per_trial),
+        stall_timeout=request.stall_timeout,
         weights=chosen.weights,
         folders=chosen.folders,
     )

@@ -13,7 +13,11 @@ class DataError(StudyError):
     """Data that is missing, unreadable, or too little for the counts asked."""
 
 
-class RecordError(StudyError):
+class UnavailableError(StudyError):
+    """What a command needs of the world is not to be had now: Ray, room on a disk, a server. Not the user's mistake."""
+
+
+class RecordError(UnavailableError):
     """A run folder that cannot be written, or a file in it whose checksum does not match its record."""
 
 

@@ -1,17 +1,21 @@
 """What all commands share: strict arguments, exit codes, and one clear line for what a user can cause."""
 
 import argparse
+import errno
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 from study import locations
+from study.commandline.stopping import Stopped, leave_terminal, stop_on_signals
 from study.locations import Locations
-from trainables.errors import StudyError
+from trainables.errors import StudyError, UnavailableError
 
 DONE, INCOMPLETE, WRONG_USAGE = 0, 1, 2
 
@@ -63,11 +67,13 @@ def read_locations(args: argparse.Namespace) -> Locations:
 
 
 def add_resources(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that say what Ray reserves for a trial."""
+    """Adds the options that say what Ray reserves for a trial, and how long one may be silent."""
     add = parser.add_argument
     default = "1 for backbones that run in every step, where the cluster has GPUs, else 0"
     add("--gpus-per-trial", type=amount, metavar="G", help=f"may be a fraction; default {default}")
     add("--cpus-per-trial", type=amount, default=1.0, metavar="C", help="default 1")
+    silent = "end a trial that was silent for so long, and try it again; default never"
+    add("--stall-timeout", type=positive, metavar="SECONDS", help=silent)
 
 
 def positive(text: str) -> int:
@@ -102,19 +108,34 @@ def import_meanwhile(*modules: str) -> None:
 
 
 def run_command(main: Callable[[Sequence[str]], int], arguments: Sequence[str] | None = None) -> None:
-    """Runs a command and exits with its code; a StudyError is one line and exit 2, Ctrl-C is exit 130."""
+    """Runs a command and exits with its code; a StudyError is one line and exit 2, or 1 where something is away.
+
+    Told to stop, by Ctrl-C, SIGTERM or a closed terminal, it says one line and exits with 130 or 143.
+    """
     logging.basicConfig(
         level=os.environ.get("FINALBN_LOG", "WARNING").upper(), format="%(levelname)s %(name)s: %(message)s"
     )
     try:
-        code = main(sys.argv[1:] if arguments is None else arguments)
+        with stop_on_signals():
+            code = main(sys.argv[1:] if arguments is None else arguments)
+    except UnavailableError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = INCOMPLETE
     except StudyError as error:
         print(f"error: {error}", file=sys.stderr)
         code = WRONG_USAGE
-    except KeyboardInterrupt:
-        print("stopped; what is finished is recorded, the same command goes on", file=sys.stderr)
-        code = 130
-    except BrokenPipeError:
-        sys.stderr.close()
+    except KeyboardInterrupt as interrupt:
+        stopped = interrupt if isinstance(interrupt, Stopped) else Stopped(signal.SIGINT)
+        by = "" if stopped.number == signal.SIGINT else f" by {stopped}"
+        with suppress(OSError):
+            print(f"stopped{by}; what is finished is recorded, the same command goes on", file=sys.stderr, flush=True)
+        code = stopped.code
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            print(f"error: {error.filename or 'a file'} cannot be written: {error.strerror}", file=sys.stderr)
+        elif error.errno in (errno.EPIPE, errno.EIO):
+            leave_terminal()  # nobody reads any more: `| head`, a terminal that is gone
+        else:
+            raise
         code = INCOMPLETE
     sys.exit(code)

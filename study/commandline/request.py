@@ -27,6 +27,7 @@ class Request:
         num_seeds: repetitions of each configuration; None leaves it to the study.
         cpus_per_trial: what Ray reserves for a trial.
         gpus_per_trial: likewise; None leaves it to the network and the cluster.
+        stall_timeout: seconds of silence after which a trial is ended and tried again; None for never.
         locations: where runs, MLflow and data lie.
     """
 
@@ -37,6 +38,7 @@ class Request:
     num_seeds: int | None
     cpus_per_trial: float
     gpus_per_trial: float | None
+    stall_timeout: float | None
     locations: Locations
 
 
@@ -67,6 +69,7 @@ def read_request(args: argparse.Namespace) -> Request:
         num_seeds=args.seeds,
         cpus_per_trial=args.cpus_per_trial,
         gpus_per_trial=args.gpus_per_trial,
+        stall_timeout=args.stall_timeout,
         locations=command.read_locations(args),
     )
 

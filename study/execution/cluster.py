@@ -3,10 +3,11 @@
 import gc
 import logging
 import os
+import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import ray
@@ -15,7 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from study.execution.ray_settings import hush, keep_token_private
 from study.execution.resources import Resources, check_requests
 from trainables.configuration import Configuration
-from trainables.errors import ConfigurationError, RecordError, first_line
+from trainables.errors import RecordError, UnavailableError, first_line
 from trainables.finding import Finding
 from trainables.storage import RunFolder
 
@@ -33,7 +34,7 @@ def connected() -> Iterator[None]:
     ends with the process for the same reason.
 
     Raises:
-        ConfigurationError: as `connect`.
+        UnavailableError: as `connect`.
     """
     was_connected = ray.is_initialized()
     connect()
@@ -55,34 +56,66 @@ def connect(num_cpus: int | None = None) -> None:
     """Connects to the cluster of RAY_ADDRESS (set inside a Ray job), else starts Ray here; once per process.
 
     Raises:
-        ConfigurationError: nothing answers at RAY_ADDRESS, or Ray does not start here.
+        UnavailableError: nothing answers at RAY_ADDRESS, or Ray does not start here.
     """
     if ray.is_initialized():
         return
     keep_token_private()
     quietly = {"logging_level": logging.ERROR, "log_to_driver": False}
     address = os.environ.get("RAY_ADDRESS")
-    if address:
-        _check_that_something_listens(address)
-        ray.init(**quietly)
-    else:
-        try:
-            ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quietly)
-        except Exception as error:  # Ray has no kind of its own for it
-            raise ConfigurationError(
-                f"Ray did not start on this machine, which may be too busy: {first_line(error)}"
-            ) from error
+    with _signals_kept():
+        if address:
+            _check_that_something_listens(address)
+            ray.init(**quietly)
+        else:
+            try:
+                with _ray_in_a_group_of_its_own():
+                    ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quietly)
+            except Exception as error:  # Ray has no kind of its own for it
+                raise UnavailableError(
+                    f"Ray did not start on this machine, which may be too busy: {first_line(error)}"
+                ) from error
     hush()
 
 
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Puts the handler of SIGTERM back: Ray takes it, to end its processes, and with a dump of the native stack."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if callable(handler) and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def _ray_in_a_group_of_its_own() -> Iterator[None]:
+    """Lets what starts here stay alive when the driver's process group is told to end, as `timeout` does.
+
+    A driver whose Ray has gone is ended by it at once, before anything is put in order. It leaves its group for as long
+    as Ray starts, which it can where another process leads that group; where it leads itself, nothing changes.
+    """
+    group = os.getpgrp()
+    moves = group != os.getpid()
+    if moves:
+        os.setpgid(0, 0)
+    try:
+        yield
+    finally:
+        if moves:
+            with suppress(OSError):  # the others of the group have ended
+                os.setpgid(0, group)
+
+
 def _check_that_something_listens(address: str) -> None:
-    """Raises ConfigurationError where nothing listens at HOST:PORT; Ray itself would try for minutes."""
+    """Raises UnavailableError where nothing listens at HOST:PORT; Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if host and port.isdecimal():
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=SECONDS_TO_ANSWER).close()
         except OSError as error:
-            raise ConfigurationError(f"RAY_ADDRESS={address}: no Ray cluster answers there ({error})") from None
+            raise UnavailableError(f"RAY_ADDRESS={address}: no Ray cluster answers there ({error})") from None
 
 
 def check_ray(runs: str) -> list[Finding]:
@@ -100,7 +133,7 @@ def check_ray(runs: str) -> list[Finding]:
         connect()
         nodes = _living_nodes()
         probe_nodes(runs)
-    except (ConfigurationError, RecordError) as error:
+    except UnavailableError as error:
         return [auth, Finding("Ray cluster", "failed", str(error))]
     except Exception as error:  # Ray raises what it likes where no cluster is to be had
         return [auth, Finding("Ray cluster", "failed", f"{os.environ['RAY_ADDRESS']}: {first_line(error)}")]

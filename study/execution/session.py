@@ -34,6 +34,7 @@ class Settings:
         resources: of a trial.
         weights: "sha256:..." -> the file of --weights.
         folders: "folder:..." -> where --data folder:PATH lies.
+        stall_timeout: seconds of silence after which a trial is ended and tried again; None for never.
     """
 
     runs: str
@@ -43,6 +44,7 @@ class Settings:
     resources: Resources
     weights: Mapping[str, Path] = field(default_factory=dict)
     folders: Folders = field(default_factory=dict)
+    stall_timeout: float | None = None
 
 
 @dataclass
@@ -127,7 +129,7 @@ def _run(
     total = len(plan.done) + sum(len(trial.seeds) for trial in runnable)
     with RunProgress(total, len(plan.done), console) as progress:
         observer = _SessionObserver(progress, outcome, log_records)
-        run_trials(runnable, prepared.store, settings.runs, settings.resources, observer)
+        run_trials(runnable, prepared.store, settings.runs, settings.resources, observer, settings.stall_timeout)
     for trial in runnable:
         if trial not in observer.finished:
             outcome.problems.append(f"{trial.study}, {trial.arm}: did not come to an end; run the same command again")

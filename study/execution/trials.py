@@ -12,9 +12,10 @@ from ray.tune.search import Searcher
 
 from study.execution.cluster import cluster_nodes
 from study.execution.resources import Resources
+from study.execution.stalls import StallCallback
 from trainables.configuration import Trial
 from trainables.storage import RunFolder
-from trainables.tune import INDEX, Search, SearchTrainable, Store, StudyTrainable, TrialReport, Work
+from trainables.tune import ARM, INDEX, Search, SearchTrainable, Store, StudyTrainable, TrialReport, Work
 
 LOST_PROCESS_RETRIES = 2  # deterministic failures never get here: they end as failed records
 
@@ -29,13 +30,23 @@ class Observer(Protocol):
         """A trial's records are written; `failures` is {seed: reason}."""
 
 
-def run_trials(trials: Sequence[Trial], store: Store, runs: str, resources: Resources, observer: Observer) -> None:
-    """Runs the trials to their end; a process that is lost is tried again, then reported as failed."""
+def run_trials(
+    trials: Sequence[Trial],
+    store: Store,
+    runs: str,
+    resources: Resources,
+    observer: Observer,
+    stall_timeout: float | None = None,
+) -> None:
+    """Runs the trials to their end; a process that is lost is tried again, then reported as failed.
+
+    So is one that was silent for `stall_timeout` seconds; with None it is said only.
+    """
     with RunFolder(runs).scratch(f".driver-{uuid.uuid4().hex}") as marker:
-        run_work(Work(trials, store, runs, marker=marker), resources, observer)
+        run_work(Work(trials, store, runs, marker=marker), resources, observer, stall_timeout)
 
 
-def run_work(work: Work, resources: Resources, observer: Observer) -> None:
+def run_work(work: Work, resources: Resources, observer: Observer, stall_timeout: float | None = None) -> None:
     """Runs the trials of a work that is put together, its marker included."""
     nodes = cluster_nodes()
     bundles = [_bundle(resources.of(trial.configuration, nodes)) for trial in work.trials]
@@ -45,7 +56,12 @@ def run_work(work: Work, resources: Resources, observer: Observer) -> None:
     )
     config = tune.TuneConfig(reuse_actors=True)
     space = {INDEX: tune.grid_search(list(range(len(work.trials))))}
-    run_tune(trainable, space, config, _ObserverCallback(work.trials, observer))
+
+    def name_of(tune_trial: Any) -> str:
+        trial = work.trials[tune_trial.config[INDEX]]
+        return f"{trial.study}, {trial.arm}, seeds {','.join(map(str, trial.seeds))}"
+
+    run_tune(trainable, space, config, _ObserverCallback(work.trials, observer), StallCallback(stall_timeout, name_of))
 
 
 def run_search(
@@ -55,28 +71,30 @@ def run_search(
     num_trials: int,
     resources: Resources,
     on_trial_end: Callable[[], None],
+    stall_timeout: float | None = None,
 ) -> None:
-    """Runs trials of a search to their end and calls `on_trial_end` after each."""
+    """Runs trials of a search to their end and calls `on_trial_end` after each; `stall_timeout` as of `run_trials`."""
     base = next(iter(search.arms.values()))
     trainable = tune.with_resources(
         tune.with_parameters(SearchTrainable, search=search), _bundle(resources.of(base, cluster_nodes()))
     )
     config = tune.TuneConfig(num_samples=num_trials, search_alg=arms, scheduler=scheduler, reuse_actors=True)
-    run_tune(trainable, {}, config, _TrialEndCallback(on_trial_end))
+    stalls = StallCallback(stall_timeout, lambda trial: f"search, {trial.config[ARM]}")
+    run_tune(trainable, {}, config, _TrialEndCallback(on_trial_end), stalls)
 
 
 def _bundle(request: Resources) -> dict[str, float]:
     return {"CPU": request.cpus, "GPU": request.gpus or 0}
 
 
-def run_tune(trainable: Any, space: dict[str, Any], config: tune.TuneConfig, callback: tune.Callback) -> None:
+def run_tune(trainable: Any, space: dict[str, Any], config: tune.TuneConfig, *callbacks: tune.Callback) -> None:
     """Runs Tune in a scratch folder; nothing of it is kept."""
     config.trial_name_creator = config.trial_dirname_creator = lambda trial: f"trial-{trial.trial_id}"
     with tempfile.TemporaryDirectory(prefix="final-bn-tune-", ignore_cleanup_errors=True) as scratch:
         run_config = tune.RunConfig(
             name="final-bn",
             storage_path=scratch,
-            callbacks=[callback],
+            callbacks=list(callbacks),
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=LOST_PROCESS_RETRIES),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # needs storage that nodes share

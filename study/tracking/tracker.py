@@ -31,14 +31,14 @@ from study.tracking.contents import (
     started_at,
     values_of,
 )
-from trainables.errors import StudyError, first_line
+from trainables.errors import UnavailableError, first_line
 from trainables.finding import Finding
 from trainables.storage import Record
 
 log = logging.getLogger(__name__)
 
 
-class TrackingError(StudyError):
+class TrackingError(UnavailableError):
     """MLflow, its server or its database did not do what was asked; the records are not touched by it."""
 
 

@@ -212,7 +212,9 @@ def _run_trials(
         latency=plan.measures_latency,
     )
     with CountProgress(searcher.num_trials, console, "trials") as progress:
-        run_search(search, searcher, scheduler, searcher.num_trials, settings.resources, progress.add)
+        run_search(
+            search, searcher, scheduler, searcher.num_trials, settings.resources, progress.add, settings.stall_timeout
+        )
 
 
 def _seeds(plan: SearchPlan) -> tuple[int, ...]:

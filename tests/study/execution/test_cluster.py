@@ -10,7 +10,7 @@ import pytest
 import ray
 
 from study.execution import cluster, connect, probe_nodes
-from trainables.errors import ConfigurationError, RecordError
+from trainables.errors import RecordError, UnavailableError
 from trainables.storage import RunFolder
 
 
@@ -32,9 +32,7 @@ def test_a_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", too_busy)
-    with pytest.raises(
-        ConfigurationError, match=r"which may be too busy: The current node timed out during startup\.$"
-    ):
+    with pytest.raises(UnavailableError, match=r"which may be too busy: The current node timed out during startup\.$"):
         connect()
 
 

@@ -1,7 +1,12 @@
 """Trials through a real Ray: reused actors leak nothing, a failing trial leaves the others alone."""
 
+import os
+import re
+import signal
+import threading
 from pathlib import Path
 
+import psutil
 import pytest
 import ray
 
@@ -14,6 +19,7 @@ from trainables.run import run
 from trainables.storage.checkpoint import Checkpoint
 from trainables.storage.run_folder import RunFolder
 from trainables.training.inputs import Inputs
+from trainables.tune import Store, Work, data_key
 
 
 class _Observer:
@@ -32,6 +38,11 @@ def _run(trials: list[Trial], runs: Path, cpus: float = 1) -> _Observer:
     prepared = prepare_trials(trials, Path(), str(runs), {}, 0, print)
     run_trials(trials, prepared.store, str(runs), Resources(cpus=cpus), observer)
     return observer
+
+
+def _trial_processes() -> list[psutil.Process]:
+    processes = psutil.Process().children(recursive=True)
+    return [process for process in processes if re.search("StudyTrainable|ResourceTrainable", process.name())]
 
 
 @pytest.mark.usefixtures("ray_local")
@@ -68,11 +79,6 @@ def test_a_killed_trial_process_goes_on_from_its_checkpoint(
     tmp_path: Path, tiny: Configuration, digits: Images
 ) -> None:
     """The process is killed in the middle; the trial is tried again, goes on, and ends with the same bits."""
-    import threading
-
-    import psutil
-
-    from trainables.tune import Store, Work, data_key
     from trainables.tune.study_trainable import SECONDS_PER_REPORT
 
     long = tiny.replace({"schedule.epochs": 600})
@@ -86,9 +92,8 @@ def test_a_killed_trial_process_goes_on_from_its_checkpoint(
         while (state := checkpoint.read()) is None:
             threading.Event().wait(0.05)
         seen.append(int(state["epoch"]))
-        for process in psutil.Process().children(recursive=True):
-            if "StudyTrainable" in " ".join(process.cmdline()) or "ResourceTrainable" in " ".join(process.cmdline()):
-                process.kill()
+        for process in _trial_processes():
+            process.kill()
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -107,11 +112,38 @@ def test_a_killed_trial_process_goes_on_from_its_checkpoint(
 
 @pytest.mark.usefixtures("ray_local")
 @pytest.mark.timeout(180)
+def test_a_stopped_trial_process_is_named_ended_and_tried_again(
+    tmp_path: Path, tiny: Configuration, digits: Images, caplog: pytest.LogCaptureFixture
+) -> None:
+    trial = Trial("s", "long", tiny.replace({"schedule.epochs": 600}), (0, 1))
+    work = Work([trial], Store({data_key(trial.configuration): ray.put(digits)}), str(tmp_path))
+    stopped = list[int]()
+
+    class _StopOnce(_Observer):
+        def epoch_done(self, trial: Trial, epoch: int, validation_minority_f1: float) -> None:
+            if not stopped:
+                stopped.extend(process.pid for process in _trial_processes())
+                for pid in stopped:
+                    os.kill(pid, signal.SIGSTOP)
+
+    observer = _StopOnce()
+    run_work(work, Resources(), observer, stall_timeout=15)
+    assert observer.failures_of_arm == {"long": {}}
+    assert len(list(RunFolder(str(tmp_path)).records("s"))) == 2
+    said = [record.getMessage() for record in caplog.records if record.name == "study.execution.stalls"]
+    assert len(said) == 1
+    assert re.match(
+        rf"s, long, seeds 0,1: no report for \d+ s, process {stopped[0]} on \S+: it is stopped", said[0]
+    )
+    assert said[0].endswith("; ended, to be tried again")
+    assert not psutil.pid_exists(stopped[0])
+
+
+@pytest.mark.usefixtures("ray_local")
+@pytest.mark.timeout(180)
 def test_a_node_that_joins_later_and_does_not_share_the_folder_runs_nothing(
     tmp_path: Path, tiny: Configuration, digits: Images
 ) -> None:
-    from trainables.tune import Store, Work, data_key
-
     trial = Trial("s", "arm", tiny, (0,))
     store = Store({data_key(tiny): ray.put(digits)})
     observer = _Observer()
