@@ -132,9 +132,7 @@ def test_a_stopped_trial_process_is_named_ended_and_tried_again(
     assert len(list(RunFolder(str(tmp_path)).records("s"))) == 2
     said = [record.getMessage() for record in caplog.records if record.name == "study.execution.stalls"]
     assert len(said) == 1
-    assert re.match(
-        rf"s, long, seeds 0,1: no report for \d+ s, process {stopped[0]} on \S+: it is stopped", said[0]
-    )
+    assert re.match(rf"s, long, seeds 0,1: no report for \d+ s, process {stopped[0]} on \S+: it is stopped", said[0])
     assert said[0].endswith("; ended, to be tried again")
     assert not psutil.pid_exists(stopped[0])
 
