@@ -101,22 +101,24 @@ def balanced_accuracy(group: Group, arm: str, split: str = "test") -> Values:
     return _mean(group.values(arm, metric_key(split, "recall", name)) for name in classes)
 
 
-def removal_statistic(group: Group, removed: Values, final: Values, none: Values) -> PairedDifference:
+def _removal_statistic(claim: Claim, group: Group, removed: Values, final: Values, none: Values) -> PairedDifference:
     """Returns (removed - none) - 0.5 (final - none), paired over a group's seeds: what H1a says of the gain."""
     seeds = removed.keys() & final.keys() & none.keys()
     half_kept = {seed: (removed[seed] - none[seed]) - 0.5 * (final[seed] - none[seed]) for seed in seeds}
-    return _difference(group, half_kept, dict.fromkeys(seeds, 0.0))
+    return _difference(claim, group, half_kept, dict.fromkeys(seeds, 0.0))
 
 
-def _difference(group: Group, treated: Values, control: Values) -> PairedDifference:
+def _difference(claim: Claim, group: Group, treated: Values, control: Values) -> PairedDifference:
     """Returns treated - control as verdicts take it: for a pool that every seed redraws, corrected."""
-    return widened_for_pool(group.gain_over(treated, control), group.pool_overlap)
+    return widened_for_pool(group.gain_over(treated, control), group.pool_overlap(claim.treated))
 
 
 def _gain(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     treated = _mean([_values(group, arm, claim.metric) for arm in claim.treated])
     control = _mean([_values(group, arm, claim.metric) for arm in claim.control])
-    return f"{claim.metric}: {_name(claim.treated)} - {_name(claim.control)}", _difference(group, treated, control)
+    return f"{claim.metric}: {_name(claim.treated)} - {_name(claim.control)}", _difference(
+        claim, group, treated, control
+    )
 
 
 def _every(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
@@ -128,7 +130,7 @@ def _every(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     num_present = sum(bool(treated and control) for treated, control in values)
     if num_present < len(pairs):
         return f"{claim.metric}: the least gain; {num_present} of {len(pairs)} pairs are there", group.gain_over({}, {})
-    differences = {pair: _difference(group, *of_pair) for pair, of_pair in zip(pairs, values, strict=True)}
+    differences = {pair: _difference(claim, group, *of_pair) for pair, of_pair in zip(pairs, values, strict=True)}
     least = _hardest(differences)
     return f"{claim.metric}: {least[0]} - {least[1]} (the least of {len(pairs)})", differences[least]
 
@@ -141,20 +143,20 @@ def _contrast(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
         without = _mean([_values(group, arm, claim.metric) for arm in control])
         gains.append({seed: with_it[seed] - without[seed] for seed in with_it.keys() & without.keys()})
     here, elsewhere = (_name(treated) for treated in (claim.treated, claim.elsewhere[0]))
-    return f"gain in {claim.metric}: {here}, minus {elsewhere}", _difference(group, gains[0], gains[1])
+    return f"gain in {claim.metric}: {here}, minus {elsewhere}", _difference(claim, group, gains[0], gains[1])
 
 
 def _removal(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     removed = _mean([_values(group, arm, REMOVED_BOTH_F1) for arm in claim.treated])
     final = _mean([_values(group, arm, BOTH_F1) for arm in claim.treated])
     none = _mean([_values(group, arm, BOTH_F1) for arm in claim.control])
-    return f"{BOTH_F1}: (removed - none) - 0.5 (final - none)", removal_statistic(group, removed, final, none)
+    return f"{BOTH_F1}: (removed - none) - 0.5 (final - none)", _removal_statistic(claim, group, removed, final, none)
 
 
 def _keeps(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     removed = _mean([group.values(arm, REMOVED_MAJORITY_F1) for arm in claim.treated])
     kept = _mean([group.values(arm, MAJORITY_F1) for arm in claim.treated])
-    return f"{MAJORITY_F1}: removed - kept", _difference(group, removed, kept)
+    return f"{MAJORITY_F1}: removed - kept", _difference(claim, group, removed, kept)
 
 
 def _best(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
@@ -165,8 +167,10 @@ def _best(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     num_present = sum(bool(values) for values in values_of.values())
     if num_present < len(rivals):  # who beats those that happen to be there does not beat all
         present = f"{num_present} of {len(rivals)} others are there"
-        return f"{claim.metric}: {treated} - every other; {present}", _difference(group, {}, {})
-    differences = {rival: _difference(group, group.values(treated, claim.metric), values_of[rival]) for rival in rivals}
+        return f"{claim.metric}: {treated} - every other; {present}", _difference(claim, group, {}, {})
+    differences = {
+        rival: _difference(claim, group, group.values(treated, claim.metric), values_of[rival]) for rival in rivals
+    }
     hardest = _hardest(differences)
     return f"{claim.metric}: {treated} - {hardest} (the hardest to beat of {len(rivals)})", differences[hardest]
 
@@ -182,7 +186,7 @@ def _spread(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     treated, control = (
         _mean([_distances(group.values(arm, claim.metric)) for arm in arms]) for arms in (claim.treated, claim.control)
     )
-    return f"{claim.metric}: distance from the median, control - treated", _difference(group, control, treated)
+    return f"{claim.metric}: distance from the median, control - treated", _difference(claim, group, control, treated)
 
 
 def _sooner(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
@@ -190,7 +194,7 @@ def _sooner(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
     treated, control = (
         _mean([_epochs_to(group, arm, claim.metric) for arm in arms]) for arms in (claim.treated, claim.control)
     )
-    return f"epochs until {claim.metric} >= {GOOD_F1}, control - treated", _difference(group, control, treated)
+    return f"epochs until {claim.metric} >= {GOOD_F1}, control - treated", _difference(claim, group, control, treated)
 
 
 def _values(group: Group, arm: str, metric: str) -> Values:

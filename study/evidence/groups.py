@@ -35,15 +35,15 @@ class Group:
         record = next((record for runs in self.records.values() for record in runs.values()), None)
         return 0.0 if record is None else _overlap_of(record)
 
-    @property
-    def pool_overlap(self) -> float:
-        """Test / train images, where every seed draws fixed numbers of both from one pool; else 0.
+    def pool_overlap(self, arms: Iterable[str]) -> float:
+        """Returns test / train images of arms whose seeds draw fixed numbers of both from one pool; else 0.
 
         MNIST has an official test set and nothing to correct; own folders, which give shares, have `overlap`. With
-        fixed numbers the correction is a heuristic: it stands for how much two seeds' images are the same.
+        fixed numbers the correction is a heuristic: it stands for how much two seeds' images are the same. Where arms
+        differ, as over ratios, the largest counts.
         """
-        record = next((record for runs in self.records.values() for record in runs.values()), None)
-        return 0.0 if record is None else _pool_overlap_of(record.typed_configuration().data)
+        overlaps = (_pool_overlap_of(self.configuration(arm).data) for arm in arms if arm in self.records)
+        return max(overlaps, default=0.0)
 
     def configuration(self, arm: str) -> Configuration:
         """Returns the configuration of an arm's records, changes and all; the declared one where there are none."""

@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.weightstats import ttost_paired
 
 from study.evidence import judge
-from study.evidence.groups import Group
+from study.evidence.groups import Group, group_records
 from study.evidence.statistics import (
     equivalence_p,
     interval,
@@ -15,10 +15,11 @@ from study.evidence.statistics import (
     widened,
     widened_for_pool,
 )
+from study.studies import find
 from study.studies.declaration import Arm, Claim, Pair, Study
-from tests.support.records import make_record
+from tests.support.records import make_record, make_records
 from trainables.configuration import Configuration
-from trainables.evaluation import MINORITY_F1
+from trainables.evaluation import MAJORITY_F1, MINORITY_F1
 from trainables.storage.record import Record
 
 
@@ -128,5 +129,18 @@ def test_a_pool_that_is_redrawn_widens_the_interval_and_keeps_what_it_was() -> N
 def test_what_two_seeds_share_of_one_pool(changes: dict[str, object], overlap: float) -> None:
     arm = Arm("a", Configuration().replace(changes))
     study = Study("s", "", "", (arm,), (), ())
-    assert Group(study, "", {"a": {0: make_record("a", 0, arm.configuration)}}).pool_overlap == pytest.approx(overlap)
-    assert Group(study, "", {}).pool_overlap == 0
+    assert Group(study, "", {"a": {0: make_record("a", 0, arm.configuration)}}).pool_overlap(["a"]) == pytest.approx(
+        overlap
+    )
+    assert Group(study, "", {}).pool_overlap(["a"]) == 0
+
+
+def test_a_claim_is_corrected_for_the_pool_of_its_own_arms() -> None:
+    """`mechanism` has digits, which every seed redraws, and MNIST, whose official test set it does not."""
+    (study,) = find(["mechanism"])
+    records = make_records(study, range(6), lambda arm, seed: {MINORITY_F1: 0.1 * seed, MAJORITY_F1: 0.5})
+    (group,) = group_records(study, records)
+    corrected = {claim.id: judge(claim, group).difference.half_width_over_seeds for claim in study.claims}
+    assert math.isnan(corrected["scale (MNIST)"])
+    assert not math.isnan(corrected["scale (digits)"])
+    assert not math.isnan(corrected["scale (Apple)"])
