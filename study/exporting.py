@@ -120,7 +120,8 @@ def _without_runs(study: "Study", request: ExportRequest) -> str:
     declared = " and ".join(f"{arm!r}" for pair in study.pairs[:1] for arm in (pair.treated, pair.control))
     wanted = f"key {request.key}" if request.key else declared or "a pair (it compares nothing; choose with --key)"
     wanted += f" with {request.defaults} defaults" if request.defaults else ""
-    return f"{study.name}: no finished runs of {wanted} in {request.locations.runs}; {maker(study.name)} makes them"
+    runs = request.locations.runs
+    return f"{study.name}: no finished runs of {wanted} in {runs}; this makes them: {maker(study.name, runs)}"
 
 
 def _export_selection(
@@ -180,13 +181,13 @@ def _export_runs(
     from rich.progress import track
 
     from export.runs import export_run
-    from study.commandline import console
+    from study.commandline import console, is_quiet
 
     best_records = selection.best_records
     screen = console()
     exported: list[Exported] = []
     code = DONE
-    for record in track(records, "exporting", console=screen, disable=not screen.is_terminal):
+    for record in track(records, "exporting", console=screen, disable=is_quiet() or not screen.is_terminal):
         try:
             files = export_run(
                 record,
@@ -220,7 +221,8 @@ def _deploy(selection: _Selection, exported: "list[Exported]", request: ExportRe
         print(f"nothing to deploy: of the best arm by validation, {arm}, no exact file {why}", file=sys.stderr)
         return
     run, variant = to_deploy
-    print(f"to deploy (numpy and onnxruntime run it): python -m export.edge {run.files[variant]} IMAGE")
+    edge = locations.command_line("export.edge", [str(run.files[variant]), "IMAGE"])
+    print(f"to deploy (numpy and onnxruntime run it): {edge}")
 
 
 def _judge_h1(group: "Group", exported: "list[Exported]", required: bool) -> int:

@@ -1,9 +1,9 @@
 """The command that runs studies: `python -m study.grid [STUDY ...]`."""
 
 import argparse
-import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from study import locations
@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _run(chosen: Chosen, request: Request, export: bool) -> int:
     from study.commandline import console, remember
-    from study.execution import Lease, Resources, Settings, run_session
+    from study.execution import Lease, Resources, Settings, doing, run_session
     from trainables.errors import RecordError
     from trainables.storage import RunFolder
 
@@ -104,16 +104,20 @@ def _run(chosen: Chosen, request: Request, export: bool) -> int:
     code = INCOMPLETE if outcome.problems else DONE
     try:  # whatever a full disk forbids now, the runs are recorded and told of
         for study in declared_studies:
-            publish_figures(study, folder, uri, screen)
+            with doing(screen, f"drawing the figures of {study.name}"):
+                publish_figures(study, folder, uri, screen)
         if export:
             code = max(code, _export(studies, places))
         for study in declared_studies if outcome.done_now or export else ():
-            page = publish_page(study, folder, places.data_root, uri)
+            with doing(screen, f"writing the page of {study.name}"):
+                page = publish_page(study, folder, places.data_root, uri)
             if page:
                 print(f"page to read: {page}")
     except RecordError as error:
         print(f"error: {error}", file=sys.stderr)
         code = INCOMPLETE
+    names = list(dict.fromkeys(study.name for study in studies))
+    print(f"every table: {locations.command_line('study.report', [*names, '--wide', *places.options])}")
     _say_where_to_look(studies, uri, places.runs)
     if not export:
         _say_how_to_export(studies[0], places)
@@ -149,8 +153,8 @@ def _say_where_to_look(studies: "Sequence[Study]", tracking_uri: str | None, run
 def _say_how_to_export(study: "Study", places: "Locations") -> None:
     source = _own_source(study)
     of_own_images = [] if source is None else ["--best", "--data", source]
-    words = locations.without_password(shlex.join([study.name, *of_own_images, *places.options]))
-    print(f"next, verified ONNX files of these models: {sys.executable} -m export {words}")
+    export = locations.command_line("export", [study.name, *of_own_images, *places.options])
+    print(f"next, verified ONNX files of these models: {export}")
 
 
 def _own_source(study: "Study") -> str | None:
@@ -172,44 +176,41 @@ def _addresses(studies: "Sequence[Study]", tracking_uri: str, runs: str) -> list
 
 
 def _list(studies: "Sequence[Study]", data_root: "Path") -> int:
-    from rich.table import Table
-
     from study.commandline import console
+    from study.reporting import list_table
     from trainables.data import is_available
 
-    table = Table("study", "source", "configurations", "runs", "data", "time on this machine", "what")
-    for study in studies:
-        sources = dict.fromkeys(arm.configuration.data.source for arm in study.arms)
-        data = ", ".join(f"{source}{'' if is_available(source, data_root) else ' (missing)'}" for source in sources)
-        num_runs = len(study.arms) * study.seeds
-        numbers = str(len(study.arms)), str(num_runs)
-        table.add_row(study.name, study.source, *numbers, data, study.estimate(num_runs), study.title)
-    console().print(table)
-    print(
-        f"data in {data_root}; missing data are downloaded where there is a network (MNIST) or got as the README says"
+    screen = console()
+    table = list_table(studies, partial(is_available, data_root=data_root), screen.width)
+    screen.print(table)
+    screen.print(
+        f"data in {data_root}; missing data are downloaded where there is a network (MNIST) or got as the README says",
+        highlight=False,
     )
     return DONE
 
 
 def _dry_run(studies: "Sequence[Study]", request: Request, export: bool) -> int:
+    from study.commandline import console
     from study.execution import make_plan
+    from study.reporting import trials_table
     from trainables.storage import RunFolder
 
     runs = request.locations.runs
     plan = make_plan(studies, request.num_seeds, RunFolder(runs))
-    for trial in plan.trials:
-        print(f"{trial.study}  {trial.configuration.key}  {trial.arm}  seeds {','.join(map(str, trial.seeds))}")
     num_left = {study.name: 0 for study in studies}
     for trial in plan.trials:
         num_left[trial.study] += len(trial.seeds)
-    for study in studies:
-        number = num_left[study.name]
-        print(f"{study.name}: {len(study.arms)} configurations, {number} runs to do, {study.estimate(number)}")
     num_unmeasured = sum(num_left[study.name] for study in studies if study.seconds_per_run is None)
     unmeasured = f" and {num_unmeasured} runs whose time was not measured" if num_unmeasured else ""
     print(f"{plan.num_left} runs to do in {len(plan.trials)} trials, {len(plan.done)} done, in {runs}")
     seconds = sum(study.seconds_on(num_left[study.name]) for study in studies)
     print(f"in all {in_words(seconds)}{unmeasured}{', then the export' if export else ''}")
+    for study in studies:
+        number = num_left[study.name]
+        print(f"{study.name}: {len(study.arms)} configurations, {number} runs to do, {study.estimate(number)}")
+    if plan.trials:
+        console().print(trials_table(plan.trials))
     return DONE
 
 

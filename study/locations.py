@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +22,22 @@ class Locations:
         runs: the run folder, an absolute path or a URL.
         tracking_uri: of MLflow; None where MLflow is off.
         data_root: the folder of the data sets.
-        options: what the user typed to say so, as words of a command line that leads another command there.
+        options: words of a command line that lead another command there, wherever it is typed.
     """
 
     runs: str
     tracking_uri: str | None
     data_root: Path
     options: tuple[str, ...] = ()
+
+
+def command_line(module: str, words: Iterable[str]) -> str:
+    """Returns a line that runs a command of this project where it is pasted; no password.
+
+    With this Python, by its full path; in a Ray job, whose output is read elsewhere, as another job.
+    """
+    python = "ray job submit --working-dir . -- python" if inside_ray_job() else shlex.quote(sys.executable)
+    return without_password(f"{python} -m {module} {shlex.join(words)}".rstrip())
 
 
 def inside_ray_job() -> bool:

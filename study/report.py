@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -36,12 +35,13 @@ def main(arguments: Sequence[str]) -> int:
     code = _sync(studies, places, folder) if args.sync else DONE
     if args.format == "html":
         return max(code, _write_pages(studies, places, folder))
+    if args.format == "table":
+        return code if _print_tables(studies, places, folder, args.wide) else INCOMPLETE
     show = {
         "csv": _print_csv,
         "parquet": _write_parquet,
         "json": _print_json,
         "markdown": _print_markdown,
-        "table": _print_tables,
     }[args.format]
     is_complete = show(studies, folder)
     return code if is_complete else INCOMPLETE
@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     command = make_parser("study.report", "Print what the records show.", "python -m study.report digits --format json")
     add = command.add_argument
     add("studies", nargs="*", metavar="STUDY", help="default: every study with records")
+    add("--wide", action="store_true", help="every table with every column; `| less -S` shows them on a small screen")
     add("--format", choices=("table", "json", "markdown", "html", "csv", "parquet"), default="table",
         help="csv, parquet: a row per run, as study.evidence.results gives it")  # fmt: skip
     one_of = command.add_mutually_exclusive_group()
@@ -124,15 +125,18 @@ def _print_markdown(studies: "list[Study]", folder: "RunFolder") -> bool:
     return bool(groups)
 
 
-def _print_tables(studies: "list[Study]", folder: "RunFolder") -> bool:
-    """Prints the tables of every study; returns whether each has records."""
+def _print_tables(studies: "list[Study]", places: "Locations", folder: "RunFolder", wide: bool) -> bool:
+    """Prints what there is room for, or all tables, of every study; returns whether each has records."""
     from study.commandline import console
     from study.reporting import print_study
 
-    with_records = [study.name for study in studies if print_study(study, folder, console())]
+    screen = console(wide)
+    with_records = [study.name for study in studies if print_study(study, folder, screen, wide)]
     if with_records:
-        names, runs = " ".join(with_records), shlex.quote(folder.url)
-        print(f"with every figure, to read in a browser: python -m study.report {names} --format html --runs {runs}")
+        if not wide:
+            print(f"every table: {locations.command_line('study.report', [*with_records, '--wide', *places.options])}")
+        page = locations.command_line("study.report", [*with_records, "--format", "html", *places.options])
+        print(f"with every figure, to read in a browser: {page}")
     return len(with_records) == len(studies)
 
 
@@ -142,7 +146,7 @@ def _write_pages(studies: "list[Study]", places: "Locations", folder: "RunFolder
 
     pages = [publish_page(study, folder, places.data_root, places.tracking_uri) for study in studies]
     for study, page in zip(studies, pages, strict=True):
-        print(page or f"{study.name}: no finished run in {folder.url}; {maker(study.name)} makes them")
+        print(page or f"{study.name}: no finished run in {folder.url}; {maker(study.name, folder.url)} makes them")
     return DONE if all(pages) else INCOMPLETE
 
 
@@ -160,7 +164,7 @@ def _record(studies: "list[Study]", folder: "RunFolder", recorded: Path) -> int:
             print(f"{path}: {num_runs} runs")
             continue
         else:
-            print(f"{study.name}: no finished run in {folder.url}; {maker(study.name)} makes them")
+            print(f"{study.name}: no finished run in {folder.url}; {maker(study.name, folder.url)} makes them")
         code = INCOMPLETE
     return code
 
@@ -213,7 +217,7 @@ def _sync(studies: "list[Study]", places: "Locations", folder: "RunFolder") -> i
             (study, records) for study in studies for records in _by_key(folder.records(study.name)).values()
         ]
         num_written = 0
-        with CountProgress(len(configurations), Console(stderr=True), "configurations to MLflow") as progress:
+        with CountProgress(len(configurations), Console(stderr=True), "to MLflow, configurations") as progress:
             for study, records in configurations:
                 num_written += tracker.sync(study, records)
                 progress.add()

@@ -1,12 +1,12 @@
 """The command that tunes every arm alike: `python -m study.search STUDY ...`."""
 
 import argparse
-import shlex
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from study import locations
 from study.commandline import (
     DONE,
     INCOMPLETE,
@@ -38,6 +38,8 @@ from trainables.errors import ConfigurationError, StudyError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from study.locations import Locations
 
 TRIALS, SMOKE_TRIALS = 30, 3
 SMOKE_SEEDS = 2
@@ -167,7 +169,7 @@ def _run(
         if search.as_markdown:
             _print_markdown(winners, places.runs)
         else:
-            _show(winners, places.runs, screen, places.tracking_uri if outcome.tracked else None)
+            _show(winners, places, screen, places.tracking_uri if outcome.tracked else None)
         for problem in outcome.problems:
             print(f"failed: {problem}", file=sys.stderr)
             code = INCOMPLETE
@@ -177,15 +179,18 @@ def _run(
     return code
 
 
-def _show(winners: Study, runs: str, screen: "Console", tracking_uri: str | None) -> None:
+def _show(winners: Study, places: "Locations", screen: "Console", tracking_uri: str | None) -> None:
     from study.reporting import print_study, publish_figures
     from trainables.storage import RunFolder
 
-    declared, folder = find([winners.name])[0], RunFolder(runs)
+    declared, folder = find([winners.name])[0], RunFolder(places.runs)
     print_study(declared, folder, screen)
     publish_figures(declared, folder, tracking_uri, screen)
-    keys = "--key KEY " if winners.name_parts.search == "several" else ""
-    print(f"next, verified ONNX files: {sys.executable} -m export {winners.name} {keys}--runs {shlex.quote(runs)}")
+    key = ["--key", "KEY"] if winners.name_parts.search == "several" else []
+    export = locations.command_line("export", [winners.name, *key, *places.options])
+    report = locations.command_line("study.report", [winners.name, "--wide", *places.options])
+    print(f"every table, also of what the score depends on: {report}")
+    print(f"next, verified ONNX files: {export}")
 
 
 def _print_markdown(winners: Study, runs: str) -> None:

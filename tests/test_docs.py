@@ -25,6 +25,7 @@ PAGES = (
 ELSEWHERE = {  # commands that another test, or CI itself, runs
     "python3 -m venv": "CI does it in a fresh clone",
     "python -m pytest": "CI does it",
+    "pip install torch torchvision": "nothing: another index than CI's",
     "ray job submit": "tests/study/test_journey.py::test_ray_job_submit",
     "mlflow models serve": "tests/study/tracking/test_model_registry.py",
     "ray start --head": "tests/support/faults.py, on ports of its own",
@@ -120,6 +121,9 @@ def test_every_option_in_the_tables_exists() -> None:
         "--port",
         "--allowed-hosts",
         "--no-deps",
+        "--rm",
+        "--shm-size",
+        "--target",
         "--nodes",
     }
     for page in PAGES:

@@ -19,7 +19,7 @@ ROOMS = (
     *("study.locations", "study.studies", "study.evidence", "study.answers", "study.tracking", "study.commandline"),
     *("study.execution", "study.tuning", "study.reporting", "study.exporting"),
     *("study.grid", "study.search", "study.report", "study.doctor"),
-    *("export.__main__", "export.fold", "export.remove", "export.edge", "export.evaluate"),
+    *("export.__main__", "export.fold", "export.remove", "export.edge", "export.evaluate", "study.__main__"),
 )
 # package -> the only rooms that may import it
 OWNERS = {

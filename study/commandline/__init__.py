@@ -11,16 +11,16 @@ if TYPE_CHECKING:
         add_resources,
         assignment,
         import_meanwhile,
-        make_parser,
         positive,
         read_locations,
         run_command,
     )
     from study.commandline.export_request import ExportRequest, export_parser, read_export_request
     from study.commandline.options import BACKBONE_FIELDS, OPTIONS, add_changes
+    from study.commandline.parser import CONSOLE_SCRIPT, make_parser, version_of_project
     from study.commandline.remembered_folders import remember, remembered
     from study.commandline.request import Chosen, Request, choose, read_request
-    from study.commandline.terminal import console
+    from study.commandline.terminal import console, is_quiet
 else:
     from trainables.lazy import public_names
 
@@ -33,7 +33,6 @@ else:
             "add_resources",
             "assignment",
             "import_meanwhile",
-            "make_parser",
             "positive",
             "read_locations",
             "run_command",
@@ -43,6 +42,11 @@ else:
             "BACKBONE_FIELDS",
             "OPTIONS",
             "add_changes",
+        ),
+        "parser": (
+            "CONSOLE_SCRIPT",
+            "make_parser",
+            "version_of_project",
         ),
         "remembered_folders": (
             "remember",
@@ -54,12 +58,16 @@ else:
             "choose",
             "read_request",
         ),
-        "terminal": ("console",),
+        "terminal": (
+            "console",
+            "is_quiet",
+        ),
     }
     __getattr__ = public_names(__name__, _FILES)
 
 __all__ = [
     "BACKBONE_FIELDS",
+    "CONSOLE_SCRIPT",
     "DONE",
     "INCOMPLETE",
     "OPTIONS",
@@ -75,6 +83,7 @@ __all__ = [
     "console",
     "export_parser",
     "import_meanwhile",
+    "is_quiet",
     "make_parser",
     "positive",
     "read_export_request",
@@ -83,4 +92,5 @@ __all__ = [
     "remember",
     "remembered",
     "run_command",
+    "version_of_project",
 ]

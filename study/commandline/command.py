@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 
 from study import locations
 from study.commandline.stopping import Stopped, leave_terminal, stop_on_signals
@@ -18,26 +17,6 @@ from study.locations import Locations
 from trainables.errors import StudyError, UnavailableError
 
 DONE, INCOMPLETE, WRONG_USAGE = 0, 1, 2
-
-
-def make_parser(program: str, description: str, example: str) -> argparse.ArgumentParser:
-    """Returns a strict parser: no abbreviated options, an example below its help, and the version."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {program}",
-        description=description,
-        epilog=f"example: {example}",
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=_version(), help="say which version this is and stop")
-    return parser
-
-
-def _version() -> str:
-    try:
-        return f"final-bn {version('final-bn')}"
-    except PackageNotFoundError:
-        return "final-bn, run from a folder that is not installed"
 
 
 def add_locations(parser: argparse.ArgumentParser) -> None:
@@ -59,11 +38,11 @@ def read_locations(args: argparse.Namespace) -> Locations:
     runs = locations.runs_folder(args.runs)
     if locations.inside_ray_job():
         print(f"inside a Ray job: runs go to {runs}", file=sys.stderr, flush=True)
-    typed = {"--runs": args.runs, "--data-root": args.data_root, "--tracking-uri": args.tracking_uri}
-    words = [word for option, value in typed.items() if value is not None for word in (option, value)]
-    return Locations(
-        runs, locations.tracking_uri(args.tracking_uri, runs), locations.data_root(args.data_root), tuple(words)
-    )
+    data_root, tracking_uri = locations.data_root(args.data_root), locations.tracking_uri(args.tracking_uri, runs)
+    words = ["--runs", runs]
+    words += [] if data_root == locations.data_root(None) else ["--data-root", str(data_root)]
+    words += [] if tracking_uri == locations.tracking_uri(None, runs) else ["--tracking-uri", str(tracking_uri)]
+    return Locations(runs, tracking_uri, data_root, tuple(words))
 
 
 def add_resources(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.commandline.command import add_locations, make_parser, read_locations
+from study.commandline.command import add_locations, read_locations
+from study.commandline.parser import make_parser
 from study.locations import Locations
 from study.studies import DEFAULTS
 from trainables.errors import ConfigurationError

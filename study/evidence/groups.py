@@ -45,6 +45,14 @@ class Group:
         overlaps = (_pool_overlap_of(self.configuration(arm).data) for arm in arms if arm in self.records)
         return max(overlaps, default=0.0)
 
+    @property
+    def in_words(self) -> str:
+        """What sets the runs apart, for people: "with the defaults of keras, epochs 5"."""
+        parts = [f"the defaults of {self.profile}"] if self.profile else []
+        parts += [_change_in_words(name, value) for name, value in self.changes.items()]
+        own = "the settings that its search chose" if self.search else "the study's own settings"
+        return f"with {', '.join(parts) or own}"
+
     def configuration(self, arm: str) -> Configuration:
         """Returns the configuration of an arm's records, changes and all; the declared one where there are none."""
         if arm in self.records:
@@ -156,3 +164,12 @@ def _pool_overlap_of(data: Data) -> float:
 def as_text(value: object) -> str:
     """Returns a field's value as `--set` takes it."""
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _change_in_words(name: str, value: object) -> str:
+    """Returns "learning rate 0.003"; what stands for a file or a folder by its content is called one."""
+    text = as_text(value)
+    if text.startswith("sha256:"):
+        return "weights of a file"
+    subject = "network" if name == "network.name" else name.split(".")[1].replace("_", " ")
+    return f"images of {text}" if name == "data.source" else f"{subject} {text}"

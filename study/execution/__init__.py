@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from study.execution.lease import Lease
     from study.execution.plan import make_plan
     from study.execution.prepare import prepare_trials
-    from study.execution.progress import CountProgress
+    from study.execution.progress import CountProgress, doing
     from study.execution.ray_settings import check_ports
     from study.execution.resources import Resources
     from study.execution.session import Outcome, Settings, run_session
@@ -24,7 +24,7 @@ else:
         "lease": ("Lease",),
         "plan": ("make_plan",),
         "prepare": ("prepare_trials",),
-        "progress": ("CountProgress",),
+        "progress": ("CountProgress", "doing"),
         "ray_settings": ("check_ports",),
         "resources": ("Resources",),
         "session": ("Outcome", "Settings", "run_session"),
@@ -43,6 +43,7 @@ __all__ = [
     "check_resources",
     "cluster_nodes",
     "connect",
+    "doing",
     "make_plan",
     "prepare_trials",
     "probe_nodes",

@@ -159,7 +159,7 @@ def _prepare_features(
         cut = network.cut and f" up to {network.cut}"
         say(f"computing features of {len(missing)} images of {data[0]} with {network.name}{cut}, once")
         try:
-            with CountProgress(len(missing), console, "images") as progress:
+            with CountProgress(len(missing), console, "features of images") as progress:
                 for positions, computed in _computed(prepared, data, network, missing, gpus):
                     features = _all_rows(len(is_there), computed) if features is None else features
                     features[positions], is_there[positions] = computed, True

@@ -2,14 +2,31 @@
 
 import math
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
+from study.commandline import is_quiet
 from trainables.configuration import Trial
 
 SECONDS_PER_LINE = 10.0
+
+
+@contextmanager
+def doing(console: Console, what: str) -> Iterator[None]:
+    """Says what goes on while there is nothing to count: beside a spinner on a terminal, on a line in a log."""
+    if is_quiet():
+        yield
+    elif console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        console.print(what, highlight=False, soft_wrap=True)
+        yield
 
 
 class Board(Protocol):
@@ -26,7 +43,7 @@ class RunProgress:
     """Counts runs and their epochs, and remembers the best validation score; an observer of trials.py."""
 
     def __init__(self, total: int, already_done: int, console: Console) -> None:
-        self._board: Board = (_Bar if console.is_terminal else _Lines)(total, already_done, console, "runs")
+        self._board = _board(total, already_done, console, "training runs")
         self._num_finished, self._num_failed = already_done, 0
         self._runs_underway: dict[Trial, float] = {}  # its share that is trained, times its seeds
         self._best, self._best_arm = -math.inf, ""
@@ -57,37 +74,50 @@ class RunProgress:
         self._board.show(self._num_finished + sum(self._runs_underway.values()), self._num_failed, best)
 
 
-class _Bar:
-    """A bar that moves, on a terminal."""
+def _board(total: int, already_done: int, console: Console, doing: str) -> Board:
+    shown = Console(quiet=True) if is_quiet() else console
+    return (_Bar if shown.is_terminal else _Lines)(total, already_done, shown, doing)
 
-    def __init__(self, total: int, already_done: int, console: Console, unit: str) -> None:
-        self._bar = Progress(
-            TextColumn(unit),
-            BarColumn(),
+
+class _Bar:
+    """A bar that moves, on a terminal, with what it counts before it and a note on a line of its own below it."""
+
+    def __init__(self, total: int, already_done: int, console: Console, doing: str) -> None:
+        self._bar = _BarAboveNote(
+            TextColumn("{task.description}"),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
+            BarColumn(bar_width=20),
             TimeElapsedColumn(),
-            TextColumn("ETA"),
+            TextColumn("left"),
             TimeRemainingColumn(),
             console=console,
         )
-        self._task = self._bar.add_task(unit, total=total, completed=already_done, note="")
+        self._task = self._bar.add_task(doing, total=total, completed=already_done)
         self._bar.start()
 
     def show(self, num_done: float, num_failed: int, best: str) -> None:
-        failures = f"[red]{num_failed} failed[/red]" if num_failed else ""
-        note = ", ".join(filter(None, [failures, best]))
-        self._bar.update(self._task, completed=int(num_done), note=note)
+        failures = f"{num_failed} failed" if num_failed else ""
+        self._bar.note = ", ".join(filter(None, [failures, best]))
+        self._bar.update(self._task, completed=int(num_done))
 
     def close(self) -> None:
         self._bar.stop()
 
 
+class _BarAboveNote(Progress):
+    note = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        if self.note:
+            yield Text(self.note)
+
+
 class _Lines:
     """A line now and then, in a log."""
 
-    def __init__(self, total: int, already_done: int, console: Console, unit: str) -> None:
-        self._total, self._already_done, self._console, self._unit = total, already_done, console, unit
+    def __init__(self, total: int, already_done: int, console: Console, doing: str) -> None:
+        self._total, self._already_done, self._console, self._doing = total, already_done, console, doing
         self._started = self._last_line_at = time.monotonic()
         self._line = ""
 
@@ -98,9 +128,9 @@ class _Lines:
         if num_done_here:
             seconds_left = int((now - self._started) * (self._total - num_done) / num_done_here)
             eta = f"{seconds_left // 60}:{seconds_left % 60:02d}"
-        count = f"{int(num_done)}/{self._total} {self._unit}"
+        count = f"{self._doing} {int(num_done)}/{self._total}"
         failures = f"{num_failed} failed" if num_failed else ""
-        self._line = ", ".join(filter(None, [count, failures, f"ETA {eta}", best]))
+        self._line = ", ".join(filter(None, [count, failures, f"{eta} left", best]))
         if now - self._last_line_at >= SECONDS_PER_LINE:
             self._last_line_at = now
             self._console.print(self._line, highlight=False)
@@ -113,8 +143,9 @@ class _Lines:
 class CountProgress:
     """Counts things as they are done."""
 
-    def __init__(self, total: int, console: Console, unit: str) -> None:
-        self._board: Board = (_Bar if console.is_terminal else _Lines)(total, 0, console, unit)
+    def __init__(self, total: int, console: Console, doing: str) -> None:
+        """Begins; `doing` says what is done with which things, such as "tuning, trials"."""
+        self._board = _board(total, 0, console, doing)
         self._num_done = 0
 
     def __enter__(self) -> Self:

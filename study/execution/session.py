@@ -1,6 +1,7 @@
 """One call of `study.grid`: plan, prepare, run the trials, log their records, say what came of it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from rich.console import Console
 from study.execution.cluster import check_resources, cluster_nodes, connected, probe_nodes
 from study.execution.plan import Plan, make_plan, spread
 from study.execution.prepare import prepare_trials
-from study.execution.progress import RunProgress
+from study.execution.progress import RunProgress, doing
 from study.execution.resources import Resources, slots
 from study.execution.trials import run_trials
 from study.studies import Study
@@ -89,7 +90,9 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
             for study in studies:
                 tracker.sync(study, partial(folder.records, study.name))
         if plan.trials:
-            with connected():
+            with ExitStack() as until_the_end:
+                with doing(console, "starting Ray"):
+                    until_the_end.enter_context(connected())
                 nodes = cluster_nodes()
                 requests = [settings.resources.of(trial.configuration, nodes) for trial in plan.trials]
                 plan = spread(plan, max(slots(request, nodes) for request in requests))
@@ -99,7 +102,8 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
                 _run(plan, settings, outcome, console, log_records)
     finally:  # nothing stays half logged, whatever ended the session
         if tracker:
-            outcome.tracked = tracker.close()
+            with doing(console, "logging the rest to MLflow"):
+                outcome.tracked = tracker.close()
     return outcome
 
 

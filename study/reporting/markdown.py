@@ -7,6 +7,7 @@ from rich.table import Table
 
 from study.commandline import BACKBONE_FIELDS, OPTIONS
 from study.evidence import Group, as_text
+from study.locations import command_line
 from study.reporting.answer import AnswerText, as_markdown_lines
 from study.studies import OWN, StudyName
 from trainables.configuration import FOLDER, SMALL_NETWORKS
@@ -49,15 +50,23 @@ def command_of(group: Group) -> str:
     return " ".join([*words, *_suffixes(name)])
 
 
-def maker(study_name: str) -> str:
-    """Returns the command line that makes the runs of a study by its name; a tuned study's are made by a search."""
+def maker(study_name: str, runs: str) -> str:
+    """Returns the line to paste that makes the runs of a study in a run folder; a tuned study's are made by a search.
+
+    Of somebody's own images it leaves PATH and NAME to be filled in.
+    """
     name = StudyName.parse(study_name)
-    own = [f"--data {FOLDER}PATH --minority NAME"] if name.search and name.base == OWN else []
-    return " ".join([_program(name), *own, *_suffixes(name)])
+    own = ["--data", f"{FOLDER}PATH", "--minority", "NAME"] if name.base == OWN else []
+    suffixes = [word for suffix in _suffixes(name) for word in suffix.split()]
+    return command_line(_module(name), [name.base, *own, *suffixes, "--runs", runs])
+
+
+def _module(name: StudyName) -> str:
+    return f"study.{'search' if name.search else 'grid'}"
 
 
 def _program(name: StudyName) -> str:
-    return f"python -m study.{'search' if name.search else 'grid'} {name.base}"
+    return f"python -m {_module(name)} {name.base}"
 
 
 def _suffixes(name: StudyName) -> list[str]:

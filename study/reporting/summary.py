@@ -15,7 +15,9 @@ from study.reporting.predictions import predictions_of
 from study.reporting.tables import (
     affine_table,
     arms_table,
+    claims_overview,
     claims_table,
+    overview_table,
     pairs_table,
     published_table,
     samples_table,
@@ -71,19 +73,34 @@ def tables_of(group: Group, folder: RunFolder) -> list[Table]:
     return [table for table in tables if table is not None]
 
 
-def print_study(study: Study, folder: RunFolder, screen: Console) -> bool:
-    """Prints the answer and the tables of every group of a study; returns whether there was a finished run."""
+def print_study(study: Study, folder: RunFolder, screen: Console, wide: bool = False) -> bool:
+    """Prints the answer and what the screen has room for of every group of a study; returns whether a run is finished.
+
+    Args:
+        study: whose runs.
+        folder: that has them.
+        screen: printed on; nothing is cut there.
+        wide: print every table with all of its columns, however wide.
+    """
     groups = groups_of(study, folder)
     for group in groups:
         text = answer_text(group, folder)
         if text is not None:
             screen.print(as_box(text, screen.width))
-        for table in tables_of(group, folder):
+        for table in tables_of(group, folder) if wide else _overview(group, screen.width):
             screen.print(table)
+            screen.print()
     if not groups:
         or_none_chosen = ", or none that a search there has found" if study.name_parts.search else ""
-        screen.print(f"{study.name}: no finished run in {folder.url}{or_none_chosen}; {maker(study.name)} makes them")
+        made_by = maker(study.name, folder.url)
+        line = f"{study.name}: no finished run in {folder.url}{or_none_chosen}; this makes them: {made_by}"
+        screen.print(line, highlight=False, soft_wrap=True)
     return bool(groups)
+
+
+def _overview(group: Group, width: int) -> list[Table]:
+    verdicts = verdicts_of(group)
+    return [overview_table(group, width), *([claims_overview(verdicts)] if verdicts else [])]
 
 
 def publish_figures(study: Study, folder: RunFolder, tracking_uri: str | None, screen: Console) -> list[Path]:

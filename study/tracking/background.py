@@ -5,6 +5,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable
 
+from study.locations import command_line, tracking_uri
 from study.studies import Study
 from study.tracking.tracker import Tracker, open_tracker
 from trainables.storage import Record
@@ -47,6 +48,7 @@ class BackgroundTracker:
             except Exception as error:  # MLflow's, or a run folder that cannot be read now; the study goes on
                 self.failed = True
                 log.debug("MLflow failed", exc_info=True)
-                self._warn(
-                    f"{error}; going on without it, `python -m study.report --sync --runs {self._runs}` fills it later"
-                )
+                is_default = self._uri == tracking_uri(None, self._runs)
+                words = ["--sync", "--runs", self._runs, *([] if is_default else ["--tracking-uri", self._uri])]
+                fill = command_line("study.report", words)
+                self._warn(f"{error}; going on without it, this fills it later: {fill}")

@@ -211,7 +211,7 @@ def _run_trials(
         metric=NATURAL if isinstance(base.data.test_minority, float) else BALANCED,
         latency=plan.measures_latency,
     )
-    with CountProgress(searcher.num_trials, console, "trials") as progress:
+    with CountProgress(searcher.num_trials, console, "tuning, trials") as progress:
         run_search(
             search, searcher, scheduler, searcher.num_trials, settings.resources, progress.add, settings.stall_timeout
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from study import locations
 from study.commandline import command
+from study.commandline.parser import make_parser
 from study.commandline.terminal import console
 from tests.benchmarks import against, growth, limit
 from tests.benchmarks.comparison import WORKS, Comparer
@@ -50,7 +51,7 @@ def _missing(study: str, data_root: Path, weights: str | None) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command.make_parser(
+    parser = make_parser(
         "tests.benchmarks.throughput", "Compare this project with the same work written from the documentation.",
         "python -m tests.benchmarks.throughput --quick --data-root ~/data",
     )  # fmt: skip

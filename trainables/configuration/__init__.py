@@ -1,7 +1,7 @@
 """What does a run train, and under which key does its record lie?"""
 
 from trainables.configuration.configuration import Configuration, is_light, trains_on_features
-from trainables.configuration.fields import resolve_field
+from trainables.configuration.fields import near_field, resolve_field
 from trainables.configuration.sections import FOLDER, OTHERS, SMALL_NETWORKS, SOURCES, Data, Loss, Network, merged
 from trainables.configuration.trial import Trial
 
@@ -17,6 +17,7 @@ __all__ = [
     "Trial",
     "is_light",
     "merged",
+    "near_field",
     "resolve_field",
     "trains_on_features",
 ]

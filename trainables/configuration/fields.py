@@ -23,9 +23,20 @@ def resolve_field(name: str) -> str:
         return matches[0]
     if matches:
         raise ConfigurationError(f"field {name!r} is ambiguous: {', '.join(matches)}")
-    near = get_close_matches(name, [*FIELDS, *(field.split(".")[1] for field in FIELDS)], n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
+    near = near_field(name)
+    hint = f" (did you mean {near}?)" if near else ""
     raise ConfigurationError(f"unknown field {name!r}{hint}; allowed: {', '.join(FIELDS)}")
+
+
+def near_field(name: str) -> str | None:
+    """Returns the field that a misspelt or abbreviated name stands for, "optimiser.learning_rate" for "lr"; or None."""
+    short = name.rpartition(".")[2]
+    initials = [field for field in FIELDS if "".join(word[0] for word in field.split(".")[1].split("_")) == short]
+    if len(short) > 1 and len(initials) == 1:
+        return initials[0]
+    of_short_name = {field.split(".")[1]: field for field in reversed(FIELDS)}
+    near = get_close_matches(name, [*FIELDS, *of_short_name], n=1) or get_close_matches(short, of_short_name, n=1)
+    return of_short_name.get(near[0], near[0]) if near else None
 
 
 def explain(error: ValidationError) -> str:

@@ -2,7 +2,7 @@
 
 from study.reporting.figures.plots import COMMON, PLOTS, plots_of
 from study.reporting.figures.priors import save_gain_at_both_priors
-from study.reporting.figures.saving import log_figures, save_figures
+from study.reporting.figures.saving import log_figures, save_figures, svg_figures
 from study.reporting.figures.search import search_figures
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "save_figures",
     "save_gain_at_both_priors",
     "search_figures",
+    "svg_figures",
 ]

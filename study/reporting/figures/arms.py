@@ -5,7 +5,7 @@ import math
 from matplotlib.figure import Figure
 
 from study.evidence import Group
-from study.reporting.figures.style import FINAL_COLOUR, NONE_COLOUR, arms_with_records, colour_of
+from study.reporting.figures.style import FINAL_COLOUR, NONE_COLOUR, arms_with_records, bounds, colour_of
 from study.reporting.predictions import Predictions
 from trainables.evaluation import MINORITY_F1
 
@@ -20,8 +20,9 @@ def f1_per_arm(group: Group, predictions: Predictions) -> Figure | None:
         values = list(group.values(arm.name, MINORITY_F1).values())
         axes.plot(values, [row + 0.22] * len(values), ".", color=colour_of(arm), alpha=0.35, markersize=4)
         interval = group.interval(arm.name, MINORITY_F1)
-        half_width = 0 if math.isnan(interval.low) else interval.half_width
-        axes.errorbar(interval.mean, row, xerr=half_width, fmt="o", color=colour_of(arm), capsize=3, markersize=5)
+        low, high = (interval.mean,) * 2 if math.isnan(interval.low) else bounds(interval)
+        ends = [[interval.mean - low], [high - interval.mean]]
+        axes.errorbar(interval.mean, row, xerr=ends, fmt="o", color=colour_of(arm), capsize=3, markersize=5)
         if MINORITY_F1 in arm.published:
             axes.plot(arm.published[MINORITY_F1], row, "x", color="black")
     if any(MINORITY_F1 in arm.published for arm in arms):

@@ -83,7 +83,7 @@ def gain_over_rate(group: Group, predictions: Predictions) -> Figure | None:
     colours = (NONE_COLOUR, FINAL_COLOUR, THIRD_COLOUR, FOURTH_COLOUR)
     for (cell, gains), colour in zip(sorted(gains_of_cell.items()), colours, strict=False):
         gains.sort(key=lambda rate_and_gain: rate_and_gain[0])
-        draw_band(axes, [rate for rate, _ in gains], [gain for _, gain in gains], cell, colour)
+        draw_band(axes, [rate for rate, _ in gains], [gain for _, gain in gains], cell, colour, least=-1)
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set(xscale="log", xlabel="learning rate", ylabel="gain of the final BN in minority F1")
     axes.legend()

@@ -11,6 +11,7 @@ from study.evidence import Group
 from study.reporting.figures.plots import plots_of
 from study.reporting.figures.search import search_figures
 from study.reporting.figures.style import DPI
+from study.reporting.figures.svg import as_svg
 from study.reporting.output_files import output_folder, writing
 from study.reporting.predictions import predictions_of
 from study.tracking import Tracker
@@ -25,12 +26,22 @@ def save_figures(group: Group, folder: RunFolder) -> list[Path]:
     Raises:
         RecordError: the predictions of a run are missing or damaged, or a file cannot be written.
     """
+    place = output_folder(folder, "figures") / group.study.name / folder_name(group.label)
+    return [_save(figure, place / f"{name}.png") for name, figure in _figures(group, folder).items()]
+
+
+def svg_figures(group: Group, folder: RunFolder) -> dict[str, str]:
+    """Returns {name: <svg> element} of what the group has records for; raises as `save_figures` but writes nothing."""
+    salt = hashlib.sha256(group.label.encode()).hexdigest()[:8]  # groups of a page draw figures of the same name
+    return {name: as_svg(figure, f"{name}-{salt}") for name, figure in _figures(group, folder).items()}
+
+
+def _figures(group: Group, folder: RunFolder) -> dict[str, Figure]:
     predictions = predictions_of(group, folder)
     figures = {name: draw(group, predictions) for name, draw in plots_of(group.study).items()}
     if group.search is not None:
         figures |= search_figures(group.search)
-    place = output_folder(folder, "figures") / group.study.name / folder_name(group.label)
-    return [_save(figure, place / f"{name}.png") for name, figure in figures.items() if figure is not None]
+    return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def folder_name(label: str) -> str:

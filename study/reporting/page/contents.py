@@ -1,6 +1,5 @@
 """The page of a study, with everything it shows read from the run folder; written there, and logged to MLflow."""
 
-import shlex
 import sys
 from pathlib import Path
 
@@ -8,7 +7,7 @@ from export.runs import best_arm
 from study import locations
 from study.commandline import remembered
 from study.evidence import Group
-from study.reporting.figures import save_figures
+from study.reporting.figures import svg_figures
 from study.reporting.markdown import command_of
 from study.reporting.output_files import output_folder, writing
 from study.reporting.page.render import Section, WrongImage, most_wrong, render
@@ -63,7 +62,7 @@ def _section(group: Group, folder: RunFolder, data_root: Path, tracking_uri: str
         group=group,
         verdicts=verdicts_of(group),
         tables=tables_of(group, folder),
-        figures=save_figures(group, folder),
+        figures=list(svg_figures(group, folder).items()),
         wrong=_wrong_images(group, shown, folder, data_root) if shown else [],
         wrong_of=shown,
         name=own_name(group, folder),
@@ -86,7 +85,7 @@ def _places(group: Group, folder: RunFolder, tracking_uri: str | None) -> dict[s
     if not locations.is_remote(folder.url) and models.is_dir():
         places["ONNX files"] = str(models)
     else:
-        places["ONNX files"] = f"python -m export {group.study.name} --runs {shlex.quote(folder.url)}"
+        places["ONNX files"] = locations.command_line("export", [group.study.name, "--runs", folder.url])
     return places
 
 

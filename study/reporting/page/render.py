@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -61,10 +60,10 @@ class Section:
         group: the records.
         verdicts: on the claims of the study.
         tables: all of the group.
-        figures: PNG files.
+        figures: (name, <svg> element) of each.
         wrong: test images that an arm decides wrongly.
         wrong_of: that arm.
-        name: what a person calls the group; "" takes its label.
+        name: what a person calls the group; "" says what sets its runs apart.
         best: a sentence on the arm that validation likes best.
         places: what -> where it is.
         answer: what a practitioner takes from it, where the images are somebody's own.
@@ -73,7 +72,7 @@ class Section:
     group: Group
     verdicts: Sequence[Verdict]
     tables: Sequence[Table]
-    figures: Sequence[Path]
+    figures: Sequence[tuple[str, str]]
     wrong: Sequence[WrongImage] = ()
     wrong_of: str = ""
     name: str = ""
@@ -83,8 +82,8 @@ class Section:
 
     @property
     def title(self) -> str:
-        """What a person calls the group, else its label."""
-        return self.name or self.group.label
+        """What a person calls the group, else what sets its runs apart."""
+        return self.name or f"{self.group.in_words[0].upper()}{self.group.in_words[1:]}"
 
     @property
     def made(self) -> str:
@@ -103,11 +102,8 @@ class Section:
 
     @property
     def pictures(self) -> list[dict[str, str]]:
-        """Each figure as a data URL with its caption."""
-        return [
-            {"url": _data_url(path.read_bytes()), "caption": CAPTIONS.get(path.stem, path.stem)}
-            for path in self.figures
-        ]
+        """Each figure with its caption."""
+        return [{"svg": svg, "caption": CAPTIONS.get(name, name)} for name, svg in self.figures]
 
     @property
     def thumbnails(self) -> list[dict[str, str]]:

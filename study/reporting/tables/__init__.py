@@ -7,7 +7,9 @@ if TYPE_CHECKING:
     from study.reporting.tables.cells import show
     from study.reporting.tables.claims import claims_table
     from study.reporting.tables.data import as_data
+    from study.reporting.tables.declared import list_table, trials_table
     from study.reporting.tables.export import h1_verdicts, variants_table
+    from study.reporting.tables.overview import claims_overview, overview_table
     from study.reporting.tables.pairs import pairs_table, samples_table
     from study.reporting.tables.search import search_tables
     from study.reporting.tables.verdicts import (
@@ -29,9 +31,17 @@ else:
         "cells": ("show",),
         "claims": ("claims_table",),
         "data": ("as_data",),
+        "declared": (
+            "list_table",
+            "trials_table",
+        ),
         "export": (
             "h1_verdicts",
             "variants_table",
+        ),
+        "overview": (
+            "claims_overview",
+            "overview_table",
         ),
         "pairs": (
             "pairs_table",
@@ -52,10 +62,13 @@ __all__ = [
     "affine_table",
     "arms_table",
     "as_data",
+    "claims_overview",
     "claims_table",
     "full_verdicts_table",
     "h1_verdicts",
     "how_verdicts_are_made",
+    "list_table",
+    "overview_table",
     "pairs_table",
     "place_of",
     "priors_table",
@@ -63,6 +76,7 @@ __all__ = [
     "samples_table",
     "search_tables",
     "show",
+    "trials_table",
     "variants_table",
     "verdicts_table",
 ]

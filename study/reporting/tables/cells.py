@@ -3,9 +3,12 @@
 import math
 from collections.abc import Collection, Iterable
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from study.evidence import Interval
+
+GAP = 2  # characters between two columns
 
 
 def make_table(
@@ -19,7 +22,7 @@ def make_table(
         text: the columns that are text, at the left of their cells; the others are numbers, at the right.
         unbroken: the columns whose cells keep to one line on a narrow screen; default: all.
     """
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, padding=(0, GAP - 1, 0, 0))
     for name in columns:
         table.add_column(
             name, justify="left" if name in text else "right", no_wrap=unbroken is None or name in unbroken

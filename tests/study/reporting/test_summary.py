@@ -1,4 +1,6 @@
 import io
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,10 @@ from trainables.storage import RunFolder
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("digits-smoke", "digits-smoke: no finished run in memory://none; python -m study.grid digits --smoke makes"),
-        ("digits-tuned", "none, or none that a search there has found; python -m study.search digits makes them"),
-        ("digits-pareto-tuned", "python -m study.search digits --objective minority_f1,latency makes them"),
-        ("images-tuned", "python -m study.search images --data folder:PATH --minority NAME makes them"),
+        ("digits-smoke", "-m study.grid digits --smoke --runs memory://none"),
+        ("digits-tuned", "-m study.search digits --runs memory://none"),
+        ("digits-pareto-tuned", "-m study.search digits --objective minority_f1,latency --runs memory://none"),
+        ("images-tuned", "-m study.search images --data folder:PATH --minority NAME --runs memory://none"),
     ],
 )
 def test_a_study_without_runs_names_the_command_that_makes_them(name: str, text: str) -> None:
@@ -25,7 +27,10 @@ def test_a_study_without_runs_names_the_command_that_makes_them(name: str, text:
     (study,) = find([name])
     assert not print_study(study, RunFolder("memory://none"), screen)
     assert isinstance(screen.file, io.StringIO)
-    assert text in screen.file.getvalue()
+    said = screen.file.getvalue()
+    assert said.startswith(f"{name}: no finished run in memory://none")
+    assert f"this makes them: {shlex.quote(sys.executable)} {text}\n" in said
+    assert ("or none that a search there has found" in said) == name.endswith("-tuned")
 
 
 def test_only_claims_on_arms_that_ran_are_judged(tmp_path: Path) -> None:
