@@ -31,6 +31,7 @@ from study.studies import (
     Study,
     base_of_search,
     find,
+    search_arms,
     space_of,
 )
 from study.tuning import parse_dimension
@@ -53,7 +54,7 @@ class SearchRequest:
     Attributes:
         trials: of each arm.
         tuning_seeds: a trial's score is their mean.
-        arms: of SEARCH_ARMS.
+        arms: of `search_arms`.
         space: (FIELD, text) of every dimension that is changed or added.
         objectives: of OBJECTIVES.
         storage: URL of an Optuna database; None for a journal file in the run folder.
@@ -77,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
     search = SearchRequest(
         trials=args.trials or (SMOKE_TRIALS if args.smoke else TRIALS),
         tuning_seeds=args.tuning_seeds,
-        arms=_allowed(args.arm or list(SEARCH_ARMS), SEARCH_ARMS, "arm"),
+        arms=_allowed(args.arm or list(search_arms()), search_arms(), "arm"),
         space=tuple(args.space),
         objectives=_objectives(args.objective),
         storage=args.storage,

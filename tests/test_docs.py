@@ -67,6 +67,10 @@ def place(tmp_path_factory: pytest.TempPathFactory, digits: Images) -> Path:
         (folder / "photos" / name).mkdir(parents=True)
     for path in ("leaf.jpg", "photos/others/a.png", "photos/8/b.png"):
         Image.fromarray(rng.integers(0, 255, (8, 8), dtype=np.uint8)).save(folder / path)
+    for block in _python():
+        first_line = block.splitlines()[0]
+        if first_line.endswith(".py"):  # a file that the page's commands read
+            (folder / first_line.removeprefix("# ")).write_text(block)
     torch.save(models.get_model("resnet18").state_dict(), folder / "weights.pt")
     (study,) = find(["digits"])
     for name in ("plain", "final BN"):
@@ -83,6 +87,7 @@ def test_the_command_works(command: str, place: Path, monkeypatch: pytest.Monkey
     if any(command.startswith(known) for known in ELSEWHERE):
         return
     monkeypatch.chdir(place)
+    monkeypatch.syspath_prepend(place)
     python, dash, module, *words = shlex.split(command)
     assert (python, dash) == ("python", "-m"), f"{command!r} is run by no test"
     arguments = [word.replace("PATH", "weights.pt") if word == "PATH" else word for word in words]

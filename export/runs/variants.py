@@ -110,7 +110,7 @@ def export_run(
     with replacing(output) as part:
         for variant, model, reference in _exact(run, graph):
             add(variant, model, reference)
-        if reduced:
+        if reduced and not run.configuration.network.head:
             exact = FOLD if FOLD in verifications else NONE
             model = fold(graph) if exact == FOLD else graph
             for kind in REDUCED:
@@ -122,7 +122,14 @@ def export_run(
 
 
 def _exact(run: TrainedRun, graph: onnx.ModelProto) -> Iterator[tuple[str, onnx.ModelProto, npt.NDArray[np.float32]]]:
-    """Yields every float32 variant with its graph and the probabilities that PyTorch gives."""
+    """Yields every float32 variant with its graph and the probabilities that PyTorch gives.
+
+    Into a head of somebody's own nothing is folded, neither a norm nor another threshold.
+    """
+    if run.configuration.network.head:
+        variant = NONE if run.configuration.network.final_norm == "none" else KEEP
+        yield variant, copy_model(graph), run.test.trained
+        return
     if run.configuration.network.final_norm == "none":
         variants = [(NONE, copy_model(graph), run.network, "validation")]
     else:

@@ -2,14 +2,14 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from study.commandline import command
 from study.locations import absolute
-from study.studies import DEFAULTS, UNNAMED, Study, under_defaults
-from trainables.configuration import FOLDER, SMALL_NETWORKS, SOURCES, Configuration, resolve_field
+from study.studies import DEFAULTS, UNNAMED, Study, under_defaults, with_fingerprint
+from trainables.configuration import FOLDER, SOURCES, Configuration, has_backbone, resolve_field
 from trainables.errors import ConfigurationError
 
 OPTIONS = {  # field of a configuration -> the option that changes it alone
@@ -91,7 +91,11 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
     add("--set", type=command.assignment, action="append", default=[], metavar="FIELD=VALUE", help="change every arm")
     add("--defaults", metavar="TOOL", choices=DEFAULTS, default=DEFAULTS[0],
         help=f"values that the papers leave open: {' | '.join(DEFAULTS)}; paper: each study's own tool")  # fmt: skip
-    add("--data", metavar="SPEC", help="digits | mnist | plantvillage:PLANT | PATH of a folder per class")
+    add(
+        "--data",
+        metavar="SPEC",
+        help="digits | mnist | plantvillage:PLANT | PATH of a folder | PACKAGE.MODULE:FUNCTION",
+    )
     add("--labels", metavar="TABLE", help="with a folder: CSV or Parquet, columns file,label, perhaps group,split")
     add(
         "--split",
@@ -100,7 +104,7 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
     )
     add("--groups", metavar="TABLE", help="with a folder: columns file,group; a group is in one split only")
     add("--group-pattern", metavar="REGEX", help="with a folder: its first parenthesis, in a file's name, is the group")
-    add("--network", metavar="NAME", help="dense | cnn | a torchvision classifier")
+    add("--network", metavar="NAME", help="dense | cnn | a torchvision classifier | PACKAGE.MODULE:FUNCTION")
     add("--cut", metavar="LAYER", help="end an image backbone at this layer")
     add("--weights", metavar="imagenet|none|PATH", help="what an image backbone starts from")
     add("--image-size", type=command.positive, metavar="N", help="pixels per side")
@@ -140,6 +144,20 @@ def _class_names(typed: Sequence[str] | None, source: str | None) -> tuple[str, 
     return tuple(name for text in typed for name in text.split(","))
 
 
+def name_own_code(changes: Changes) -> Changes:
+    """Returns the changes with functions of somebody's own, package.module:function, named with their fingerprint.
+
+    Raises:
+        ConfigurationError: no such module or function.
+    """
+    return replace(
+        changes,
+        source=changes.source and with_fingerprint("data.source", changes.source),
+        network=changes.network and with_fingerprint("network.name", changes.network),
+        assignments=tuple((name, with_fingerprint(name, value)) for name, value in changes.assignments),
+    )
+
+
 def apply(study: Study, changes: Changes) -> Study:
     """Returns the study with all of its arms changed.
 
@@ -152,7 +170,7 @@ def apply(study: Study, changes: Changes) -> Study:
     """
     study = under_defaults(study, changes.defaults)
     values = changes.values
-    if changes.network in SMALL_NETWORKS:
+    if changes.network and not has_backbone(changes.network):
         values |= BACKBONE_FIELDS
     if changes.weights is not None:
         values["network.weights"] = changes.weights
@@ -220,7 +238,7 @@ def _check_backbones(study: Study) -> None:
     """Refuses an unknown network or layer before anything starts."""
     backbones = {(arm.configuration.network.name, arm.configuration.network.cut) for arm in study.arms}
     for name, cut in backbones:
-        if name not in SMALL_NETWORKS:
+        if has_backbone(name):
             from trainables.networks import check_backbone
 
             check_backbone(name, cut)

@@ -87,7 +87,7 @@ def choose(request: Request) -> Chosen:
 
         console().print(f"--defaults {request.changes.defaults}: set otherwise by name: {', '.join(overridden)}")
     identity, weights = options.read_weights(request.changes.weights)
-    changes = replace(request.changes, weights=identity)
+    changes = options.name_own_code(replace(request.changes, weights=identity))
     if not changes.concern_a_folder:
         studies = _changed_studies(request, changes)
         return Chosen(studies, changes.named_fields, weights, {})

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -15,6 +15,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from study.execution.ray_settings import hush, keep_token_private
 from study.execution.resources import Resources, check_requests
+from trainables import own_code
 from trainables.configuration import Configuration
 from trainables.errors import RecordError, UnavailableError, first_line
 from trainables.finding import Finding
@@ -25,7 +26,7 @@ SECONDS_TO_PROBE = 120.0  # a new node may start its first worker process for th
 
 
 @contextmanager
-def connected() -> Iterator[None]:
+def connected(own_functions: Iterable[str] = ()) -> Iterator[None]:
     """Connects as `connect` does; at the end leaves in the background what was connected to here.
 
     Ray takes seconds to end, in which a command can print and draw; the process waits for it before it ends itself.
@@ -37,7 +38,7 @@ def connected() -> Iterator[None]:
         UnavailableError: as `connect`.
     """
     was_connected = ray.is_initialized()
-    connect()
+    connect(own_functions=own_functions)
     yield
     if not was_connected:
         gc.collect()  # what Tune leaves are cycles, which any thread's allocations may free
@@ -52,8 +53,12 @@ def _end_ray() -> None:
         gc.enable()
 
 
-def connect(num_cpus: int | None = None) -> None:
+def connect(num_cpus: int | None = None, own_functions: Iterable[str] = ()) -> None:
     """Connects to the cluster of RAY_ADDRESS (set inside a Ray job), else starts Ray here; once per process.
+
+    Args:
+        num_cpus: of Ray on this machine; None for all.
+        own_functions: of configurations; Ray brings their source to every worker.
 
     Raises:
         UnavailableError: nothing answers at RAY_ADDRESS, or Ray does not start here.
@@ -61,7 +66,10 @@ def connect(num_cpus: int | None = None) -> None:
     if ray.is_initialized():
         return
     keep_token_private()
-    quietly = {"logging_level": logging.ERROR, "log_to_driver": False}
+    quietly: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    sources = own_code.to_ship(own_functions)
+    if sources:
+        quietly["runtime_env"] = {"py_modules": sources}
     address = os.environ.get("RAY_ADDRESS")
     with _signals_kept():
         if address:

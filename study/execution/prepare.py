@@ -17,7 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.console import Console
 
 from study.execution.progress import CountProgress
-from trainables.configuration import Configuration, Data, Network, Trial, trains_on_features
+from trainables.configuration import Configuration, Data, Network, Trial, own_functions, trains_on_features
 from trainables.data import Folders, Images, draw_split, load_images
 from trainables.errors import StudyError
 from trainables.storage import RunFolder
@@ -99,8 +99,22 @@ def _prepare_data(
     if left_out:
         prepared.left_out[source] = left_out
     for configuration in configurations:
-        if configuration.data in problems:
-            prepared.problems[configuration] = problems[configuration.data]
+        problem = problems.get(configuration.data) or (images and _own_problem(configuration, images.shape))
+        if problem:
+            prepared.problems[configuration] = problem
+
+
+def _own_problem(configuration: Configuration, image_shape: tuple[int, ...]) -> str:
+    """Returns what is wrong with a network, head or loss of somebody's own; "" where nothing is."""
+    if not own_functions(configuration):
+        return ""
+    from trainables.training import check_own_code
+
+    try:
+        check_own_code(configuration, image_shape)
+    except StudyError as error:
+        return str(error)
+    return ""
 
 
 def _prepare_weights(

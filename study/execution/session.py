@@ -16,7 +16,7 @@ from study.execution.resources import Resources, slots
 from study.execution.trials import run_trials
 from study.studies import Study
 from study.tracking import BackgroundTracker
-from trainables.configuration import Trial
+from trainables.configuration import Trial, own_functions
 from trainables.data import Folders, is_same_data
 from trainables.errors import DataError
 from trainables.storage import RunFolder, remove_left_checkpoints
@@ -90,9 +90,10 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
             for study in studies:
                 tracker.sync(study, partial(folder.records, study.name))
         if plan.trials:
+            own = [name for trial in plan.trials for name in own_functions(trial.configuration)]
             with ExitStack() as until_the_end:
                 with doing(console, "starting Ray"):
-                    until_the_end.enter_context(connected())
+                    until_the_end.enter_context(connected(own))
                 nodes = cluster_nodes()
                 requests = [settings.resources.of(trial.configuration, nodes) for trial in plan.trials]
                 plan = spread(plan, max(slots(request, nodes) for request in requests))

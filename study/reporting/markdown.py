@@ -10,7 +10,8 @@ from study.evidence import Group, as_text
 from study.locations import command_line
 from study.reporting.answer import AnswerText, as_markdown_lines
 from study.studies import OWN, StudyName
-from trainables.configuration import FOLDER, SMALL_NETWORKS
+from trainables import own_code
+from trainables.configuration import FOLDER, has_backbone
 from trainables.storage import Record
 
 
@@ -28,14 +29,14 @@ def command_of(group: Group) -> str:
     """Returns the command line that makes a group's records, or more where its arms have no field in common."""
     name = group.study.name_parts
     words = [_program(name)]
-    is_small = group.changes.get("network.name") in SMALL_NETWORKS
+    is_small = not has_backbone(str(group.changes.get("network.name", "resnet")))
     searched_fields = {dimension.field for dimension in group.search.space} if group.search else set()
     if group.profile:
         words.append(f"--defaults {group.profile}")
     for field, value in group.changes.items():
         if field in searched_fields:  # the base's value depends on its size; the search chooses among others
             continue
-        text = as_text(value)
+        text = own_code.spec_of(as_text(value)) if own_code.is_own(as_text(value)) else as_text(value)
         if text.startswith("sha256:"):
             words.append("--weights PATH")
         elif text.startswith(FOLDER):

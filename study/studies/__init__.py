@@ -12,6 +12,7 @@ from study.studies.family import family_of
 from study.studies.names import StudyName
 from study.studies.ours.images import SHARE, UNNAMED
 from study.studies.ours.tuned import name_of_point, tuned_study
+from study.studies.own_arms import with_fingerprint
 from study.studies.profiles import DECLARED, profile_of, tool_of, under_defaults
 from study.studies.profiles import NAMES as DEFAULTS
 from study.studies.registry import DEFAULT, OWN, PAPER, STUDIES, find, names_of_studies
@@ -26,6 +27,7 @@ from study.studies.search_space import (
     Range,
     Values,
     base_of_search,
+    search_arms,
     space_of,
 )
 
@@ -65,8 +67,10 @@ __all__ = [
     "names_of_studies",
     "profile_of",
     "removal_claims",
+    "search_arms",
     "space_of",
     "tool_of",
     "tuned_study",
     "under_defaults",
+    "with_fingerprint",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from study.studies.names import StudyName
-from trainables.configuration import SMALL_NETWORKS, Configuration, resolve_field
+from trainables.configuration import Configuration, has_backbone, resolve_field
 from trainables.errors import ConfigurationError
 from trainables.evaluation import MINORITY_F1
 
@@ -132,7 +132,7 @@ class Study:
 def _smoke(configuration: Configuration) -> Configuration:
     """Two epochs; a backbone that trains or sees changed images takes one, on a tenth of the images."""
     changes: dict[str, Any] = {"schedule.epochs": 2}
-    if configuration.network.name not in SMALL_NETWORKS:
+    if has_backbone(configuration.network.name):
         changes = {"schedule.epochs": 1}
         if not isinstance(configuration.data.test_majority, float):  # shares fit whatever there is
             changes |= {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.studies.declaration import Study
-from trainables.configuration import SMALL_NETWORKS, Configuration
+from trainables.configuration import SMALL_NETWORKS, Configuration, has_backbone
 from trainables.errors import ConfigurationError
 
 DECLARED, PAPER_TOOL = "declared", "paper"  # no profile at all; the one of the tool that a study's paper seems to use
@@ -72,7 +72,9 @@ def _is_small(configuration: Configuration) -> bool:
 
 PROFILES = {
     "keras": Profile("keras", _is_small, "dense and cnn", _keras),
-    "fastai": Profile("fastai", lambda configuration: not _is_small(configuration), "a backbone with a head", _fastai),
+    "fastai": Profile(
+        "fastai", lambda configuration: has_backbone(configuration.network.name), "a backbone with a head", _fastai
+    ),
 }
 TOOL_OF_STUDY = {
     **dict.fromkeys(("table5", "table7"), "keras"),

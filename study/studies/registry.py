@@ -20,6 +20,7 @@ from study.studies.ours.images import images
 from study.studies.ours.learning_rate import learning_rate
 from study.studies.ours.mechanism import mechanism
 from study.studies.ours.tuned import tuned_study
+from study.studies.own_arms import with_own_arms
 from study.studies.y19.class_balanced_bn import class_balanced_bn
 from study.studies.y19.weighted_bn import weighted_bn
 from trainables.errors import ConfigurationError
@@ -67,6 +68,8 @@ def _make(name: StudyName) -> Study:
     if name.search:
         return tuned_study(str(name), {})
     declared = STUDIES[name.base]()
+    if name.base in (DEFAULT, OWN):
+        declared = with_own_arms(declared)
     return declared.smoke() if name.smoke else declared
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from study.studies.declaration import Study
-from trainables.configuration import SMALL_NETWORKS, Configuration
+from study.studies.own_arms import own_arms
+from trainables.configuration import Configuration, has_backbone
 from trainables.errors import ConfigurationError
 
 Values = dict[str, Any]  # field -> value
@@ -78,6 +79,11 @@ SEARCH_ARMS: dict[str, Values] = {
 TELLS_ARMS_APART = {field for changes in SEARCH_ARMS.values() for field in changes}
 
 
+def search_arms() -> dict[str, Values]:
+    """Returns SEARCH_ARMS and somebody's own; raises ConfigurationError for one of those that is wrong."""
+    return SEARCH_ARMS | own_arms()
+
+
 def base_of_search(study: Study) -> Configuration:
     """Returns what the arms of a search change: the control of the study's first pair; raises where it has none."""
     if not study.pairs:
@@ -96,8 +102,8 @@ def space_of(base: Configuration, with_sizes: bool, changed: Sequence[Dimension]
         with_sizes: whether the size of the network or its images is varied too, as latency is an objective.
         changed: dimensions that replace the usual one of the same field, or are added.
     """
-    kind = base.network.name if base.network.name in SMALL_NETWORKS else "backbone"
-    usual = {dimension.field: dimension for dimension in NUISANCES + (SIZES[kind] if with_sizes else ())}
+    kind = "backbone" if has_backbone(base.network.name) else base.network.name
+    usual = {dimension.field: dimension for dimension in NUISANCES + (SIZES.get(kind, ()) if with_sizes else ())}
     size, batches = base.schedule.batch_size, usual["schedule.batch_size"]
     assert isinstance(batches, Choice)
     fitting = tuple(option for option in batches.options if option <= 2 * size)

@@ -21,7 +21,6 @@ from study.execution import (
 )
 from study.studies import (
     OBJECTIVES,
-    SEARCH_ARMS,
     Choice,
     Dimension,
     Direction,
@@ -29,6 +28,7 @@ from study.studies import (
     Values,
     base_of_search,
     find,
+    search_arms,
     space_of,
     tuned_study,
 )
@@ -37,7 +37,7 @@ from study.tuning.arm_search import Arms, ArmSearch, PerArm
 from study.tuning.space import shared_design
 from study.tuning.trial_storage import Storage
 from study.tuning.winners import winners_of
-from trainables.configuration import FOLDER, Configuration, Trial
+from trainables.configuration import FOLDER, Configuration, Trial, own_functions
 from trainables.errors import ConfigurationError, DataError
 from trainables.evaluation import VALIDATION_F1, metric_key
 from trainables.storage import RunFolder
@@ -58,7 +58,7 @@ class SearchPlan:
     Attributes:
         trials: of each arm, with those that an earlier call of the same search did.
         tuning_seeds: how many; a trial's score is the mean over them.
-        arms: names of SEARCH_ARMS.
+        arms: names of `search_arms`.
         changed: dimensions in the place of the usual ones or besides them.
         objectives: names of OBJECTIVES, one or two.
     """
@@ -94,7 +94,7 @@ def tune_arms(
     base = base_of_search(study)
     if not base.data.validation_minority:
         raise ConfigurationError(f"{study.name} has no validation images of the minority; a search chooses by them")
-    arms = {arm: base.replace(SEARCH_ARMS[arm]) for arm in plan.arms}
+    arms = {arm: base.replace(search_arms()[arm]) for arm in plan.arms}
     space = space_of(base, plan.measures_latency, plan.changed)
     design = shared_design(space, math.ceil(plan.trials / 3))
     search_names = {
@@ -170,7 +170,7 @@ def _search(
     remaining = {arm: max(0, plan.trials - count) for arm, count in counts.items()}
     num_done, num_left = sum(counts.values()), sum(remaining.values())
     console.print(f"{study.name}: {num_done} trials done, {num_left} to do, {len(arms)} arms")
-    connect()
+    connect(own_functions=[name for base in arms.values() for name in own_functions(base)])
     trials_at_once = [*arms.values()] * max(1, num_left // len(arms))
     for warning in check_resources(settings.resources, trials_at_once):
         console.print(warning)

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError, model_validator
 
+from trainables import own_code
 from trainables.configuration.fields import explain, resolve_field
 from trainables.configuration.sections import (
     SMALL_NETWORKS,
@@ -21,6 +22,7 @@ from trainables.configuration.sections import (
     Optimiser,
     Schedule,
     Section,
+    has_backbone,
 )
 from trainables.errors import ConfigurationError
 
@@ -47,12 +49,14 @@ class Configuration(Section):
         net = self.network
         if net.name != "dense" and (net.first_norm != "none" or net.hidden != 128):
             raise ValueError(f"network.first_norm and network.hidden belong to network.name=dense; got {net.name}")
-        if net.name in SMALL_NETWORKS and (net.weights, net.cut, net.trainable) != ("none", "", "all"):
+        if not has_backbone(net.name) and (net.weights, net.cut, net.trainable) != ("none", "", "all"):
             raise ValueError(f"network.weights, cut and trainable belong to image backbones; got {net.name}")
         if net.trainable == "head" and net.weights == "none":
             raise ValueError("network.trainable=head needs network.weights: an untrained backbone has nothing to keep")
         if (self.loss.beta != 0) != (self.loss.class_weights == "effective"):
             raise ValueError(f"loss.beta belongs to loss.class_weights=effective; got {self.loss.class_weights}")
+        if self.loss.function and net.output == "sigmoid":
+            raise ValueError("loss.function goes with network.output=softmax")
         return self
 
     def flat(self) -> dict[str, Any]:
@@ -94,11 +98,17 @@ class Configuration(Section):
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def own_functions(configuration: Configuration) -> tuple[str, ...]:
+    """Returns the functions of somebody's own that training a configuration calls, as it names them."""
+    names = (configuration.network.name, configuration.network.head, configuration.loss.function)
+    return tuple(filter(own_code.is_own, names))
+
+
 def trains_on_features(configuration: Configuration) -> bool:
     """Whether training on features is training on images: a frozen backbone that sees every image unchanged."""
     network, augmentation = configuration.network, configuration.augmentation
     return (
-        network.name not in SMALL_NETWORKS
+        has_backbone(network.name)
         and network.trainable == "head"
         and augmentation.transform == "none"
         and augmentation.mixup_alpha == 0

@@ -10,6 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from trainables import own_code
+
 WEIGHTS = re.compile(r"none|imagenet|sha256:[0-9a-f]{16}")
 SMALL_NETWORKS = ("dense", "cnn")  # the ones without a backbone
 SOURCES = re.compile(r"digits|mnist|plantvillage(:[A-Za-z]+)?|folder:[0-9a-f]{16}")
@@ -30,7 +32,9 @@ class Section(BaseModel):
 class Data(Section):
     """Which images, which of their classes in which role, how many of each (K21 sec. 3.2: the 1000/10 protocol)."""
 
-    source: str = Field("digits", description="digits | mnist | plantvillage:PLANT | plantvillage | folder:FINGERPRINT")
+    source: str = Field(
+        "digits", description="digits | mnist | plantvillage:PLANT | plantvillage | folder:FINGERPRINT | of your own"
+    )
     image_size: int | None = Field(None, ge=8, description="pixels per side; None leaves images as they are")
     split: Literal["random", "blocked", "grouped", "given"] = Field(
         "random",
@@ -72,8 +76,10 @@ class Data(Section):
     @field_validator("source")
     @classmethod
     def _known_source(cls, value: str) -> str:
-        if not SOURCES.fullmatch(value):
-            raise ValueError(f"got {value!r}; allowed: digits, mnist, plantvillage:PLANT, plantvillage, folder:PATH")
+        if not SOURCES.fullmatch(value) and not own_code.is_own(value):
+            raise ValueError(
+                f"got {value!r}; allowed: digits, mnist, plantvillage:PLANT, plantvillage, folder:PATH, {own_code.FORM}"
+            )
         return value
 
     @model_validator(mode="after")
@@ -82,6 +88,11 @@ class Data(Section):
         if len(set(names)) < len(names):
             raise ValueError(f"got {', '.join(names)}; a class can be named once, in one role")
         return self
+
+
+def has_backbone(name: str) -> bool:
+    """Whether a network is an image backbone with a head, rather than a small one or one of somebody's own."""
+    return name not in SMALL_NETWORKS and not own_code.is_own(name)
 
 
 def merged(name: str) -> list[str]:
@@ -102,7 +113,8 @@ class Augmentation(Section):
 class Network(Section):
     """The network, its norms and its output."""
 
-    name: str = Field("dense", description="dense | cnn | a torchvision classifier")
+    name: str = Field("dense", description="dense | cnn | a torchvision classifier | of your own")
+    head: str = Field("", description="of your own, in the place of the dense layer; see study/README.md")
     hidden: int = Field(128, ge=1, description="units of the hidden layer of 'dense'")
     first_norm: NormKind = Field("none", description="norm after the hidden layer of 'dense', before its ReLU")
     final_norm: NormKind = Field("none", description="norm over the class scores, before softmax (K21)")
@@ -135,6 +147,11 @@ class Network(Section):
         "all", description="head: frozen; statistics: its norms' statistics move; batchnorm: its norms train too"
     )
 
+    @field_validator("name", "head")
+    @classmethod
+    def _own_has_fingerprint(cls, value: str) -> str:
+        return _with_fingerprint(value)
+
     @field_validator("weights")
     @classmethod
     def _known_weights(cls, value: str) -> str:
@@ -144,7 +161,8 @@ class Network(Section):
 
     @model_validator(mode="after")
     def _pool_fits(self) -> Self:
-        allowed = {"cnn": ("average", "flatten"), "dense": ("average",)}.get(self.name, ("average", "concatenated"))
+        of_backbones = ("average", "concatenated") if has_backbone(self.name) else ("average",)
+        allowed = {"cnn": ("average", "flatten")}.get(self.name, of_backbones)
         if self.pool not in allowed:
             raise ValueError(f"got network.pool={self.pool} with {self.name}; allowed: {', '.join(allowed)}")
         return self
@@ -162,6 +180,7 @@ class Network(Section):
 class Loss(Section):
     """The training loss."""
 
+    function: str = Field("", description="of your own, in the place of `name`; see study/README.md")
     name: Literal["cce", "bce"] = Field("cce", description="categorical or binary (one-hot target) cross-entropy")
     class_weights: Literal["none", "inverse", "effective"] = Field(
         "none", description="inverse = N / N_k (Y19 eq. 3); effective = (1 - beta) / (1 - beta^N_k) (eq. 13)"
@@ -170,6 +189,28 @@ class Loss(Section):
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="share of the target spread over all classes")
     focal_gamma: float = Field(0.0, ge=0, description="focal loss (arXiv:1708.02002 eq. 4); 0 = none")
     logit_adjustment: float = Field(0.0, ge=0, description="tau of arXiv:2007.07314 eq. 10; 0 = none")
+
+    @field_validator("function")
+    @classmethod
+    def _own_has_fingerprint(cls, value: str) -> str:
+        return _with_fingerprint(value)
+
+    @model_validator(mode="after")
+    def _function_stands_alone(self) -> Self:
+        fields = type(self).model_fields.items()
+        others = [name for name, info in fields if name != "function" and getattr(self, name) != info.default]
+        if self.function and others:
+            raise ValueError(
+                f"loss.function takes the place of every other field of the loss; got {', '.join(others)} too"
+            )
+        return self
+
+
+def _with_fingerprint(name: str) -> str:
+    """Returns a name; raises ValueError for a function of somebody's own that does not say its fingerprint."""
+    if ":" in name and not own_code.is_own(name):
+        raise ValueError(f"got {name!r}; a function of your own is named {own_code.FORM}@FINGERPRINT")
+    return name
 
 
 class Optimiser(Section):

@@ -9,10 +9,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from trainables import own_code
 from trainables.configuration import FOLDER
 from trainables.data import image_folder, plantvillage
+from trainables.data.image_files import ImageFiles
 from trainables.data.images import Images
-from trainables.errors import DataError
+from trainables.errors import DataError, first_line
 from trainables.finding import Finding
 
 Folders = Mapping[str, image_folder.Folder]
@@ -49,11 +51,12 @@ def load_images(
         return plantvillage.load(data_root, plant, image_size)
     if name == "plantvillage":
         return plantvillage.load_all(data_root, image_size)
-    if source not in DATASETS:
+    is_own = own_code.is_own(source)
+    if source not in DATASETS and not is_own:
         raise DataError(
             f"unknown data set {source!r}; allowed: {', '.join(DATASETS)}, plantvillage, plantvillage:PLANT"
         )
-    images = DATASETS[source](data_root)
+    images = _own(source, data_root) if is_own else DATASETS[source](data_root)
     return images if image_size is None else replace(images, pixels=_resize(np.asarray(images.pixels), image_size))
 
 
@@ -64,6 +67,8 @@ def is_available(source: str, data_root: Path) -> bool:
         return plantvillage.is_there(data_root, plant)
     if name == "folder":
         return False
+    if own_code.is_own(source):
+        return own_code.is_there(source)
     return name == "digits" or _mnist_is_there(data_root / "MNIST" / "raw")
 
 
@@ -103,6 +108,51 @@ def _resize(pixels: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
     from torchvision.transforms.v2.functional import resize
 
     return resize(torch.from_numpy(pixels), [size, size], antialias=True).numpy()  # type: ignore[no-any-return]
+
+
+def _own(source: str, data_root: Path) -> Images:
+    """Returns the data set that a function of somebody's own makes, which is called again wherever it is needed.
+
+    Raises:
+        ConfigurationError: no such function, or its source has changed.
+        DataError: it fails, or what it returns is no data set; says what is wrong.
+    """
+    spec = own_code.spec_of(source)
+    function = own_code.load_own(source)
+    try:
+        images = function(data_root)
+    except Exception as error:  # code of somebody's own raises what it likes
+        raise DataError(f"{spec} raised {type(error).__name__}: {first_line(error)}") from error
+    if not isinstance(images, Images):
+        raise DataError(f"{spec} returned a {type(images).__name__}; trainables.data.Images is needed")
+    problem = _breach(images)
+    if problem:
+        raise DataError(f"{spec} {problem}")
+    return images
+
+
+def _breach(images: Images) -> str:
+    """Returns what is wrong with a data set, as the end of a sentence; "" where nothing is."""
+    pixels, labels, names = images.pixels, np.asarray(images.labels), images.sample_names
+    if not isinstance(pixels, np.ndarray):
+        return (
+            "" if isinstance(pixels, ImageFiles) else f"gives pixels as a {type(pixels).__name__}; an array is needed"
+        )
+    shape = pixels.shape
+    if str(pixels.dtype) != "uint8" or len(shape) != 4 or shape[1] not in (1, 3):
+        return f"gives pixels {pixels.dtype} {shape}; uint8 (images, 1 or 3 channels, height, width) needed"
+    if labels.dtype != np.int64 or labels.shape != (shape[0],):
+        return f"gives labels {labels.dtype} {labels.shape} for {shape[0]} images; int64 ({shape[0]},) needed"
+    if len(names) != shape[0] or len(set(names)) < len(names):
+        return f"gives {len(set(names))} different sample names for {shape[0]} images; one for each needed"
+    if len(set(images.class_names)) < len(images.class_names):
+        return f"names a class twice: {', '.join(images.class_names)}"
+    counts = np.bincount(labels[labels >= 0], minlength=len(images.class_names))
+    if labels.size == 0 or labels.min() < 0 or len(counts) > len(images.class_names):
+        bounds = f"{labels.min()} to {labels.max()}" if labels.size else "none"
+        return f"gives labels {bounds}; 0 to {len(images.class_names) - 1}, an index of class_names, needed"
+    empty = [name for name, count in zip(images.class_names, counts, strict=True) if not count]
+    return f"gives no image of {', '.join(empty)}" if empty else ""
 
 
 def _digits(data_root: Path) -> Images:

@@ -12,6 +12,7 @@ from trainables.networks.backbones import (
 from trainables.networks.classifier import Classifier, build_network
 from trainables.networks.features import compute_features, features_name
 from trainables.networks.latency import latency
+from trainables.networks.own_network import check_own_network
 from trainables.networks.precision import lower_precision, tf32
 from trainables.networks.stack import Stack
 
@@ -23,6 +24,7 @@ __all__ = [
     "build_backbone",
     "build_network",
     "check_backbone",
+    "check_own_network",
     "compute_features",
     "download_imagenet",
     "features_name",

@@ -5,9 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from trainables import own_code
 from trainables.configuration import SMALL_NETWORKS, Network
 from trainables.final_norm import make_norm, remove
 from trainables.networks import backbones
+from trainables.networks.own_network import build_own_head, build_own_network
 
 HEAD_UNITS = 512  # K21 sec. 3.1
 INITIALISATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -21,11 +23,19 @@ class Classifier(nn.Module):
     """A network whose class scores pass a final norm (the identity where there is none)."""
 
     def __init__(
-        self, backbone: nn.Module, body: nn.Module, num_features: int, num_classes: int, norm: nn.Module
+        self,
+        backbone: nn.Module,
+        body: nn.Module,
+        num_features: int,
+        num_classes: int,
+        norm: nn.Module,
+        own_head: str = "",
     ) -> None:
         super().__init__()
         self.backbone, self.body = backbone, body
-        self.dense = nn.Linear(num_features, num_classes)
+        self.dense = (
+            build_own_head(own_head, num_features, num_classes) if own_head else nn.Linear(num_features, num_classes)
+        )
         self.final_norm = norm
 
     def scores(self, images: Tensor) -> Tensor:
@@ -67,8 +77,12 @@ def build_network(
         on_features: leave the backbone out; the input is what a frozen one gives.
     """
     backbone: nn.Module = nn.Identity()
+    is_own = own_code.is_own(network.name)
     if network.name in SMALL_NETWORKS:
         body, num_features = SMALL[network.name](network, input_shape)
+    elif is_own:
+        own_body, num_features = build_own_network(network.name, input_shape)
+        body = nn.Sequential(own_body, *_dropout(network))
     else:
         if on_features:
             units = input_shape[0]
@@ -78,8 +92,8 @@ def build_network(
                 backbone, units = backbones.build_backbone(network, state)
         body, num_features = _head(network, units), HEAD_UNITS
     norm = make_norm(network.final_norm, num_classes)
-    classifier = Classifier(backbone, body, num_features, num_classes, norm)
-    for module in (*body.modules(), norm):
+    classifier = Classifier(backbone, body, num_features, num_classes, norm, network.head)
+    for module in (norm,) if is_own else (*body.modules(), norm):
         if isinstance(module, nn.BatchNorm1d):
             module.momentum, module.eps = network.norm_momentum, network.norm_eps
     if isinstance(norm, nn.BatchNorm1d):

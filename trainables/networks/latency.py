@@ -5,7 +5,7 @@ from statistics import median
 
 import torch
 
-from trainables.configuration import SMALL_NETWORKS, Configuration
+from trainables.configuration import Configuration, has_backbone
 from trainables.networks import classifier
 
 RUNS = 30
@@ -19,7 +19,7 @@ def latency(configuration: Configuration, image_shape: tuple[int, int, int]) -> 
     and the final norm does not: a deployed file has it folded into the layer before it (`python -m export`).
     """
     network = configuration.network.model_copy(update={"final_norm": "none"})
-    if network.name not in SMALL_NETWORKS:
+    if has_backbone(network.name):
         network = network.model_copy(update={"weights": "none", "trainable": "all"})
     model = classifier.build_network(network, image_shape, len(configuration.data.classes)).eval()
     image, threads, times = torch.rand(1, *image_shape), torch.get_num_threads(), []

@@ -136,10 +136,15 @@ def most_at_once(configuration: Configuration, inputs: Inputs, device: torch.dev
     """Returns how many seeds train as one stack: where a network is so light that its steps are overhead.
 
     Measured on CPUs (tests/benchmarks/RESULTS.md): dense networks and heads on features gain, the cnn's convolutions
-    lose. That on a GPU the cnn gains too is assumed, not measured. Images on disk are decoded for one seed at a time.
+    lose. That on a GPU the cnn gains too is assumed, not measured. Images on disk are decoded for one seed at a time. A
+    head of somebody's own has no stacked form.
     """
     on_disk = inputs.features is None and isinstance(inputs.images.pixels, ImageFiles)
-    if on_disk or not (inputs.features is not None or configuration.network.name in SMALL_NETWORKS):
+    if (
+        configuration.network.head
+        or on_disk
+        or not (inputs.features is not None or configuration.network.name in SMALL_NETWORKS)
+    ):
         return 1
     if device.type == "cpu":
         return 1 if configuration.network.name == "cnn" else STACKED_ON_CPU

@@ -7,11 +7,18 @@ target of image i: one-hot, or mixed by mixup. For a mixed image this is the mix
 r w_a l_a + (1 - r) w_b l_b over r w_a + (1 - r) w_b. All take leading axes too: networks side by side.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from trainables.configuration import Loss, Network
+from trainables import own_code
+from trainables.configuration import Configuration, Loss, Network
+from trainables.errors import ConfigurationError, first_line
+from trainables.networks import check_own_network
+
+OwnLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def class_weights(loss: Loss, counts: Tensor) -> Tensor:
@@ -58,6 +65,47 @@ def weighted_mean(losses: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """Returns L (...) of losses l_ik and targets t_ik, (..., batch, classes), and class weights w_k, (..., classes)."""
     shares = targets * weights.unsqueeze(-2)
     return (shares * losses).sum(dim=(-2, -1)) / shares.sum(dim=(-2, -1))
+
+
+def load_own_loss(name: str) -> OwnLoss:
+    """Returns somebody's own loss, a function that gives the loss of a batch, a scalar.
+
+    It takes scores (batch, classes), targets (batch, classes), one-hot or soft with mixup, and the number of training
+    images of each class, (classes,).
+    """
+    return own_code.load_own(name)
+
+
+def check_own_code(configuration: Configuration, image_shape: tuple[int, ...]) -> None:
+    """Tries a configuration's network, head and loss of somebody's own; raises ConfigurationError for a breach."""
+    num_classes = len(configuration.data.classes)
+    check_own_network(configuration.network, image_shape, num_classes)
+    if configuration.loss.function:
+        check_own_loss(configuration.loss.function, num_classes)
+
+
+def check_own_loss(name: str, num_classes: int) -> None:
+    """Tries somebody's own loss before anything trains.
+
+    Raises:
+        ConfigurationError: it fails, gives no finite scalar, or nothing to learn from.
+    """
+    spec = own_code.spec_of(name)
+    scores = torch.linspace(-1, 1, 4 * num_classes).view(4, num_classes).requires_grad_()
+    targets = torch.eye(num_classes)[torch.arange(4) % num_classes]
+    try:
+        loss = load_own_loss(name)(scores, targets, torch.arange(1.0, num_classes + 1))
+    except ConfigurationError:
+        raise
+    except Exception as error:  # code of somebody's own raises what it likes
+        raise ConfigurationError(f"{spec} raised {type(error).__name__}: {first_line(error)}") from error
+    if not isinstance(loss, Tensor) or loss.shape != ():
+        got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        raise ConfigurationError(f"{spec} gives {got}; the loss of a batch is a scalar tensor")
+    if not loss.isfinite() or loss.grad_fn is None:
+        raise ConfigurationError(
+            f"{spec} gives {loss.item():g}, {'which has no gradient' if loss.isfinite() else 'not finite'}"
+        )
 
 
 def probabilities(scores: Tensor, output: str) -> Tensor:

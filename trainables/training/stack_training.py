@@ -78,6 +78,8 @@ class StackTraining:
         self.weighted_norms = weighted_norms(self.stack)
         self.class_weights = losses.class_weights(configuration.loss, self.batches.class_counts)  # (members, classes)
         self.logit_adjustment = losses.logit_adjustment(configuration.loss, self.batches.class_counts)[:, None]
+        function = configuration.loss.function
+        self.own_loss = losses.load_own_loss(function) if function else None
         self.predictions: list[dict[str, Predictions]] = [{} for _ in self.seeds]
         self.failures: dict[int, str] = {}  # seed -> reason
         self._frozen_features: dict[str, list[Tensor]] = {}  # held-out split -> one tensor per evaluation batch
@@ -167,6 +169,9 @@ class StackTraining:
         with lower_precision(self._precision, self.device):
             scores = self.stack(images)
         scores = scores.to(self.logit_adjustment.dtype) + self.logit_adjustment
+        if self.own_loss is not None:
+            members = zip(scores, targets, self.batches.class_counts, strict=True)
+            return torch.stack([self.own_loss(*of_member) for of_member in members])
         per_label = losses.per_label(scores, self.configuration.loss, self.configuration.network)
         return losses.weighted_mean(per_label, targets, self.class_weights)
 

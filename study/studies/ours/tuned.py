@@ -1,10 +1,10 @@
 """Not a row of the papers: the study that a search makes of its winners."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from study.studies.arms import FINAL, NONE, removal_claims
 from study.studies.declaration import Arm, Claim, Pair, Study
-from study.studies.search_space import SEARCH_ARMS
+from study.studies.search_space import search_arms
 from trainables.configuration import Configuration
 
 TITLE = "every arm tuned alike on validation, compared on test"
@@ -15,10 +15,9 @@ def tuned_study(name: str, winners: Mapping[str, Configuration]) -> Study:
 
     `winners` is {arm: configuration}; of a search with several objectives {name of a point: configuration}.
     """
-    order = list(SEARCH_ARMS)
-    winning = (
-        Arm(name, configuration, method=_method_of(name, configuration)) for name, configuration in winners.items()
-    )
+    order = list(search_arms())
+    winning = [Arm(name, won, method=_method_of(name, won, order)) for name, won in winners.items()]
+    order += [arm.method for arm in winning if arm.method not in order]  # those that are not installed any more
     arms = tuple(sorted(winning, key=lambda arm: (order.index(arm.method), arm.name)))
     rivals = [arm.name for arm in arms if arm.configuration.network.final_norm == "none"]
     claims = [
@@ -41,6 +40,7 @@ def name_of_point(method: str, key: str) -> str:
     return f"{method}, {key[:6]}"
 
 
-def _method_of(winner: str, configuration: Configuration) -> str:
-    """Returns which arm of the search a winner is a setting of."""
-    return next(method for method in SEARCH_ARMS if winner in (method, name_of_point(method, configuration.key)))
+def _method_of(winner: str, configuration: Configuration, methods: Sequence[str]) -> str:
+    """Returns which arm of the search a winner is a setting of; one that is not installed any more goes by its name."""
+    of_winner = (method for method in methods if winner in (method, name_of_point(method, configuration.key)))
+    return next(of_winner, winner)
