@@ -15,6 +15,7 @@ from study.studies.k21.table5 import table5
 from study.studies.k21.table6 import table6
 from study.studies.k21.table7 import table7
 from study.studies.names import StudyName
+from study.studies.ours.defaults import defaults
 from study.studies.ours.digits import digits
 from study.studies.ours.images import images
 from study.studies.ours.learning_rate import learning_rate
@@ -61,7 +62,7 @@ def names_of_studies(names: Iterable[str]) -> list[str]:
 
 
 def _of_the_papers() -> list[str]:
-    return [name for name in STUDIES if name not in (OWN, "mechanism")]
+    return [name for name in STUDIES if name not in (OWN, "defaults", "mechanism")]
 
 
 def _make(name: StudyName) -> Study:
@@ -88,6 +89,7 @@ STUDIES: dict[str, Callable[[], Study]] = {
     "weighted-bn": weighted_bn,
     "class-balanced-bn": class_balanced_bn,
     "learning-rate": learning_rate,
+    "defaults": defaults,
     "mechanism": mechanism,
     OWN: images,
 }
