@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from study.studies.arms import FINAL, FINAL_NORM, NONE, leaves
 from study.studies.declaration import Arm, Claim, Pair, Study
