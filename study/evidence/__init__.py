@@ -13,6 +13,7 @@ from study.evidence.decisions import (
 )
 from study.evidence.frames import histories, predictions, results
 from study.evidence.groups import AS_DECLARED, Group, as_text, group_records, interval_of_records
+from study.evidence.prevalence import MISS, Rates, f1_at_prevalence, has_adjusted, rates, training_prevalence
 from study.evidence.robustness import Robustness, groups_of_records, judge_robustness, pareto_front, tuned_groups
 from study.evidence.search_results import SearchResult, Setting, State, keep_search_result, recall_search_results
 from study.evidence.seed_tables import read_seed_table, write_seed_table
@@ -24,6 +25,7 @@ __all__ = [
     "CONFIDENCE",
     "FEWEST_SEEDS",
     "MARGIN",
+    "MISS",
     "NOT_JUDGED",
     "NOT_REPRODUCED",
     "REPRODUCED",
@@ -34,6 +36,7 @@ __all__ = [
     "Interval",
     "Judged",
     "PairedDifference",
+    "Rates",
     "Robustness",
     "SearchResult",
     "Setting",
@@ -43,8 +46,10 @@ __all__ = [
     "at_both_priors",
     "claim_rows",
     "decide",
+    "f1_at_prevalence",
     "group_records",
     "groups_of_records",
+    "has_adjusted",
     "histories",
     "interval_of_records",
     "judge",
@@ -52,10 +57,12 @@ __all__ = [
     "keep_search_result",
     "pareto_front",
     "predictions",
+    "rates",
     "read_before",
     "read_seed_table",
     "recall_search_results",
     "results",
+    "training_prevalence",
     "tuned_groups",
     "write_seed_table",
 ]

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from study.evidence.decisions import DECISIONS, FEWEST_SEEDS, NOT_JUDGED, decide, decision_p
 from study.evidence.groups import Group
+from study.evidence.prevalence import f1_at_prevalence
 from study.evidence.statistics import PairedDifference, widened_for_pool
 from study.studies import Claim
 from trainables.evaluation import (
@@ -204,32 +205,6 @@ def _values(group: Group, arm: str, metric: str) -> Values:
     if metric not in F1_OF_ROLES:
         return group.values(arm, metric)
     return _mean(group.values(arm, of_role) for of_role in F1_OF_ROLES[metric])
-
-
-def f1_at_prevalence(group: Group, arm: str, prevalence: float | None = None) -> Values:
-    """Returns {seed: the minority's F1} were this share of the test images of the minority.
-
-        F1 = 2 pi s / (pi s + (1 - pi) f + pi)        with s the share of the minority that is found, f that of the
-                                                      majority that is taken for it, pi the prevalence
-
-    Args:
-        group: of the runs.
-        arm: with one class in each role, since a record does not say which role's class an image is taken for.
-        prevalence: None is that of the training images; NaN is returned where their counts are not given as numbers.
-    """
-    data = group.configuration(arm).data
-    if prevalence is None:
-        prevalence = data.ratio / (1 + data.ratio)
-    if len(data.classes) != 2:
-        return {}
-    found = group.values(arm, metric_key("test", "recall", "minority"))
-    kept = group.values(arm, metric_key("test", "recall", "majority"))
-    return {seed: _f1(prevalence, found[seed], 1 - kept[seed]) for seed in found.keys() & kept.keys()}
-
-
-def _f1(prevalence: float, found: float, alarms: float) -> float:
-    taken_for_it = prevalence * found + (1 - prevalence) * alarms
-    return 2 * prevalence * found / (taken_for_it + prevalence)
 
 
 def _epochs_to(group: Group, arm: str, metric: str) -> Values:

@@ -9,6 +9,7 @@ from study.answers import Answer, answer_from, read_decisions
 from study.commandline import remembered
 from study.evidence import Group, Verdict, groups_of_records, judge
 from study.reporting.answer import AnswerText, answer_in_words, as_box
+from study.reporting.derived import with_derived
 from study.reporting.figures import log_figures, save_figures
 from study.reporting.markdown import maker
 from study.reporting.predictions import predictions_of
@@ -17,8 +18,10 @@ from study.reporting.tables import (
     arms_table,
     claims_overview,
     claims_table,
+    defaults_table,
     overview_table,
     pairs_table,
+    prevalence_table,
     published_table,
     samples_table,
     search_tables,
@@ -59,11 +62,13 @@ def own_name(group: Group, folder: RunFolder) -> str:
 
 def tables_of(group: Group, folder: RunFolder) -> list[Table]:
     """Returns all tables of a group that have rows."""
-    verdicts = verdicts_of(group)
+    verdicts, group = verdicts_of(group), with_derived(group, folder)
     tables = [
         arms_table(group),
         published_table(group),
         pairs_table(group),
+        prevalence_table(group),
+        defaults_table(group),
         samples_table(group, predictions_of(group, folder)),
         affine_table(group),
         claims_table(verdicts) if verdicts else None,

@@ -10,6 +10,8 @@ from study.studies.declaration import (
 )
 from study.studies.family import family_of
 from study.studies.names import StudyName
+from study.studies.ours.defaults import Step
+from study.studies.ours.defaults import steps as steps_of_defaults
 from study.studies.ours.images import SHARE, UNNAMED
 from study.studies.ours.tuned import name_of_point, tuned_study
 from study.studies.own_arms import with_fingerprint
@@ -56,6 +58,7 @@ __all__ = [
     "Direction",
     "Pair",
     "Range",
+    "Step",
     "Study",
     "StudyName",
     "Values",
@@ -69,6 +72,7 @@ __all__ = [
     "removal_claims",
     "search_arms",
     "space_of",
+    "steps_of_defaults",
     "tool_of",
     "tuned_study",
     "under_defaults",

@@ -3,6 +3,9 @@
 from typing import TYPE_CHECKING
 
 from trainables.evaluation.names import (
+    ADJUSTED,
+    ADJUSTED_MAJORITY_F1,
+    ADJUSTED_MINORITY_F1,
     BOTH_F1,
     F1_AT_TRAINING_PREVALENCE,
     MAJORITY_F1,
@@ -18,6 +21,7 @@ from trainables.evaluation.names import (
 if TYPE_CHECKING:
     from trainables.evaluation.confusion import Confusion
     from trainables.evaluation.metrics import measure, measure_members
+    from trainables.evaluation.prior_shift import adjusted_scores, is_plain, training_counts
     from trainables.evaluation.probabilities import minority_probability, probabilities_of
     from trainables.evaluation.thresholds import choose_threshold, f1_at_thresholds, odds_of, score_shift
 else:
@@ -26,12 +30,16 @@ else:
     _FILES = {
         "confusion": ("Confusion",),
         "metrics": ("measure", "measure_members"),
+        "prior_shift": ("adjusted_scores", "is_plain", "training_counts"),
         "probabilities": ("minority_probability", "probabilities_of"),
         "thresholds": ("choose_threshold", "f1_at_thresholds", "odds_of", "score_shift"),
     }
     __getattr__ = public_names(__name__, _FILES)
 
 __all__ = [
+    "ADJUSTED",
+    "ADJUSTED_MAJORITY_F1",
+    "ADJUSTED_MINORITY_F1",
     "BOTH_F1",
     "F1_AT_TRAINING_PREVALENCE",
     "MAJORITY_F1",
@@ -42,8 +50,10 @@ __all__ = [
     "REMOVED_MINORITY_F1",
     "VALIDATION_F1",
     "Confusion",
+    "adjusted_scores",
     "choose_threshold",
     "f1_at_thresholds",
+    "is_plain",
     "measure",
     "measure_members",
     "metric_key",
@@ -51,4 +61,5 @@ __all__ = [
     "odds_of",
     "probabilities_of",
     "score_shift",
+    "training_counts",
 ]

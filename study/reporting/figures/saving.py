@@ -8,6 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from study.evidence import Group
+from study.reporting.derived import with_derived
 from study.reporting.figures.plots import plots_of
 from study.reporting.figures.search import search_figures
 from study.reporting.figures.style import DPI
@@ -37,8 +38,8 @@ def svg_figures(group: Group, folder: RunFolder) -> dict[str, str]:
 
 
 def _figures(group: Group, folder: RunFolder) -> dict[str, Figure]:
-    predictions = predictions_of(group, folder)
-    figures = {name: draw(group, predictions) for name, draw in plots_of(group.study).items()}
+    predictions, derived = predictions_of(group, folder), with_derived(group, folder)
+    figures = {name: draw(derived, predictions) for name, draw in plots_of(group.study).items()}
     if group.search is not None:
         figures |= search_figures(group.search)
     return {name: figure for name, figure in figures.items() if figure is not None}

@@ -29,6 +29,10 @@ CAPTIONS = {
     "ratio": "F1 of the rare class over the imbalance ratio.",
     "batch": "F1 of the rare class over the batch size.",
     "gain": "The gain of the final norm over learning rate and imbalance ratio.",
+    "prevalence": "F1 of the rare class and the cost of 1000 images, by how rare it is where the network decides: at "
+    "the right as the papers test, at the dotted line as they train.",
+    "effects": "What each value that the tool sets silently does to the mean F1; grey: little.",
+    "shift": "How far the final norm's learned shift lowers the rare class, over optimiser steps times mean rate.",
     "epochs": "Test accuracy over the epochs, mean over seeds.",
 }
 WORDS = {

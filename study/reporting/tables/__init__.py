@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from study.reporting.tables.arms import affine_table, arms_table, published_table
+    from study.reporting.tables.arms import affine_table, arms_table, prevalence_table, published_table
     from study.reporting.tables.cells import show
     from study.reporting.tables.claims import claims_table
     from study.reporting.tables.data import as_data
     from study.reporting.tables.declared import list_table, trials_table
     from study.reporting.tables.export import h1_verdicts, variants_table
     from study.reporting.tables.overview import claims_overview, overview_table
-    from study.reporting.tables.pairs import pairs_table, samples_table
+    from study.reporting.tables.pairs import defaults_table, pairs_table, samples_table
     from study.reporting.tables.search import search_tables
     from study.reporting.tables.verdicts import (
         full_verdicts_table,
@@ -26,6 +26,7 @@ else:
         "arms": (
             "affine_table",
             "arms_table",
+            "prevalence_table",
             "published_table",
         ),
         "cells": ("show",),
@@ -44,6 +45,7 @@ else:
             "overview_table",
         ),
         "pairs": (
+            "defaults_table",
             "pairs_table",
             "samples_table",
         ),
@@ -64,6 +66,7 @@ __all__ = [
     "as_data",
     "claims_overview",
     "claims_table",
+    "defaults_table",
     "full_verdicts_table",
     "h1_verdicts",
     "how_verdicts_are_made",
@@ -71,6 +74,7 @@ __all__ = [
     "overview_table",
     "pairs_table",
     "place_of",
+    "prevalence_table",
     "priors_table",
     "published_table",
     "samples_table",

@@ -1,11 +1,13 @@
 """Two arms beside each other, without and with the final norm: over seeds, and image by image. Pure."""
 
+import math
 from itertools import zip_longest
 
 import numpy as np
 from rich.table import Table
 
-from study.evidence import Group
+from study.evidence import Group, PairedDifference
+from study.reporting.effects import LEAST, effects_of
 from study.reporting.predictions import Predictions
 from study.reporting.tables.cells import make_table, show, show_number
 from trainables.evaluation import MAJORITY_F1, MINORITY_F1, minority_probability
@@ -54,3 +56,30 @@ def samples_table(group: Group, predictions: Predictions) -> Table | None:
         ours = ("", "", "") if image is None else (str(image), f"{without[image]:.4f}", f"{with_norm[image]:.4f}")
         table.add_row(*ours, *(f"{value:.4f}" for value in printed))
     return table
+
+
+DEFAULTS_COLUMNS = ("data", "default", "network", "n", "alone, added to ours", "n", "within the tool's", "decides")
+
+
+def defaults_table(group: Group) -> Table | None:
+    """Returns a row per default and network, its effect both ways; None where the study varies no default."""
+    effects = effects_of(group)
+    if not effects:
+        return None
+    table = make_table(
+        f"change in mean F1 of both classes; a default decides where the whole interval is more than {LEAST:g} from 0",
+        DEFAULTS_COLUMNS,
+        text=("data", "default", "network", "decides"),
+        unbroken=[],
+    )
+    for effect in effects:
+        network = "plain" if effect.method == "none" else effect.method
+        cells = [cell for change in (effect.alone, effect.within) for cell in (str(change.n), _show(change))]
+        table.add_row(effect.data, effect.default, network, *cells, effect.decides)
+    return table
+
+
+def _show(change: PairedDifference) -> str:
+    if math.isnan(change.mean):
+        return "-"
+    return f"{change.mean:+.3f}" + ("" if math.isnan(change.low) else f" [{change.low:+.3f}, {change.high:+.3f}]")

@@ -1,11 +1,6 @@
-import math
-
-import numpy as np
 import pytest
-from sklearn.metrics import f1_score
 
 from study.evidence import NOT_JUDGED, NOT_REPRODUCED, REPRODUCED, TOO_FEW, UNDECIDED, judge
-from study.evidence.claims import f1_at_prevalence
 from study.evidence.groups import AS_DECLARED, Group, group_records
 from study.studies.declaration import Arm, Claim, Pair, Study
 from trainables.configuration import Configuration
@@ -207,21 +202,6 @@ def test_a_claim_without_its_arms_has_too_few_seeds() -> None:
 def test_another_metric_can_be_claimed(name: str) -> None:
     claim = Claim("C1", "", "gain" if name == "gain" else "best", ("final",), ("none",), REMOVED_MINORITY_F1)
     assert judge(claim, _group([0.1, 0.1], [0.5, 0.5], [0.7, 0.7])).difference.n in (0, 2)
-
-
-def test_f1_at_the_training_prevalence_is_that_of_a_test_set_as_imbalanced() -> None:
-    """1000 frequent and 10 rare images: 9 of 10 found, 50 of 1000 false alarms."""
-    two = Configuration().replace({"data.minority": "3", "data.majority": "8"})
-    study = Study("s", "", "", (Arm("a", two),), (), ())
-    recalls = {"test/recall/minority": [0.9], "test/recall/majority": [0.95]}
-    records = [_record(study.arms[0], seed).model_copy(update={"history": recalls}) for seed in range(2)]
-    (group,) = group_records(study, records)
-    labels = np.repeat([0, 1], [1000, 10])
-    decided = np.repeat([1, 0, 1, 0], [50, 950, 9, 1])
-    assert f1_at_prevalence(group, "a") == pytest.approx(dict.fromkeys(range(2), f1_score(labels, decided)))
-    balanced = np.repeat([0, 1], 1000), np.repeat([1, 0, 1, 0], [50, 950, 900, 100])
-    assert f1_at_prevalence(group, "a", 0.5)[0] == pytest.approx(f1_score(*balanced))
-    assert math.isnan(f1_at_prevalence(_group([0.1], [0.5], [0]), "none")[0])  # no recall recorded
 
 
 def test_a_gain_in_every_pair_is_one_in_the_least() -> None:

@@ -64,8 +64,9 @@ def test_glorot_is_uniform_within_the_limit_that_keras_prints_and_biases_are_0(n
 
 
 def test_glorot_spreads_as_keras_layers_do() -> None:
-    """Recorded from Keras 3.15: the largest and the standard deviation of a fresh Dense(128) on 784, a Conv2D(32, 3)
-    on 16 channels; biases were 0. Ours are other draws, of 4608 weights or more: within 2 %.
+    """Recorded from Keras 3.15: a new Dense(128) on 784 units, a new Conv2D(32, 3) on 16 channels.
+
+    Their largest weight and standard deviation; biases were 0. Ours are other draws of 4608 or more: within 2 %.
     """
     dense = _network(name="dense", initialisation="glorot").get_submodule("body.1").weight
     convolution = _network(name="cnn", initialisation="glorot").get_submodule("body.5").weight

@@ -17,6 +17,8 @@ from tests.support.records import make_predictions, make_records
 from trainables.evaluation import MAJORITY_F1, MINORITY_F1, REMOVED_MINORITY_F1
 
 ACCURACY = "test/accuracy/all"
+RECALLS = [f"test/recall/{role}" for role in ("minority", "majority")]
+BETAS = [f"final-norm/beta/{name}" for name in ("others", "8", "3", "healthy", "unhealthy")]  # of mechanism's classes
 ALL = [(name, figure) for name, make in STUDIES.items() for figure in plots_of(make())]
 
 
@@ -24,7 +26,10 @@ def _group(study: Study) -> Group:
     generator = np.random.default_rng(0)
 
     def metrics(arm: Arm, seed: int) -> dict[str, float | None]:
-        return {name: generator.random() for name in (MINORITY_F1, MAJORITY_F1, REMOVED_MINORITY_F1, ACCURACY)}
+        return {
+            name: generator.random()
+            for name in (MINORITY_F1, MAJORITY_F1, REMOVED_MINORITY_F1, ACCURACY, *RECALLS, *BETAS)
+        }
 
     (group,) = group_records(study, make_records(study, (0, 1, 2), metrics))
     return group
