@@ -112,7 +112,7 @@ def test_a_head_with_fastai_values_is_fastais() -> None:
         "network.name": "resnet18", "network.final_norm": "batch"}).network  # fmt: skip
     torch.manual_seed(0)
     head = build_network(network, (1024,), 2, on_features=True)
-    layers = [*head.body, head.dense, head.final_norm]  # type: ignore[misc]
+    layers = [*head.body.children(), head.dense, head.final_norm]
     kinds = [type(layer).__name__ for layer in layers]
     assert kinds == ["BatchNorm1d", "Dropout", "Linear", "ReLU", "BatchNorm1d", "Dropout", "Linear", "BatchNorm1d"]
     norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm1d)]
