@@ -6,10 +6,9 @@ from matplotlib.figure import Figure
 
 from study.evidence import Group
 from study.reporting.figures.arms import f1_per_arm
-from study.reporting.figures.curves import gain_over_rate, over_batch_size, over_epochs, over_ratio
+from study.reporting.figures.curves import gain_over_rate, over_batch_size, over_epochs, over_prevalence, over_ratio
 from study.reporting.figures.images import outputs_per_image, reliability
 from study.reporting.figures.own_studies import effects_of_defaults, learned_shift
-from study.reporting.figures.prevalence import over_prevalence
 from study.reporting.predictions import Predictions
 from study.studies import Study
 from trainables.evaluation import F1_AT_TRAINING_PREVALENCE

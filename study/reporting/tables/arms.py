@@ -23,6 +23,7 @@ F1_COLUMNS = {
     "F1 majority, BN removed": REMOVED_MAJORITY_F1,
 }
 RANKING_COLUMN = {"average precision": "test/average_precision/minority"}
+ARM_COLUMNS = F1_COLUMNS | RANKING_COLUMN
 ADJUSTED_COLUMNS = {  # post-hoc logit adjustment of plain networks, from the training's class shares to the test's
     "F1 minority, prior adjusted": ADJUSTED_MINORITY_F1,
     "F1 majority, prior adjusted": ADJUSTED_MAJORITY_F1,
