@@ -39,6 +39,7 @@ class Classifier:
         channels: 1 or 3.
         classes: names, in the order of the probabilities; numbers where the file has none.
         roles: "majority" or "minority" of each; empty where the file does not say.
+        target: what the file's decision threshold was chosen for, such as "recall=0.95"; "" for none.
     """
 
     def __init__(self, path: Path, provider: str = CPU, threads: int = 1) -> None:
@@ -73,6 +74,7 @@ class Classifier:
         self._num_outputs = self._count_outputs()
         self.classes = self._names("classes") or [str(i) for i in range(self._num_outputs)]
         self.roles = self._names("roles")
+        self.target = self._session.get_modelmeta().custom_metadata_map.get("target", "")
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Returns float32 probabilities (batch, classes) of uint8 images (batch, height, width, channels)."""

@@ -217,9 +217,9 @@ def _main(arguments: list[str]) -> int:
     evaluation = evaluate(model, label_of, rare)
     f1 = evaluation.rare_f1
     if args.json:
-        print(json.dumps(asdict(evaluation) | {"rare_f1": f1}, allow_nan=False))
+        print(json.dumps(asdict(evaluation) | {"rare_f1": f1, "target": model.target}, allow_nan=False))
     else:
-        for line in [str(args.model), *evaluation.lines()]:
+        for line in [f"{args.model}{model.target and f', decides at {model.target}'}", *evaluation.lines()]:
             say(line)
     if args.at_least is not None and (f1 is None or f1 < args.at_least):
         measured = "cannot be said without an image" if f1 is None else f"is {f1:.4f}"

@@ -129,24 +129,28 @@ def _export_selection(
 ) -> int:
     """Exports the runs of the arms, prints the table and the H1 verdict, and logs to MLflow; returns the exit code."""
     from study.commandline import console
-    from study.reporting import as_markdown, variants_table
+    from study.reporting import achieved_targets, as_markdown, operating_table, variants_table
 
-    group = selection.group
+    group, target = selection.group, request.target
+    achieved = achieved_targets(group, selection.arms, target, folder) if target else []
     records = selection.best_records if request.best else selection.records
     try:
         images_of_size = _load_images(selection.source, records, request.locations, folder)
     except (StudyError, OSError) as error:  # images that are gone
         print(f"error: {error}", file=sys.stderr)
         return INCOMPLETE
-    exported, code = _export_runs(records, selection, request.best, form, images_of_size, folder, output)
+    exported, code = _export_runs(records, selection, request, form, images_of_size, folder, output)
     if not exported:
         return code
     title = f"{group.study.name} ({group.label}), {selection.source}: whole test sets through onnxruntime"
-    table = variants_table(title, group, exported)
+    tables = [variants_table(title, group, exported)]
+    if target and achieved:
+        tables.append(operating_table(group, achieved, target))
     if request.as_markdown:
-        print(as_markdown(group, [table]))
+        print(as_markdown(group, tables))
     else:
-        console().print(table)
+        for table in tables:
+            console().print(table)
     _deploy(selection, exported, request, folder)
     if request.best or request.every_arm:
         return code
@@ -171,7 +175,7 @@ def _image_size(record: "Record") -> int | None:
 def _export_runs(
     records: "list[Record]",
     selection: _Selection,
-    only_best: bool,
+    request: ExportRequest,
     form: "GraphForm",
     images_of_size: "dict[int | None, Images]",
     folder: "RunFolder",
@@ -195,8 +199,9 @@ def _export_runs(
                 images_of_size[_image_size(record)],
                 output / record.key / f"seed-{record.seed}",
                 reduced=any(record is best for best in best_records),
-                thorough=SAMPLE if only_best else None,
+                thorough=SAMPLE if request.best else None,
                 form=form,
+                target=request.target,
             )
         except (StudyError, OSError) as error:  # a wrong file, a damaged run, a full disk
             print(f"error: {record.arm}, seed {record.seed}: {error}", file=sys.stderr)

@@ -16,15 +16,19 @@ from study.commandline import (
     add_changes,
     add_locations,
     add_resources,
+    add_target,
     assignment,
     choose,
     import_meanwhile,
     make_parser,
     positive,
     read_request,
+    read_target,
     run_command,
 )
 from study.studies import DEFAULT, OWN, PAPER, STUDIES, find, in_words
+from trainables.errors import ConfigurationError
+from trainables.evaluation import Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,11 +44,13 @@ def main(arguments: Sequence[str]) -> int:
     args = parser().parse_args(arguments)
     if args.list:
         return _list(find(args.studies or list(STUDIES)), locations.data_root(args.data_root))
-    request = read_request(args)
+    request, target = read_request(args), read_target(args)
+    if target and not args.export:
+        raise ConfigurationError("--target, --cost and --prevalence are of the exported files; add --export")
     chosen = choose(request)
     if args.dry_run:
         return _dry_run(chosen.studies, request, args.export)
-    return _run(chosen, request, args.export)
+    return _run(chosen, request, args.export, target)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,12 +71,13 @@ def parser() -> argparse.ArgumentParser:
     add("--where", type=assignment, action="append", default=[], metavar="FIELD=VALUE", help="only these arms")
     add_changes(command)
     add("--export", action="store_true", help="then export to ONNX and verify")
+    add_target(command)
     add_resources(command)
     add_locations(command)
     return command
 
 
-def _run(chosen: Chosen, request: Request, export: bool) -> int:
+def _run(chosen: Chosen, request: Request, export: bool, target: Target | None) -> int:
     from study.commandline import console, remember
     from study.execution import Lease, Resources, Settings, doing, run_session
     from trainables.errors import RecordError
@@ -107,7 +114,7 @@ def _run(chosen: Chosen, request: Request, export: bool) -> int:
             with doing(screen, f"drawing the figures of {study.name}"):
                 publish_figures(study, folder, uri, screen)
         if export:
-            code = max(code, _export(studies, places))
+            code = max(code, _export(studies, places, target))
         for study in declared_studies if outcome.done_now or export else ():
             with doing(screen, f"writing the page of {study.name}"):
                 page = publish_page(study, folder, places.data_root, uri)
@@ -126,7 +133,7 @@ def _run(chosen: Chosen, request: Request, export: bool) -> int:
     return code
 
 
-def _export(studies: "Sequence[Study]", places: "Locations") -> int:
+def _export(studies: "Sequence[Study]", places: "Locations", target: Target | None) -> int:
     """Exports what was run; a study that cannot be is named, the others are."""
     from study.exporting import export_study
     from trainables.errors import StudyError
@@ -134,7 +141,7 @@ def _export(studies: "Sequence[Study]", places: "Locations") -> int:
     code = DONE
     for study in studies:
         source = _own_source(study)
-        request = ExportRequest(study.name, places, source=source, best=source is not None)
+        request = ExportRequest(study.name, places, source=source, best=source is not None, target=target)
         try:
             code = max(code, export_study(request))
         except StudyError as error:

@@ -6,7 +6,8 @@ remove  the norm is gone: H1 of K21, an empirical claim with its own measured F1
 none    the control, trained without it
 
 Of fold, remove and none there is a recalibrated one each: the scores are shifted so that argmax decides at the
-threshold that validation chooses. Of fold and none there are also fp16 and int8, which are approximate.
+threshold that validation chooses for the best F1; with a target, also one for that. Of fold and none there are also
+fp16 and int8, which are approximate.
 """
 
 import hashlib
@@ -16,27 +17,36 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 import torch
 
 from export.conversion import DEFAULT_FORM, REDUCED, RESIZE, GraphForm, difference_to_pillow, to_onnx, with_resize
 from export.errors import ExportMismatchError
 from export.runs.files import json_ready, replacing
-from export.runs.names import EXACT, FOLD, KEEP, NONE, RECALIBRATED, REMOVE
+from export.runs.names import EXACT, FOLD, KEEP, NONE, REMOVE, TARGET
 from export.runs.reduced import reduced_model
+from export.runs.thresholds import Threshold, thresholds_of
 from export.runs.trained_network import TrainedRun, probabilities, read_run
 from export.surgery import copy_model, fold, remove, shift_scores
-from export.verification import Verification, verify
+from export.verification import Probabilities, Verification, verify
 from trainables.configuration import SMALL_NETWORKS
 from trainables.data import Images
-from trainables.evaluation import odds_of, score_shift
+from trainables.evaluation import Target
 from trainables.networks import shared_weights_name
 from trainables.storage import WEIGHTS, Record, RunFolder
 
 MakeVariant = Callable[[onnx.ModelProto], onnx.ModelProto]
 SURGERY: Mapping[str, MakeVariant] = {KEEP: copy_model, FOLD: fold, REMOVE: remove}
+
+
+@dataclass(frozen=True)
+class _Exact:
+    """A float32 variant: its graph, the probabilities that PyTorch gives, and the threshold that its scores hold."""
+
+    name: str
+    model: onnx.ModelProto
+    reference: Probabilities
+    threshold: Threshold | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,7 @@ def export_run(
     reduced: bool = True,
     thorough: int | None = None,
     form: GraphForm = DEFAULT_FORM,
+    target: Target | None = None,
 ) -> Exported:
     """Writes `<output>/<variant>.onnx` of a run, measures each, and writes `verification.json`: all of it or nothing.
 
@@ -76,6 +87,7 @@ def export_run(
         reduced: fp16 and int8 too, and for large networks every optimisation level and batch size.
         thorough: how many test images of a large network run at every level and batch size; None is all.
         form: what the device asks of the graphs.
+        target: what the threshold of further files is chosen for; there are none where it cannot be reached.
 
     Raises:
         ExportMismatchError: a file differs from its PyTorch network, or the network from what was recorded.
@@ -91,73 +103,60 @@ def export_run(
         thorough = 0
     verifications: dict[str, Verification] = {}
 
-    def add(variant: str, model: onnx.ModelProto, reference: npt.NDArray[np.float32]) -> None:
+    def add(variant: str, model: onnx.ModelProto, reference: Probabilities, threshold: Threshold | None = None) -> None:
         """Measures a model, and only then writes it; an exact one that is not what it should be is refused."""
         if form.resize_inside:
             model = with_resize(copy_model(model))
-        measured = verify(variant, model, run.test, reference, thorough)
+        before = reference if threshold is not None and threshold.name == TARGET else run.test.trained
+        measured = verify(variant, model, run.test, reference, thorough, before)
         if variant in EXACT and not measured.matches:
             raise ExportMismatchError(
                 f"{output / variant}.onnx ({record.arm}, seed {record.seed})", measured.difference
             )
         f1 = {name: value for name, value in measured.metrics.items() if name.startswith("f1/")}
-        model.metadata_props.add(key="variant", value=variant)
-        model.metadata_props.add(key="test_f1", value=json.dumps(json_ready(f1)))
+        said = {"variant": variant, "test_f1": json.dumps(json_ready(f1))}
+        for name, value in (said | (threshold.metadata(measured, run) if threshold else {})).items():
+            model.metadata_props.add(key=name, value=value)
         content = model.SerializeToString()
         (part / f"{variant}.onnx").write_bytes(content)
         verifications[variant] = replace(measured, num_bytes=len(content))
 
     with replacing(output) as part:
-        for variant, model, reference in _exact(run, graph):
-            add(variant, model, reference)
+        for exact in _exact(run, graph, target):
+            add(exact.name, exact.model, exact.reference, exact.threshold)
         if reduced and not run.configuration.network.head:
-            exact = FOLD if FOLD in verifications else NONE
-            model = fold(graph) if exact == FOLD else graph
+            whole = FOLD if FOLD in verifications else NONE
+            model = fold(graph) if whole == FOLD else graph
             for kind in REDUCED:
-                add(f"{exact}-{kind}", reduced_model(kind, run, model, images), run.test.trained)
+                add(f"{whole}-{kind}", reduced_model(kind, run, model, images), run.test.trained)
         files = {variant: output / f"{variant}.onnx" for variant in verifications}
         exported = Exported(record, files, verifications)
         (part / "verification.json").write_text(json.dumps(exported.as_data(), indent=1, allow_nan=False))
     return exported
 
 
-def _exact(run: TrainedRun, graph: onnx.ModelProto) -> Iterator[tuple[str, onnx.ModelProto, npt.NDArray[np.float32]]]:
-    """Yields every float32 variant with its graph and the probabilities that PyTorch gives.
+def _exact(run: TrainedRun, graph: onnx.ModelProto, target: Target | None) -> Iterator[_Exact]:
+    """Yields every float32 variant of a run.
 
     Into a head of somebody's own nothing is folded, neither a norm nor another threshold.
     """
     if run.configuration.network.head:
         variant = NONE if run.configuration.network.final_norm == "none" else KEEP
-        yield variant, copy_model(graph), run.test.trained
+        yield _Exact(variant, copy_model(graph), run.test.trained)
         return
     if run.configuration.network.final_norm == "none":
-        variants = [(NONE, copy_model(graph), run.network, "validation")]
+        variants = [(NONE, copy_model(graph), run.network)]
     else:
-        yield KEEP, SURGERY[KEEP](graph), run.test.trained
+        yield _Exact(KEEP, SURGERY[KEEP](graph), run.test.trained)
         removed = run.network.without_final_norm()
-        variants = [
-            (FOLD, SURGERY[FOLD](graph), run.network, "validation"),
-            (REMOVE, SURGERY[REMOVE](graph), removed, "validation-removed"),
-        ]
-    for variant, model, network, split in variants:
-        yield variant, copy_model(model), probabilities(network, run.test.scores)
-        shift = _shift(run, split)
-        if shift is not None:
+        variants = [(FOLD, SURGERY[FOLD](graph), run.network), (REMOVE, SURGERY[REMOVE](graph), removed)]
+    for variant, model, network in variants:
+        yield _Exact(variant, copy_model(model), probabilities(network, run.test.scores))
+        for threshold in thresholds_of(run, variant == REMOVE, target):
+            shift = threshold.shift(run)
             shifted = network.shifted(torch.from_numpy(shift).float())
-            yield f"{variant}-{RECALIBRATED}", shift_scores(model, shift), probabilities(shifted, run.test.scores)
-
-
-def _shift(run: TrainedRun, split: str) -> npt.NDArray[np.float64] | None:
-    """Returns what recalibrates scores, (classes,); None where validation lacks images of a role."""
-    data = run.configuration.data
-    scores, labels = run.predictions.get(f"{split}/scores"), run.predictions.get("validation/labels")
-    if scores is None or labels is None or not data.minority:
-        return None
-    first_minority = len(data.majority)
-    is_minority = labels >= first_minority
-    if is_minority.all() or not is_minority.any():
-        return None
-    return score_shift(scores, labels, first_minority, odds_of(data, is_minority))
+            reference = probabilities(shifted, run.test.scores)
+            yield _Exact(f"{variant}-{threshold.name}", shift_scores(model, shift), reference, threshold)
 
 
 def _metadata(run: TrainedRun, folder: RunFolder, form: GraphForm, image_shape: tuple[int, int, int]) -> dict[str, str]:

@@ -115,8 +115,9 @@ def part_of(target: Path, process: int) -> Path:
 
 
 def _tell_variant(model: ModelProto, claim: Claim) -> None:
-    """Makes the metadata true: which variant this is, and no test F1 of a file that decides otherwise."""
-    untrue = ("variant",) if claim == "fold" else ("variant", "test_f1")
+    """Makes the metadata true: which variant this is, nothing measured of a file that decides otherwise."""
+    measured = ("test_f1", "target", "threshold", "operating_point")
+    untrue = ("variant",) if claim == "fold" else ("variant", *measured)
     for entry in [entry for entry in model.metadata_props if entry.key in untrue]:
         model.metadata_props.remove(entry)
     model.metadata_props.add(key="variant", value=claim)

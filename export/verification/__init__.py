@@ -2,7 +2,7 @@
 
 from export.verification.decisions import TIE, decided_differently
 from export.verification.installation import check_installation
-from export.verification.sessions import BATCH, LEVELS, Pixels, infer, open_session
+from export.verification.sessions import BATCH, LEVELS, Pixels, Probabilities, infer, open_session
 from export.verification.verify import (
     F1_TOLERANCE,
     LEVELS_TOLERANCE,
@@ -21,6 +21,7 @@ __all__ = [
     "TIE",
     "HeldOut",
     "Pixels",
+    "Probabilities",
     "Verification",
     "check_installation",
     "decided_differently",

@@ -78,8 +78,9 @@ class Verification:
         num_images: images of the test set.
         metrics: {"f1/8": ...}, see trainables/evaluation/names.py.
         confusion: images (label, decided).
-        f1_loss: by how much the F1 of the minority or of the majority, whichever more, is below the trained network's;
-            1 where the file's probabilities are not finite.
+        f1_loss: by how much the F1 of the minority or of the majority, whichever more, is below the trained network's
+            (with a target: below that of PyTorch at the target's threshold); 1 where the file's probabilities are not
+            finite.
         nodes: operators in the graph.
         num_bytes: size of the file.
         p50_ms, p95_ms: latency of one image, one thread.
@@ -112,7 +113,12 @@ class Verification:
 
 
 def verify(
-    variant: str, model: onnx.ModelProto, test: HeldOut, reference: Probabilities, thorough: int | None = None
+    variant: str,
+    model: onnx.ModelProto,
+    test: HeldOut,
+    reference: Probabilities,
+    thorough: int | None = None,
+    before: Probabilities | None = None,
 ) -> Verification:
     """Returns the measured facts of a model; judging them is the caller's.
 
@@ -122,6 +128,7 @@ def verify(
         test: what to run it on.
         reference: probabilities (n, classes) of the PyTorch network that the variant stands for.
         thorough: how many images also run at every optimisation level, and at batch 1, 7 and all; None is all.
+        before: probabilities (n, classes) whose F1 the file is to keep; None: the trained network's.
     """
     content = model.SerializeToString()
     session = open_session(content, threads=0)
@@ -138,7 +145,7 @@ def verify(
     finite = bool(np.isfinite(outputs).all())
     outputs = np.nan_to_num(outputs)  # a file that overflows is no classifier: it decides something, and is refused
     metrics = measure(outputs, test.labels, test.classes, test.roles)
-    trained_metrics = measure(test.trained, test.labels, test.classes, test.roles)
+    metrics_before = measure(test.trained if before is None else before, test.labels, test.classes, test.roles)
     times = _latencies(open_session(content), test.images)
     return Verification(
         variant=variant,
@@ -149,7 +156,7 @@ def verify(
         num_images=len(test.images),
         metrics=metrics,
         confusion=confusion_matrix(test.labels, outputs.argmax(axis=1), labels=range(len(test.classes))).tolist(),
-        f1_loss=largest_loss(trained_metrics, metrics, test.roles) if finite else 1.0,
+        f1_loss=largest_loss(metrics_before, metrics, test.roles) if finite else 1.0,
         nodes=len(model.graph.node),
         num_bytes=len(content),
         p50_ms=float(np.percentile(times, 50)),

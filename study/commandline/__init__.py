@@ -15,7 +15,13 @@ if TYPE_CHECKING:
         read_locations,
         run_command,
     )
-    from study.commandline.export_request import ExportRequest, export_parser, read_export_request
+    from study.commandline.export_request import (
+        ExportRequest,
+        add_target,
+        export_parser,
+        read_export_request,
+        read_target,
+    )
     from study.commandline.options import BACKBONE_FIELDS, OPTIONS, add_changes
     from study.commandline.parser import CONSOLE_SCRIPT, make_parser, version_of_project
     from study.commandline.remembered_folders import remember, remembered
@@ -37,7 +43,13 @@ else:
             "read_locations",
             "run_command",
         ),
-        "export_request": ("ExportRequest", "export_parser", "read_export_request"),
+        "export_request": (
+            "ExportRequest",
+            "add_target",
+            "export_parser",
+            "read_export_request",
+            "read_target",
+        ),
         "options": (
             "BACKBONE_FIELDS",
             "OPTIONS",
@@ -78,6 +90,7 @@ __all__ = [
     "add_changes",
     "add_locations",
     "add_resources",
+    "add_target",
     "assignment",
     "choose",
     "console",
@@ -89,6 +102,7 @@ __all__ = [
     "read_export_request",
     "read_locations",
     "read_request",
+    "read_target",
     "remember",
     "remembered",
     "run_command",

@@ -10,6 +10,10 @@ from study.commandline.parser import make_parser
 from study.locations import Locations
 from study.studies import DEFAULTS
 from trainables.errors import ConfigurationError
+from trainables.evaluation import Target
+
+REACHABLE = ("recall", "precision")
+COSTS = ("miss", "alarm")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class ExportRequest:
         opset: ONNX's, of the files.
         batch: images at a time, where a device wants that fixed; None for any.
         resize_inside: whether the files take images of any size and resize them as training did.
+        target: what the threshold of further files is chosen for; None for no such files.
 
     Raises:
         ConfigurationError: wishes that exclude each other.
@@ -48,6 +53,7 @@ class ExportRequest:
     opset: int = 18
     batch: int | None = None
     resize_inside: bool = False
+    target: Target | None = None
 
     def __post_init__(self) -> None:
         if self.require_h1 and (self.best or self.every_arm):
@@ -74,6 +80,7 @@ def export_parser() -> argparse.ArgumentParser:
     add("--opset", metavar="N", type=int, default=18, help="ONNX's, 13 to 18 (default: 18)")
     add("--batch", metavar="N", type=int, help="1: fix one image at a time, as mobile accelerators want (default: any)")
     add("--resize-inside", action="store_true", help="the files take images of any size and resize as training did")
+    add_target(command)
     add("--format", choices=("table", "markdown"), default="table")
     add("--require-h1", action="store_true", help="fail (exit 1) unless H1 is reproduced")
     add_locations(command)
@@ -101,4 +108,43 @@ def read_export_request(arguments: Sequence[str]) -> ExportRequest:
         opset=args.opset,
         batch=args.batch,
         resize_inside=args.resize_inside,
+        target=read_target(args),
     )
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that say what a decision threshold is chosen for."""
+    add = parser.add_argument
+    add("--target", metavar="recall=R|precision=P", help="export also files whose threshold reaches it on validation")
+    add("--cost", metavar="miss=C,alarm=C", help="export also files whose threshold costs least on validation")
+    add("--prevalence", metavar="P", help="share of the rare class in deployment, as in 0.001; precision is for it")
+
+
+def read_target(args: argparse.Namespace) -> Target | None:
+    """Returns what the threshold is to do; None where no option says so.
+
+    Raises:
+        ConfigurationError: a target and a cost, a form or a number that is not allowed.
+    """
+    if args.target and args.cost:
+        raise ConfigurationError("--target and --cost: one of them chooses the threshold; give one")
+    prevalence = None if args.prevalence is None else _number("--prevalence", args.prevalence)
+    if args.target:
+        kind, _, value = args.target.partition("=")
+        if kind not in REACHABLE or not value:
+            raise ConfigurationError(f"--target: got {args.target!r}; the form is recall=0.95 or precision=0.9")
+        return Target(kind, least=_number(f"--target {kind}", value), prevalence=prevalence)
+    if args.cost:
+        costs = dict(part.partition("=")[::2] for part in args.cost.split(","))
+        if set(costs) != set(COSTS):
+            raise ConfigurationError(f"--cost: got {args.cost!r}; the form is miss=10,alarm=1")
+        numbers = {name: _number(f"--cost {name}", costs[name]) for name in COSTS}
+        return Target("cost", prevalence=prevalence, **numbers)
+    return None if prevalence is None else Target(prevalence=prevalence)
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigurationError(f"{option}: got {text!r}; a number is needed") from None

@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from study.reporting.answer import AnswerText, answer_in_words, headline
     from study.reporting.figures import save_gain_at_both_priors
     from study.reporting.markdown import as_markdown, maker, table_as_markdown
+    from study.reporting.operating import achieved_targets, operating_table
     from study.reporting.output_files import output_folder, writing
     from study.reporting.page import publish_page
     from study.reporting.summary import (
@@ -39,6 +40,7 @@ else:
             "maker",
             "table_as_markdown",
         ),
+        "operating": ("achieved_targets", "operating_table"),
         "output_files": ("output_folder", "writing"),
         "page": ("publish_page",),
         "summary": (
@@ -67,6 +69,7 @@ else:
 
 __all__ = [
     "AnswerText",
+    "achieved_targets",
     "answer_in_words",
     "answer_of",
     "answer_text",
@@ -79,6 +82,7 @@ __all__ = [
     "how_verdicts_are_made",
     "list_table",
     "maker",
+    "operating_table",
     "output_folder",
     "print_study",
     "priors_table",

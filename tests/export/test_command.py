@@ -104,3 +104,14 @@ def test_only_the_runs_of_a_tools_defaults_are_exported_where_asked(runs: Path, 
 def test_h1_is_not_had_from_two_seeds(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _export(runs, "--require-h1", "--output", str(tmp_path)) == 1
     assert "too few seeds, 2 seeds; at least 6 are needed" in capsys.readouterr().out
+
+
+def test_a_target_gets_files_and_a_table_of_what_it_achieves(
+    runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _export(runs, "--best", "--output", str(tmp_path), "--target", "recall=0.9") == 0
+    assert list(tmp_path.glob("*/seed-*/fold-target.onnx"))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "recall=0.9: threshold of validation, on test images" in said
+    assert "chosen on 7 rare and 150 frequent validation images of each seed" in said
+    assert "52% at least: too few rare images for 95 %" in said  # 1 - 0.9^7

@@ -21,8 +21,21 @@ from trainables.evaluation.names import (
 if TYPE_CHECKING:
     from trainables.evaluation.confusion import Confusion
     from trainables.evaluation.metrics import measure, measure_members
+    from trainables.evaluation.operating_point import (
+        Estimate,
+        OperatingPoint,
+        UnreachableError,
+        choose_operating_point,
+        judge_decisions,
+        lead_of,
+        odds_for,
+        point_of_counts,
+        points_of_run,
+        shift_to,
+    )
     from trainables.evaluation.prior_shift import adjusted_scores, is_plain, training_counts
     from trainables.evaluation.probabilities import minority_probability, probabilities_of
+    from trainables.evaluation.target import Target
     from trainables.evaluation.thresholds import choose_threshold, f1_at_thresholds, odds_of, score_shift
 else:
     from trainables.lazy import public_names
@@ -31,7 +44,20 @@ else:
         "confusion": ("Confusion",),
         "metrics": ("measure", "measure_members"),
         "prior_shift": ("adjusted_scores", "is_plain", "training_counts"),
+        "operating_point": (
+            "Estimate",
+            "OperatingPoint",
+            "UnreachableError",
+            "choose_operating_point",
+            "judge_decisions",
+            "lead_of",
+            "odds_for",
+            "point_of_counts",
+            "points_of_run",
+            "shift_to",
+        ),
         "probabilities": ("minority_probability", "probabilities_of"),
+        "target": ("Target",),
         "thresholds": ("choose_threshold", "f1_at_thresholds", "odds_of", "score_shift"),
     }
     __getattr__ = public_names(__name__, _FILES)
@@ -50,16 +76,27 @@ __all__ = [
     "REMOVED_MINORITY_F1",
     "VALIDATION_F1",
     "Confusion",
+    "Estimate",
+    "OperatingPoint",
+    "Target",
+    "UnreachableError",
     "adjusted_scores",
+    "choose_operating_point",
     "choose_threshold",
     "f1_at_thresholds",
     "is_plain",
+    "judge_decisions",
+    "lead_of",
     "measure",
     "measure_members",
     "metric_key",
     "minority_probability",
+    "odds_for",
     "odds_of",
+    "point_of_counts",
+    "points_of_run",
     "probabilities_of",
     "score_shift",
+    "shift_to",
     "training_counts",
 ]

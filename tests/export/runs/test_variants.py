@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from export import edge
 from export.errors import ATOL, ExportMismatchError
 from export.runs import VARIANTS
 from export.runs.variants import SURGERY, export_run
@@ -184,3 +185,41 @@ def test_a_recalibrated_removal_decides_at_the_threshold_that_validation_chooses
     clear = np.abs(lead("test") - threshold) > 1e-4
     np.testing.assert_array_equal(decided[clear], (lead("test") > threshold)[clear])
     assert threshold != 0
+
+
+def test_a_file_with_a_target_decides_at_its_threshold_and_says_so(
+    tiny: Configuration, digits: Images, tmp_path: Path
+) -> None:
+    from trainables.evaluation import Target, points_of_run
+
+    target = Target("recall", 0.9, prevalence=0.01)
+    changes = {"data.validation_minority": 40, "data.validation_majority": 60, "data.test_minority": 100}
+    runs, record = trained(tiny.replace(changes), digits, tmp_path / "runs")
+    exported = export_run(record, runs, digits, tmp_path / "onnx", reduced=False, target=target)
+    assert {"fold-target", "remove-target"} < set(exported.files)
+    points = points_of_run(record, runs, target)
+    assert points is not None
+    chosen, tested = points
+    confusion = np.array(exported.verifications["fold-target"].confusion)
+    assert (confusion[1, 1], confusion[0, 1]) == (tested.found, tested.alarms)
+    assert exported.verifications["fold-target"].f1_loss == 0  # it is what PyTorch decides at this threshold
+    said = {entry.key: entry.value for entry in onnx.load(exported.files["fold-target"]).metadata_props}
+    assert said["target"] == "recall=0.9, prevalence 0.01"
+    assert float(said["threshold"]) == pytest.approx(chosen.probability, rel=1e-4)
+    content = json.loads(said["operating_point"])
+    assert content["validation"]["found"] + content["validation"]["missed"] == 40
+    assert content["test"]["recall"]["value"] == pytest.approx(tested.recall.value)
+    assert content["test"]["precision"]["low"] <= tested.precision.value <= content["test"]["precision"]["high"]
+    assert edge.Classifier(exported.files["fold-target"]).target == said["target"]
+    assert edge.Classifier(exported.files["fold"]).target == ""
+
+
+def test_a_target_that_no_threshold_reaches_leaves_the_other_files(
+    tiny: Configuration, digits: Images, tmp_path: Path
+) -> None:
+    from trainables.evaluation import Target
+
+    target = Target("precision", 1.0, prevalence=1e-6)
+    runs, record = trained(tiny.replace({"schedule.epochs": 1}), digits, tmp_path / "runs")
+    exported = export_run(record, runs, digits, tmp_path / "onnx", reduced=False, target=target)
+    assert {"keep", "fold", "fold-recalibrated"} <= set(exported.files)
