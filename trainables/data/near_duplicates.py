@@ -9,7 +9,6 @@ do. What is nearly of one colour has no shape to compare and is nobody's twin.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import imagehash
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -33,6 +32,8 @@ class Appearance:
 
 def appearance(image: Image.Image) -> Appearance | None:
     """Returns what an upright RGB image looks like from afar; None where it is nearly of one colour."""
+    import imagehash  # not needed where there are no folders, as on a bare GPU machine
+
     copy = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
     contrasts = copy.std(axis=(0, 1))
     if contrasts.max() < LEAST_CONTRAST:
