@@ -225,7 +225,9 @@ def test_near_duplicates_are_counted_across_splits_and_kept_together(
     for name, number in (("fine", 40), ("sick", 12)):
         (tmp_path / "photos" / name).mkdir(parents=True)
         for i in range(number):
-            picture = Image.fromarray(rng.integers(0, 255, (12, 12, 3), dtype=np.uint8)).resize((60, 60))
+            picture = Image.fromarray((rng.uniform(0, 255, (12, 12, 1)) * [0.9, 1, 0.5]).astype(np.uint8)).resize(
+                (60, 60)
+            )
             picture.save(tmp_path / "photos" / name / f"{i}.png")
             if name == "sick":
                 picture.resize((50, 50)).save(tmp_path / "photos" / name / f"{i}-again.jpg", quality=80)
