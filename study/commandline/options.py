@@ -102,7 +102,11 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
         choices=("folders", "random"),
         help="with a folder: keep its train, val, test, or draw anew (default)",
     )
-    add("--groups", metavar="TABLE", help="with a folder: columns file,group; a group is in one split only")
+    add(
+        "--groups",
+        metavar="TABLE",
+        help="with a folder: columns file,group, or near-duplicates; a group is in one split only",
+    )
     add("--group-pattern", metavar="REGEX", help="with a folder: its first parenthesis, in a file's name, is the group")
     add("--network", metavar="NAME", help="dense | cnn | a torchvision classifier | PACKAGE.MODULE:FUNCTION")
     add("--cut", metavar="LAYER", help="end an image backbone at this layer")

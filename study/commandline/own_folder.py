@@ -13,12 +13,14 @@ from rich.progress import track
 from study.commandline.options import Changes
 from study.locations import absolute
 from study.studies import SHARE, Study
-from trainables.configuration import FOLDER, OTHERS, Configuration, Data, merged
-from trainables.data import Folder, Images, Survey, as_nfc, assign_classes, draw_split, survey_folder
+from trainables.configuration import FOLDER, OTHERS, SMALL_NETWORKS, Configuration, Data, merged
+from trainables.data import NEAR_DUPLICATES, Folder, Images, Survey, as_nfc, assign_classes, draw_split, survey_folder
 from trainables.errors import ConfigurationError, DataError
 
 Indices = npt.NDArray[np.int64]
 FEWEST = 3  # images of a class: one to train, one to validate, one to test
+SMALL_SIZE = 64  # pixels per side at most, of a small network where nobody says; at 224 a run takes hours on a CPU
+LEAST_SIZE = 8  # of a configuration
 PAPER_IMAGES, PAPER_STEPS = 1000, 15  # K21: 1010 images in batches of 64
 
 
@@ -42,11 +44,17 @@ class FolderPlan:
         survey: what is in the folder.
         data: which classes have which role, and how many images of each are asked for.
         classes: a line for each of `data.classes`.
+        test_twins: positions of test images whose picture is in training too.
+        num_tested: test images.
+        why_size: said after the size that images become, where nobody named one.
     """
 
     survey: Survey
     data: Data
     classes: tuple[ClassCounts, ...]
+    test_twins: Indices
+    num_tested: int
+    why_size: str = ""
 
     def for_study(self, study: Study) -> "FolderPlan":
         """Returns the plan of another study of the folder: this one, unless that study asks for other numbers."""
@@ -80,7 +88,8 @@ def plan_folder(survey: Survey, data: Data) -> FolderPlan:
         *(count(split.classes[part]) for part in (split.train, split.validation, split.test)),
     ]
     rows = zip(data.classes, data.roles, *columns, strict=True)
-    return FolderPlan(survey, data, tuple(ClassCounts(*row) for row in rows))
+    test_twins = split.test[np.isin(survey.twins[split.test], survey.twins[split.train])]
+    return FolderPlan(survey, data, tuple(ClassCounts(*row) for row in rows), test_twins, len(split.test))
 
 
 def named_folder(changes: Changes) -> Folder:
@@ -98,11 +107,25 @@ def named_folder(changes: Changes) -> Folder:
     if source == FOLDER:
         raise ConfigurationError(f"--data {FOLDER} names no folder; the form is {FOLDER}PATH")
     path = absolute(source.removeprefix(FOLDER))
-    groups = str(absolute(changes.groups)) if changes.groups else ""
+    is_table = changes.groups not in ("", NEAR_DUPLICATES)
+    groups = str(absolute(changes.groups)) if is_table else changes.groups
     labels = absolute(changes.labels) if changes.labels else None
     if labels is not None and not labels.exists() and (path / changes.labels).exists():
         labels = path / changes.labels
     return Folder(str(path), groups, changes.group_pattern, str(labels or ""))
+
+
+def small_size(changes: Changes, survey: Survey) -> int | None:
+    """Returns the pixels per side that fit a small network, the photos' own if those are few; None where one is named.
+
+    A backbone needs the size that it was trained with, so only networks without one get another.
+    """
+    assigned = dict(changes.assignments)
+    network = changes.network or assigned.get("network.name")
+    if network not in SMALL_NETWORKS or changes.image_size or "data.image_size" in changes.assigned_fields:
+        return None
+    longer_sides = np.repeat([max(size) for size in survey.sizes], list(survey.sizes.values()))
+    return max(LEAST_SIZE, min(SMALL_SIZE, int(np.median(longer_sides))))
 
 
 def look_into(folder: Folder, console: Console) -> Survey:

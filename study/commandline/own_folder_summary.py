@@ -9,9 +9,10 @@ from rich.table import Table
 
 from study.commandline.own_folder import FolderPlan, class_folders
 from trainables.configuration import OTHERS
-from trainables.data import IMAGE_SIZE, TEST, TRAIN, VALIDATION, Survey, in_one_line
+from trainables.data import IMAGE_SIZE, NEAR_DUPLICATES, TEST, TRAIN, VALIDATION, Survey, in_one_line
 
 FEW, FEW_TESTED = 10, 10  # images of a class below which a result says little
+SERIES_SHARE = 0.2  # of photos in series from which on they are worth a line
 LISTED = 10  # files that are left out
 LISTED_DUPLICATES, LISTED_SIZES, LISTED_CONFLICTS = 3, 3, 3
 
@@ -57,11 +58,12 @@ def _facts(plan: FolderPlan) -> Iterator[str]:
     num_more = len(survey.sizes) - len(sizes)
     more = f" and {num_more} more sizes" if num_more else ""
     size = data.image_size or IMAGE_SIZE
-    yield f"sizes: {', '.join(sizes)}{more}; all become {size} x {size}"
+    yield f"sizes: {', '.join(sizes)}{more}; all become {size} x {size}{plan.why_size}"
     if data.split == "given":
         yield f"split: {_given(survey)}"
     if survey.groups is not None and data.split == "grouped":
         yield f"groups: {len(np.unique(survey.groups))}; a group is in one split only"
+    yield from _near_duplicates(survey)
     duplicates = [str(left_out) for left_out in survey.left_out if left_out.kind in ("duplicate", "conflict")]
     others = [str(left_out) for left_out in survey.left_out if left_out.kind == "other"]
     for kind, lines, most in (("duplicates", duplicates, LISTED_DUPLICATES), ("other files", others, LISTED)):
@@ -101,6 +103,40 @@ def _pooled(survey: Survey) -> str:
     return f"{listed} are taken together, and every seed draws its own split from them; {cure}"
 
 
+def _near_duplicates(survey: Survey) -> Iterator[str]:
+    sizes = np.bincount(survey.twins)
+    several = sizes[sizes > 1]
+    if len(several):
+        yield (
+            f"near-duplicates: {several.sum()} images show {len(several)} pictures, resized, recompressed "
+            "or changed a little"
+        )
+
+
+def _twins(plan: FolderPlan) -> Iterator[str]:
+    """Says where test images have a twin in training, and which pictures are in two classes."""
+    survey = plan.survey
+    if len(plan.test_twins):
+        first = plan.test_twins[0]
+        pictures = [
+            in_one_line(survey.files[place].name) for place in np.flatnonzero(survey.twins == survey.twins[first])
+        ]
+        per_class = Counter(survey.class_names[label] for label in survey.labels[plan.test_twins].tolist())
+        listed = ", ".join(f"{number} {name}" for name, number in per_class.items())
+        cure = (
+            "leave one of each out" if plan.data.split == "given" else f"--groups {NEAR_DUPLICATES} keeps them together"
+        )
+        yield (
+            f"{len(plan.test_twins)} of {plan.num_tested} test images ({listed}) have a twin in training, a "
+            f"near-duplicate such as {' and '.join(pictures[:2])}: their F1 is too good; {cure}"
+        )
+    twins_and_classes = np.unique(np.stack([survey.twins, survey.labels]), axis=1)
+    in_several = np.flatnonzero(np.bincount(twins_and_classes[0]) > 1)
+    if len(in_several):
+        pictures = [in_one_line(survey.files[place].name) for place in np.flatnonzero(survey.twins == in_several[0])]
+        yield f"{len(in_several)} pictures are, as near-duplicates, in two classes: {' and '.join(pictures[:2])}"
+
+
 def _warnings(plan: FolderPlan) -> Iterator[str]:
     for line in plan.classes:
         if line.images < FEW:
@@ -113,6 +149,12 @@ def _warnings(plan: FolderPlan) -> Iterator[str]:
         elif line.test < FEW_TESTED:
             yield f"{line.name}: {line.test} test images a seed; its F1 moves in steps of about {1 / line.test:.2f}"
     survey = plan.survey
+    yield from _twins(plan)
+    if survey.groups is None and survey.num_in_series >= SERIES_SHARE * len(survey.files):
+        yield (
+            f"{survey.num_in_series} photos were taken within a minute of another by the same camera: if they show the "
+            "same thing, --groups or --group-pattern keeps them together"
+        )
     unlabelled = [in_one_line(left_out.name) for left_out in survey.left_out if left_out.kind == "unlabelled"]
     if unlabelled:
         yield f"{len(unlabelled)} images have no row in the table and take no part, such as {unlabelled[0]}"

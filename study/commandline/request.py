@@ -102,8 +102,13 @@ def choose(request: Request) -> Chosen:
     folder = replace(folder, survey=survey)
     is_own = OWN in request.studies
     changes = own_folder.settle(changes, survey, takes_every_image=is_own)
+    size = own_folder.small_size(changes, survey)
+    if size is not None:
+        changes = replace(changes, image_size=size)
     studies = _changed_studies(request, changes)
     plan = own_folder.plan_folder(survey, studies[0].arms[0].configuration.data)
+    if size is not None:
+        plan = replace(plan, why_size=", enough for a small network; --image-size says otherwise")
     print_summary(plan, screen, is_pooled_by_name=changes.split is not None)
     if is_own:
         assigned = changes.assigned_fields

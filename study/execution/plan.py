@@ -29,6 +29,10 @@ class Plan:
         """Runs that the trials will do."""
         return sum(len(trial.seeds) for trial in self.trials)
 
+    def num_left_of(self, study: str) -> int:
+        """Runs that the trials of one study will do."""
+        return sum(len(trial.seeds) for trial in self.trials if trial.study == study)
+
 
 def make_plan(studies: Sequence[Study], num_seeds: int | None, folder: RunFolder) -> Plan:
     """Returns what of num_seeds seeds (default: each study's own number) from its first on has no complete record."""

@@ -14,13 +14,15 @@ from study.execution.prepare import prepare_trials
 from study.execution.progress import RunProgress, doing
 from study.execution.resources import Resources, slots
 from study.execution.trials import run_trials
-from study.studies import Study
+from study.studies import Study, in_words
 from study.tracking import BackgroundTracker
 from trainables.configuration import Trial, own_functions
 from trainables.data import Folders, is_same_data
 from trainables.errors import DataError
 from trainables.storage import RunFolder, remove_left_checkpoints
 from trainables.tune import DataKey, data_key
+
+LONG_SECONDS = 600.0  # from which on a study says how long it takes before it starts
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,9 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
     outcome = Outcome(already_done=len(plan.done))
     say = partial(console.print, highlight=False, soft_wrap=True)
     say(f"runs in {settings.runs}: {len(plan.done)} done, {plan.num_left} to do in {len(plan.trials)} trials")
+    seconds = sum(study.seconds_on(plan.num_left_of(study.name)) for study in studies)
+    if seconds > LONG_SECONDS:
+        say(f"that takes {in_words(seconds)} on this machine's cores; what is finished is recorded, whatever stops it")
     tracker = _start_tracking(settings, say)
     study_of_name = {study.name: study for study in studies}
 

@@ -3,12 +3,14 @@
 from trainables.data.datasets import Folders, check_data, is_available, is_same_data, load_images
 from trainables.data.image_files import ImageFiles, Pixels
 from trainables.data.image_folder import IMAGE_SIZE, Folder, Survey, survey_folder
+from trainables.data.image_groups import NEAR_DUPLICATES
 from trainables.data.image_tables import as_nfc
 from trainables.data.images import TEST, TRAIN, VALIDATION, Images, LeftOut, in_one_line
 from trainables.data.split import Split, assign_classes, draw_split
 
 __all__ = [
     "IMAGE_SIZE",
+    "NEAR_DUPLICATES",
     "TEST",
     "TRAIN",
     "VALIDATION",

@@ -5,6 +5,8 @@ import stat
 import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -13,12 +15,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from trainables.data.near_duplicates import Appearance, appearance
 from trainables.errors import DataError
 
 HEIC = (".heic", ".heif")  # read where pillow-heif is installed
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 DAMAGED = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
 _HEIC_BRANDS = {b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")}
+_CAMERA, _EXIF, _TAKEN = 272, 0x8769, 36867  # tags of EXIF headers
 _NO_HEIC = "a HEIC photo; pip install '.[heic]' (pillow-heif) lets it be read, or export it as JPEG"
 _OTHER_SUFFIX = f"not one of {', '.join(SUFFIXES)}"
 
@@ -39,18 +43,42 @@ def read(path: Path, size: int) -> tuple[str, npt.NDArray[np.uint8] | None]:
     return hashlib.sha256(content).hexdigest(), np.ascontiguousarray(pixels)
 
 
-def inspect(path: Path) -> tuple[str, tuple[int, int] | None]:
-    """Returns (SHA-256 of the file, (width, height) as stored), or (reason, None) for what is not a whole image."""
+@dataclass(frozen=True)
+class Look:
+    """What a survey keeps of an image.
+
+    Attributes:
+        size: (width, height) as stored.
+        appearance: what it looks like from afar; None where it is nearly of one colour.
+        taken: (camera, second in which it was taken), where its EXIF header says both; else None.
+    """
+
+    size: tuple[int, int]
+    appearance: Appearance | None
+    taken: tuple[str, datetime] | None
+
+
+def inspect(path: Path) -> tuple[str, Look | None]:
+    """Returns (SHA-256 of the file, what is seen in it), or (reason, None) for what is not a whole image."""
     content = _content_or_reason(path)
     if isinstance(content, str):
         return content, None
     try:
         with Image.open(BytesIO(content)) as image:
-            image.load()
-            size = image.size
+            colours = upright_rgb(image)
+            look = Look(image.size, appearance(colours), _taken(image))
     except DAMAGED as error:
         return _not_whole(error), None
-    return hashlib.sha256(content).hexdigest(), size
+    return hashlib.sha256(content).hexdigest(), look
+
+
+def _taken(image: Image.Image) -> tuple[str, datetime] | None:
+    try:
+        header = image.getexif()
+        camera, moment = header.get(_CAMERA), header.get_ifd(_EXIF).get(_TAKEN)
+        return (str(camera), datetime.strptime(str(moment), "%Y:%m:%d %H:%M:%S")) if camera and moment else None
+    except DAMAGED:
+        return None
 
 
 def _content_or_reason(path: Path) -> bytes | str:

@@ -19,11 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables.configuration import FOLDER
-from trainables.data.image_files import SUFFIXES, ImageFiles, inspect
-from trainables.data.image_groups import groups_of, numbered
+from trainables.data.image_files import SUFFIXES, ImageFiles, Look, inspect
+from trainables.data.image_groups import NEAR_DUPLICATES, groups_of, num_in_series, numbered
 from trainables.data.image_tables import Labels, as_nfc, read_labels
 from trainables.data.image_tree import FoundFile, Tree, files_below, folders_in, is_text, read_tree
 from trainables.data.images import Images, LeftOut
+from trainables.data.near_duplicates import groups_of_twins
 from trainables.errors import DataError
 
 IMAGE_SIZE = 224  # pixels per side, where a configuration does not say
@@ -36,7 +37,8 @@ class Folder:
 
     Attributes:
         path: the folder that holds the class folders.
-        groups: CSV or Parquet with the columns `file` (name, or path below `path`) and `group`; "" for none.
+        groups: CSV or Parquet with the columns `file` (name, or path below `path`) and `group`; "near-duplicates": what
+            shows the same picture; "" for none.
         pattern: a regular expression whose first parenthesis, found in the path below `path`, is the group; "".
         labels: CSV or Parquet with the columns `file` and `label`, perhaps `group` and `split`, where the folders are
             no classes; "" for none.
@@ -66,6 +68,8 @@ class Survey:
         labels: (files,) index into class_names.
         class_names: class folders, sorted.
         groups: (files,) group numbers; None where nobody says what belongs together.
+        twins: (files,) numbers; images that show the same picture, by other bytes, have the same.
+        num_in_series: photos taken within a minute of another by the same camera, where EXIF says.
         parts: (files,) TEST, VALIDATION or TRAIN, where folders or a table say which; else None.
         ungrouped: paths of images that have no group, where others have.
         sizes: (width, height) -> number of files.
@@ -79,6 +83,8 @@ class Survey:
     labels: npt.NDArray[np.int64]
     class_names: tuple[str, ...]
     groups: npt.NDArray[np.int64] | None
+    twins: npt.NDArray[np.int64]
+    num_in_series: int
     parts: npt.NDArray[np.int64] | None
     ungrouped: tuple[str, ...]
     sizes: Counter[tuple[int, int]]
@@ -106,28 +112,30 @@ def survey_folder(folder: Folder, watch: Callable[[Sequence[FoundFile]], Iterabl
     tree, labels = _labelled(root, Path(folder.labels)) if folder.labels else (read_tree(root), None)
     counted: dict[str, FoundFile] = {}  # digest -> the first file with these bytes
     left_out: list[LeftOut] = []
-    sizes: Counter[tuple[int, int]] = Counter()
+    looks: list[Look] = []
     with ThreadPoolExecutor() as pool:
         outcomes = pool.map(inspect, [file.path for file in tree.files])
-        for file, (digest_or_reason, size) in zip(watch(tree.files), outcomes, strict=True):
+        for file, (digest_or_reason, look) in zip(watch(tree.files), outcomes, strict=True):
             if not is_text(str(file.path)):
                 left_out.append(LeftOut(f"{file.path.name!a}", "a name that is no text"))
-            elif size is None:
+            elif look is None:
                 left_out.append(LeftOut(str(file.path.relative_to(root)), digest_or_reason))
             elif digest_or_reason in counted:
                 left_out.append(_left_out_copy(file, counted[digest_or_reason], root))
             else:
                 counted[digest_or_reason] = file
-                sizes[size] += 1
+                looks.append(look)
     left_out += tree.left_out
     files = tuple(counted.values())
     class_names = tuple(sorted({file.class_name for file in files}))
     _check_classes(root, class_names, len(tree.files), left_out)
     names = [as_nfc(file.path.relative_to(root).as_posix()) for file in files]
-    group_of = groups_of(folder.groups, folder.pattern, names)
-    if group_of is None and labels is not None:
+    twins = groups_of_twins([look.appearance for look in looks])
+    takes_twins = folder.groups == NEAR_DUPLICATES and not folder.pattern
+    group_of = None if takes_twins else groups_of(folder.groups, folder.pattern, names)
+    if group_of is None and labels is not None and not takes_twins:
         group_of = labels.group_of
-    groups = None if group_of is None else numbered(group_of, names)
+    groups = twins if takes_twins else None if group_of is None else numbered(group_of, names)
     parts = [file.part for file in files if file.part is not None]
     return Survey(
         source=f"{FOLDER}{_fingerprint(names, list(counted), groups, None if labels is None else files)}",
@@ -136,9 +144,11 @@ def survey_folder(folder: Folder, watch: Callable[[Sequence[FoundFile]], Iterabl
         labels=np.array([class_names.index(file.class_name) for file in files], dtype=np.int64),
         class_names=class_names,
         groups=groups,
+        twins=twins,
+        num_in_series=num_in_series(look.taken for look in looks),
         parts=np.array(parts, dtype=np.int64) if len(parts) == len(files) else None,
         ungrouped=() if group_of is None else tuple(name for name in names if name not in group_of),
-        sizes=sizes,
+        sizes=Counter(look.size for look in looks),
         left_out=tuple(left_out),
         unmatched_rows=() if labels is None else labels.unmatched,
     )

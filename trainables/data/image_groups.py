@@ -1,6 +1,9 @@
 """Which images belong together (one plant, one patient), from a table or their names: a group is in one split only."""
 
 import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,9 @@ import numpy.typing as npt
 
 from trainables.data.image_tables import FILE, GROUP, by_file, match, read_rows
 from trainables.errors import DataError
+
+NEAR_DUPLICATES = "near-duplicates"  # instead of a table: images that show the same picture belong together
+ONE_SERIES = timedelta(seconds=60)  # at most between neighbours
 
 
 def groups_of(table: str, pattern: str, names: list[str]) -> dict[str, str] | None:
@@ -26,6 +32,18 @@ def groups_of(table: str, pattern: str, names: list[str]) -> dict[str, str] | No
     if table:
         return _from_table(Path(table), names)
     return _from_pattern(pattern, names) if pattern else None
+
+
+def num_in_series(taken: Iterable[tuple[str, datetime] | None]) -> int:
+    """Returns how many photos were taken within a minute of another one by the same camera, where EXIF says."""
+    of_camera: dict[str, list[datetime]] = {}
+    for camera, moment in filter(None, taken):
+        of_camera.setdefault(camera, []).append(moment)
+    number = 0
+    for moments in of_camera.values():
+        is_near = [later - earlier <= ONE_SERIES for earlier, later in pairwise(sorted(moments))]
+        number += sum(before or after for before, after in pairwise([False, *is_near, False]))
+    return number
 
 
 def numbered(group_of: dict[str, str], names: list[str]) -> npt.NDArray[np.int64]:

@@ -218,6 +218,50 @@ def test_classes_with_commas_and_plus_signs(
     assert re.search(r"a\+b +│ minority │ +3 │", said)
 
 
+def test_near_duplicates_are_counted_across_splits_and_kept_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    for name, number in (("fine", 40), ("sick", 12)):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(number):
+            picture = Image.fromarray((rng.uniform(0, 255, (12, 12, 1)) * [0.9, 1, 0.5]).astype(np.uint8)).resize(
+                (60, 60)
+            )
+            picture.save(tmp_path / "photos" / name / f"{i}.png")
+            if name == "sick":
+                picture.resize((50, 50)).save(tmp_path / "photos" / name / f"{i}-again.jpg", quality=80)
+    arguments = ("--data", str(tmp_path / "photos"), "--minority", "sick", "--dry-run", "--runs", str(tmp_path))
+    assert _grid(*arguments) == 0
+    said = capsys.readouterr().out
+    assert "near-duplicates: 24 images show 12 pictures, resized, recompressed or changed a little" in said
+    number = int(
+        re.findall(r"warning: (\d) of 13 test images \(\d sick\) have a twin in training, a near-dupl", said)[0]
+    )
+    assert 1 <= number <= 5
+    assert "--groups near-duplicates keeps them together" in said
+    assert _grid(*arguments, "--groups", "near-duplicates") == 0
+    said = capsys.readouterr().out
+    assert "groups: 52; a group is in one split only" in said
+    assert "have a twin in training" not in said
+
+
+def test_a_small_network_gets_a_size_that_fits_it(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["images", "--data", str(photos), "--minority", "krank, sehr", "--dry-run", "--runs", str(tmp_path)]
+    assert grid.main([*arguments, "--network", "cnn"]) == 0
+    assert "all become 32 x 32, enough for a small network; --image-size says otherwise" in capsys.readouterr().out
+    for path in (photos / "healthy").iterdir():
+        Image.open(path).resize((200, 100)).save(path)
+    assert grid.main([*arguments, "--network", "cnn"]) == 0
+    assert "all become 64 x 64, enough" in capsys.readouterr().out
+    assert grid.main([*arguments, "--network", "cnn", "--set", "data.image_size=224"]) == 0
+    assert "all become 224 x 224\n" in capsys.readouterr().out
+    assert grid.main(arguments) == 0
+    assert "all become 224 x 224\n" in capsys.readouterr().out
+
+
 def test_a_file_name_does_not_say_why_it_is_left_out(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
