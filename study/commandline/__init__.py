@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     )
     from study.commandline.export_request import ExportRequest, export_parser, read_export_request
     from study.commandline.options import BACKBONE_FIELDS, OPTIONS, add_changes
-    from study.commandline.remembered_folders import remember, remembered
+    from study.commandline.remembered_folders import changed_folders, remember, remembered, remembered_weights
     from study.commandline.request import Chosen, Request, choose, read_request
     from study.commandline.terminal import console
 else:
@@ -45,8 +45,10 @@ else:
             "add_changes",
         ),
         "remembered_folders": (
+            "changed_folders",
             "remember",
             "remembered",
+            "remembered_weights",
         ),
         "request": (
             "Chosen",
@@ -71,6 +73,7 @@ __all__ = [
     "add_locations",
     "add_resources",
     "assignment",
+    "changed_folders",
     "choose",
     "console",
     "export_parser",
@@ -82,5 +85,6 @@ __all__ = [
     "read_request",
     "remember",
     "remembered",
+    "remembered_weights",
     "run_command",
 ]

@@ -84,7 +84,7 @@ class Section:
     @property
     def title(self) -> str:
         """What a person calls the group, else its label."""
-        return self.name or self.group.label
+        return self.name or self.group.shown_label
 
     @property
     def made(self) -> str:
@@ -99,7 +99,7 @@ class Section:
     @property
     def data_tables(self) -> list[dict[str, Any]]:
         """Title, header, alignment and rows of every table."""
-        return [_table(table, f" ({self.group.label})") for table in self.tables]
+        return [_table(table, f" ({self.group.shown_label})") for table in self.tables]
 
     @property
     def pictures(self) -> list[dict[str, str]]:

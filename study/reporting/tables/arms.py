@@ -23,7 +23,7 @@ def arms_table(group: Group) -> Table:
     study = group.study
     published_columns = PUBLISHED_COLUMNS if any(arm.published for arm in study.arms) else {}
     table = make_table(
-        f"{study.name}: {study.title} ({group.label})",
+        f"{study.name}: {study.title} ({group.shown_label})",
         ["arm", "n", *ARM_COLUMNS, *published_columns],
         text=["arm"],
         unbroken=["arm"],
