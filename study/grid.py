@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run(chosen: Chosen, request: Request, export: bool, target: Target | None) -> int:
-    from study.commandline import console, remember
+    from study.commandline import changed_folders, console, remember
     from study.execution import Lease, Resources, Settings, doing, run_session
     from trainables.errors import RecordError
     from trainables.storage import RunFolder
@@ -97,7 +97,9 @@ def _run(chosen: Chosen, request: Request, export: bool, target: Target | None) 
     )
     screen, folder = console(), RunFolder(places.runs)
     with Lease(folder, print):
-        remember(folder, chosen.folders)
+        for line in changed_folders(folder, chosen.folders, studies):
+            screen.print(line, highlight=False, soft_wrap=True)
+        remember(folder, chosen.folders, chosen.weights)
         outcome = run_session(studies, settings, screen)
     from study.reporting import print_study, publish_figures, publish_page
 
@@ -177,7 +179,9 @@ def _addresses(studies: "Sequence[Study]", tracking_uri: str, runs: str) -> list
     try:
         tracker = open_tracker(tracking_uri, runs)
         with tracking_errors():
-            return [best_first(tracking_uri, tracker.experiment_id(study)) for study in studies[:SHOWN]]
+            return [
+                best_first(tracking_uri, tracker.experiment_id(study), _own_source(study)) for study in studies[:SHOWN]
+            ]
     except TrackingError:
         return []
 

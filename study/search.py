@@ -159,7 +159,7 @@ def _run(
         plan = SearchPlan(search.trials, search.tuning_seeds, search.arms, dimensions, search.objectives)
         try:
             with Lease(folder, print), database_errors(search.storage):
-                remember(folder, chosen.folders)
+                remember(folder, chosen.folders, chosen.weights)
                 winners, outcome = tune_arms(study, plan, storage, settings, screen)
         except StudyError as error:
             if len(chosen.studies) == 1:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from study.commandline.options import BACKBONE_FIELDS, OPTIONS, add_changes
     from study.commandline.parser import CONSOLE_SCRIPT, make_parser, version_of_project
-    from study.commandline.remembered_folders import remember, remembered
+    from study.commandline.remembered_folders import changed_folders, remember, remembered, remembered_weights
     from study.commandline.request import Chosen, Request, choose, read_request
     from study.commandline.terminal import console, is_quiet
 else:
@@ -61,8 +61,10 @@ else:
             "version_of_project",
         ),
         "remembered_folders": (
+            "changed_folders",
             "remember",
             "remembered",
+            "remembered_weights",
         ),
         "request": (
             "Chosen",
@@ -92,6 +94,7 @@ __all__ = [
     "add_resources",
     "add_target",
     "assignment",
+    "changed_folders",
     "choose",
     "console",
     "export_parser",
@@ -105,6 +108,7 @@ __all__ = [
     "read_target",
     "remember",
     "remembered",
+    "remembered_weights",
     "run_command",
     "version_of_project",
 ]

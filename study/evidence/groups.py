@@ -28,6 +28,13 @@ class Group:
     changes: dict[str, object] = field(default_factory=dict)  # field -> value, neither declared nor the profile's
     search: SearchResult | None = None  # what chose the configurations of tuned arms
     profile: str = ""  # whose defaults the runs have (study/studies/profiles.py)
+    title: str = ""  # what a person calls it, where the label says it by hashes
+    words: dict[str, str] = field(default_factory=dict)  # field -> option with the path that a hash stands for
+
+    @property
+    def shown_label(self) -> str:
+        """The title, else the label."""
+        return self.title or self.label
 
     @property
     def overlap(self) -> float:

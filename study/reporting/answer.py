@@ -42,10 +42,16 @@ class AnswerText:
     kind: str
 
 
-def answer_in_words(answer: Answer, title: str = "") -> AnswerText:
-    """Returns an answer in words; `title` says what it is about, such as "scab in photos"."""
+def answer_in_words(answer: Answer, title: str = "", photos: str = "") -> AnswerText:
+    """Returns an answer in words.
+
+    Args:
+        answer: to be told.
+        title: what it is about, such as "scab in photos"; "" takes the rare classes.
+        photos: which photos there were; "" leaves that out.
+    """
     kind = "decided" if answer.is_decided else "too-few-seeds"
-    return AnswerText(title or ", ".join(answer.rare), headline(answer), tuple(_facts(answer)), kind)
+    return AnswerText(title or ", ".join(answer.rare), headline(answer), tuple(_facts(answer, photos)), kind)
 
 
 def headline(answer: Answer) -> str:
@@ -100,7 +106,7 @@ def _on_final_norm(answer: Answer) -> str:
     return others if uses_one else "a final BN is not shown to help here"
 
 
-def _facts(answer: Answer) -> Iterator[tuple[str, str]]:
+def _facts(answer: Answer, photos: str) -> Iterator[tuple[str, str]]:
     chosen, confusion, tests = answer.chosen, answer.confusion, len(answer.seeds)
     rare, frequent = ", ".join(answer.rare), ", ".join(answer.frequent)
     alarms = f"{confusion.alarms} false alarm{'' if confusion.alarms == 1 else 's'}"
@@ -110,6 +116,8 @@ def _facts(answer: Answer) -> Iterator[tuple[str, str]]:
     yield "recall", f"{_interval(answer.recall)}: finds {confusion.found} of {confusion.rare} {rare} {in_tests}"
     yield "precision", f"{_interval(answer.precision)}: {alarms} among {confusion.frequent} {frequent}"
     yield "rests on", _rests_on(answer)
+    if photos:
+        yield "photos", photos
     if answer.is_decided:
         yield from _on_comparisons(answer)
     yield from _on_surer(answer)

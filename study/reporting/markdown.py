@@ -38,17 +38,26 @@ def command_of(group: Group) -> str:
             continue
         text = own_code.spec_of(as_text(value)) if own_code.is_own(as_text(value)) else as_text(value)
         if text.startswith("sha256:"):
-            words.append("--weights PATH")
+            words.append(group.words.get(field, "--weights PATH"))
         elif text.startswith(FOLDER):
-            words.append(f"--data {FOLDER}PATH")
+            words.append(group.words.get(field, f"--data {FOLDER}PATH"))
         elif field in OPTIONS:
-            words.append(f"{OPTIONS[field]} {shlex.quote(text)}")
+            words += [f"{OPTIONS[field]} {shlex.quote(each)}" for each in _typed(value)]
         elif not (is_small and field in BACKBONE_FIELDS):  # `--network cnn` says them
             words.append(f"--set {shlex.quote(f'{field}={text}')}")
+    seeds = max(seed for runs in group.records.values() for seed in runs) + 1 - group.study.first_seed
+    if seeds != group.study.seeds and not name.search:
+        words.append(f"--seeds {seeds}")
     choice = _choice_of_arms(group)
     if choice:
         words.append(f"--where {shlex.quote(choice)}")
     return " ".join([*words, *_suffixes(name)])
+
+
+def _typed(value: object) -> list[str]:
+    """Returns a value as an option takes it: in one word, or repeated where names of classes have commas."""
+    is_list_with_commas = isinstance(value, list) and len(value) > 1 and any("," in name for name in value)
+    return list(map(str, value)) if is_list_with_commas else [as_text(value)]  # type: ignore[call-overload]
 
 
 def maker(study_name: str, runs: str) -> str:

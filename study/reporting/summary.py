@@ -6,12 +6,12 @@ from rich.console import Console
 from rich.table import Table
 
 from study.answers import Answer, answer_from, read_decisions
-from study.commandline import remembered
 from study.evidence import Group, Verdict, groups_of_records, judge
 from study.reporting.answer import AnswerText, answer_in_words, as_box
 from study.reporting.derived import with_derived
 from study.reporting.figures import log_figures, save_figures
 from study.reporting.markdown import maker
+from study.reporting.own_folder import named_groups, photos_of
 from study.reporting.predictions import predictions_of
 from study.reporting.tables import (
     affine_table,
@@ -32,8 +32,9 @@ from trainables.storage import RunFolder
 
 
 def groups_of(study: Study, folder: RunFolder) -> list[Group]:
-    """Returns the groups of a study's finished runs, empty where there are none."""
-    return groups_of_records(study, folder.records(study.name), folder)
+    """Returns the groups of a study's finished runs, empty where there are none; of own images the newest first."""
+    groups = groups_of_records(study, folder.records(study.name), folder)
+    return named_groups(groups, folder) if study.name_parts.base == OWN else groups
 
 
 def verdicts_of(group: Group) -> list[Verdict]:
@@ -50,14 +51,7 @@ def answer_of(group: Group, folder: RunFolder) -> Answer | None:
 def answer_text(group: Group, folder: RunFolder) -> AnswerText | None:
     """Returns the answer in words; None where there is no answer."""
     answer = answer_of(group, folder)
-    return None if answer is None else answer_in_words(answer, own_name(group, folder))
-
-
-def own_name(group: Group, folder: RunFolder) -> str:
-    """Returns "<rare classes> in <folder>" where the images are somebody's own, else ""."""
-    data = group.first_record(next(iter(group.records))).typed_configuration().data
-    own_folder = remembered(folder).get(data.source)
-    return f"{', '.join(data.minority)} in {Path(own_folder.path).name}" if own_folder else ""
+    return None if answer is None else answer_in_words(answer, group.title, photos_of(group, folder))
 
 
 def tables_of(group: Group, folder: RunFolder) -> list[Table]:

@@ -2,8 +2,10 @@
 
 import math
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
+from study.answers import Versions
 from study.evidence import interval_of_records
 from study.locations import without_password
 from study.studies import Study
@@ -82,14 +84,22 @@ def _without_nan(values: list[Value]) -> list[Value]:
     return [(name, value, epoch) for name, value, epoch in values if not math.isnan(value)]
 
 
-def labels_of(study: Study, record: Record) -> dict[str, str]:
-    """Returns the tags that a person filters by, and the description of a run."""
+def labels_of(study: Study, record: Record, versions: Versions | None = None) -> dict[str, str]:
+    """Returns the tags that a person filters by, and the description of a run.
+
+    Args:
+        study: of the run.
+        record: of the run.
+        versions: of somebody's own folders, which are told apart by day and counts.
+    """
     configuration = record.typed_configuration()
     data, network = configuration.data, configuration.network
     backbone = f"{network.name}{f' up to {network.cut}' if network.cut else ''}"
     numbers = f"{data.train_minority} against {data.train_majority} training images"
+    version = (versions or {}).get(data.source)
+    images = f"{Path(version.path).name} ({version})" if version else data.source
     description = (
-        f"{study.title}: arm **{record.arm}** on {data.source}, {', '.join(data.minority) or 'no class'} rare "
+        f"{study.title}: arm **{record.arm}** on {images}, {', '.join(data.minority) or 'no class'} rare "
         f"({numbers}), {backbone}, final norm {network.final_norm}, {configuration.schedule.epochs} epochs."
     )
     return {
@@ -99,15 +109,23 @@ def labels_of(study: Study, record: Record) -> dict[str, str]:
         "study.final_norm": network.final_norm,
         "study.minority": ", ".join(data.minority),
         NOTE: description,
+        **({"study.photos": str(version)} if version else {}),
     }
 
 
-def best_first(tracking_uri: str, experiment: str) -> str:
-    """Returns the address where MLflow's pages list an experiment's configurations, the best on validation first."""
+def best_first(tracking_uri: str, experiment: str, source: str | None = None) -> str:
+    """Returns the address where MLflow's pages list an experiment's configurations, the best on validation first.
+
+    Args:
+        tracking_uri: of MLflow.
+        experiment: its id.
+        source: the only data whose configurations are listed, such as the newest version of a folder; None is all.
+    """
+    of_source = f" and tags.`study.data` = '{source}'" if source else ""
     server = without_password(tracking_uri) if tracking_uri.startswith("http") else "http://127.0.0.1:5000"
     query = {
         "workflowType": "machine_learning",
-        "searchFilter": f"tags.`{LEVEL}` = 'configuration'",
+        "searchFilter": f"tags.`{LEVEL}` = 'configuration'{of_source}",
         "orderByKey": f"metrics.`{VALIDATION_F1}`",
         "orderByAsc": "false",
     }

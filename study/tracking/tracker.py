@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from study.answers import recall_versions
 from study.locations import is_remote, without_password
-from study.studies import Study
+from study.studies import OWN, Study
 from study.tracking import local_database
 from study.tracking.contents import (
     LEVEL,
@@ -33,7 +34,7 @@ from study.tracking.contents import (
 )
 from trainables.errors import UnavailableError, first_line
 from trainables.finding import Finding
-from trainables.storage import Record
+from trainables.storage import Record, RunFolder
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +67,13 @@ class _Run:
 class Tracker:
     """Logs to one MLflow server or database; use from one thread only."""
 
-    def __init__(self, uri: str, artifacts: str | None) -> None:
+    def __init__(self, uri: str, artifacts: str | None, runs: str | None = None) -> None:
         """Connects (and creates a local database).
 
         Args:
             uri: an MLflow tracking URI.
             artifacts: where experiments created here keep artifacts; None leaves it to the server.
+            runs: the run folder, which knows what somebody's own folders held; None for no such folders.
         """
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # a server that is away must not hold a study up
@@ -82,7 +84,7 @@ class Tracker:
         if uri.startswith("sqlite:"):
             local_database.write_ahead()
         self.client: MlflowClient = MlflowClient(tracking_uri=uri)
-        self._artifacts = artifacts
+        self._artifacts, self._runs_url = artifacts, runs
         self._experiments: dict[str, str] = {}
         self._runs_of: dict[str, dict[Place, _Run]] = {}  # by experiment
 
@@ -144,7 +146,7 @@ class Tracker:
         parent = runs.get((key, ""))
         if not stale and parent is not None and parent.is_current(state_of_all):
             return 0
-        parent_tags = {KEY: key, LEVEL: "configuration", "mlflow.runName": first.arm, **labels_of(study, first)}
+        parent_tags = {KEY: key, LEVEL: "configuration", "mlflow.runName": first.arm, **self._labels(study, first)}
         parent = self._begin(experiment, (key, ""), parent_tags, started_at(first))
         for record in stale:
             self._write_seed(study, record, parent, states[record.seed])
@@ -160,7 +162,7 @@ class Tracker:
             KEY: record.key,
             LEVEL: "seed",
             SEED: str(record.seed),
-            **labels_of(study, record),
+            **self._labels(study, record),
             "mlflow.runName": f"{record.arm}, seed {record.seed}",
             "mlflow.parentRunId": parent.run_id,
         }
@@ -169,6 +171,10 @@ class Tracker:
         parameters = {**parameters_of(record), "seed": record.seed}
         failed = record.status == "failed"
         self._write(run, values_of(record), parameters, reason, state, failed, finished_at(record))
+
+    def _labels(self, study: Study, record: Record) -> dict[str, str]:
+        is_own = study.name_parts.base == OWN and self._runs_url is not None
+        return labels_of(study, record, recall_versions(RunFolder(str(self._runs_url))) if is_own else None)
 
     def experiment_id(self, study: Study) -> str:
         """Returns MLflow's id of a study's experiment, which is made if need be."""
@@ -246,7 +252,7 @@ def open_tracker(uri: str | None, runs: str) -> Tracker:
     with tracking_errors():
         if is_local:
             local_database.create(uri, lambda new_uri: Tracker(new_uri, None).client.search_experiments(max_results=1))
-        return Tracker(uri, f"{runs}/mlflow-artifacts" if is_local else None)
+        return Tracker(uri, f"{runs}/mlflow-artifacts" if is_local else None, runs)
 
 
 def check_tracking(uri: str | None, runs: str, fix: bool) -> Finding:

@@ -1,5 +1,6 @@
 """The page of a study, with everything it shows read from the run folder; written there, and logged to MLflow."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from study.reporting.markdown import command_of
 from study.reporting.output_files import output_folder, writing
 from study.reporting.page.render import Section, WrongImage, most_wrong, render
 from study.reporting.predictions import predictions_of
-from study.reporting.summary import answer_text, groups_of, own_name, tables_of, verdicts_of
+from study.reporting.summary import answer_text, groups_of, tables_of, verdicts_of
 from study.reporting.tables import show
 from study.studies import Study
 from study.tracking import TrackingError, open_tracker
@@ -65,7 +66,6 @@ def _section(group: Group, folder: RunFolder, data_root: Path, tracking_uri: str
         figures=list(svg_figures(group, folder).items()),
         wrong=_wrong_images(group, shown, folder, data_root) if shown else [],
         wrong_of=shown,
-        name=own_name(group, folder),
         answer=answer,
         best=_best(group) if shown and answer is None else "",
         places=_places(group, folder, tracking_uri),
@@ -74,7 +74,8 @@ def _section(group: Group, folder: RunFolder, data_root: Path, tracking_uri: str
 
 def _places(group: Group, folder: RunFolder, tracking_uri: str | None) -> dict[str, str]:
     """Returns {what: where it is, or the command that makes it}."""
-    places = {"again": command_of(group), "runs": f"{folder.url}/{group.study.name}"}
+    again = f"{command_of(group)} --runs {shlex.quote(folder.url)}"
+    places = {"again": again, "runs": f"{folder.url}/{group.study.name}"}
     source = group.first_record(next(iter(group.records))).typed_configuration().data.source
     own_folder = remembered(folder).get(source)
     if own_folder:

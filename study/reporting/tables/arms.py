@@ -38,7 +38,7 @@ def arms_table(group: Group) -> Table:
     has_adjusted = any(group.interval(arm, ADJUSTED_MINORITY_F1).n for arm in group.records)
     columns = F1_COLUMNS | (ADJUSTED_COLUMNS if has_adjusted else {}) | RANKING_COLUMN
     table = make_table(
-        f"{study.name}: {study.title} ({group.label})",
+        f"{study.name}: {study.title} ({group.shown_label})",
         ["arm", "n", *columns, *published_columns],
         text=["arm"],
         unbroken=["arm"],

@@ -27,8 +27,8 @@ def _groups(study: Study, changes: dict[str, object]) -> list[Group]:
 @pytest.mark.parametrize(
     ("changes", "command"),
     [
-        ({}, "python -m study.grid table7"),
-        ({"optimiser.learning_rate": 0.01}, "python -m study.grid table7 --set optimiser.learning_rate=0.01"),
+        ({}, "python -m study.grid table7 --seeds 2"),
+        ({"optimiser.learning_rate": 0.01}, "python -m study.grid table7 --set optimiser.learning_rate=0.01 --seeds 2"),
     ],
 )
 def test_a_section_says_how_it_was_made(changes: dict[str, object], command: str) -> None:
@@ -47,10 +47,10 @@ def test_the_command_chooses_the_arms_that_are_there() -> None:
     frozen = replace(study, arms=tuple(a for a in study.arms if a.configuration.network.trainable == "head"))
     (group,) = _groups(frozen, {})
     group.study = study
-    assert command_of(group) == "python -m study.grid figure2a --where network.trainable=head"
+    assert command_of(group) == "python -m study.grid figure2a --seeds 2 --where network.trainable=head"
     assert "46 of 92 arms" in how_made(group)
     del group.records["head, 5 per 1000, none"]
-    assert "`python -m study.grid figure2a` (here some of its arms): 45 of 92 arms" in how_made(group)
+    assert "`python -m study.grid figure2a --seeds 2` (here some of its arms): 45 of 92 arms" in how_made(group)
 
 
 def test_weights_from_a_file_are_asked_for_by_path() -> None:
@@ -67,4 +67,4 @@ def test_the_command_names_a_tools_defaults() -> None:
     declared = find(["table7"])[0]
     keras = under_defaults(declared, "keras").map(lambda configuration: configuration.replace({"schedule.epochs": 3}))
     (group,) = group_records(declared, make_records(keras))
-    assert command_of(group) == "python -m study.grid table7 --defaults keras --set schedule.epochs=3"
+    assert command_of(group) == "python -m study.grid table7 --defaults keras --set schedule.epochs=3 --seeds 2"
