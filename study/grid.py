@@ -10,6 +10,7 @@ from study import locations
 from study.commandline import (
     DONE,
     INCOMPLETE,
+    MOST_SEEDS,
     Chosen,
     ExportRequest,
     Request,
@@ -20,9 +21,11 @@ from study.commandline import (
     choose,
     import_meanwhile,
     make_parser,
-    positive,
     read_request,
     run_command,
+    say,
+    say_left_out,
+    up_to,
 )
 from study.studies import DEFAULT, OWN, PAPER, STUDIES, find, in_words
 
@@ -61,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     add("--list", action="store_true", help="say what the studies are and stop; with no STUDY, every one")
     add("--dry-run", action="store_true", help="print what would run and stop")
     add("--smoke", action="store_true", help="2 epochs, 2 seeds, recorded apart as STUDY-smoke")
-    add("--seeds", type=positive, metavar="N", help="repetitions of each configuration")
+    add("--seeds", type=up_to(MOST_SEEDS), metavar="N", help="repetitions of each configuration")
     add("--where", type=assignment, action="append", default=[], metavar="FIELD=VALUE", help="only these arms")
     add_changes(command)
     add("--export", action="store_true", help="then export to ONNX and verify")
@@ -89,7 +92,7 @@ def _run(chosen: Chosen, request: Request, export: bool) -> int:
         folders=chosen.folders,
     )
     screen, folder = console(), RunFolder(places.runs)
-    with Lease(folder, print):
+    with Lease(folder, say):
         remember(folder, chosen.folders)
         outcome = run_session(studies, settings, screen)
     from study.reporting import print_study, publish_figures, publish_page
@@ -98,8 +101,9 @@ def _run(chosen: Chosen, request: Request, export: bool) -> int:
     declared_studies = find([study.name for study in studies])
     for study in declared_studies:
         print_study(study, folder, screen)
+    say_left_out(folder)
     for problem in outcome.problems:
-        print(f"failed: {problem}", file=sys.stderr)
+        say(f"failed: {problem}", sys.stderr)
     print(f"{outcome.done_now} runs done, {outcome.already_done} were there, {len(outcome.problems)} failed or skipped")
     code = INCOMPLETE if outcome.problems else DONE
     try:  # whatever a full disk forbids now, the runs are recorded and told of
@@ -110,9 +114,9 @@ def _run(chosen: Chosen, request: Request, export: bool) -> int:
         for study in declared_studies if outcome.done_now or export else ():
             page = publish_page(study, folder, places.data_root, uri)
             if page:
-                print(f"page to read: {page}")
+                say(f"page to read: {page}")
     except RecordError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", sys.stderr)
         code = INCOMPLETE
     _say_where_to_look(studies, uri, places.runs)
     if not export:
@@ -134,14 +138,14 @@ def _export(studies: "Sequence[Study]", places: "Locations") -> int:
         try:
             code = max(code, export_study(request))
         except StudyError as error:
-            print(f"not exported: {error}", file=sys.stderr)
+            say(f"not exported: {error}", sys.stderr)
             code = INCOMPLETE
     return code
 
 
 def _say_where_to_look(studies: "Sequence[Study]", tracking_uri: str | None, runs: str) -> None:
     if tracking_uri:
-        print(f"browse: {locations.browse(tracking_uri)}")
+        say(f"browse: {locations.browse(tracking_uri)}")
         for address in _addresses(studies, tracking_uri, runs):
             print(f"there, the best configuration first: {address}")
 
@@ -150,7 +154,7 @@ def _say_how_to_export(study: "Study", places: "Locations") -> None:
     source = _own_source(study)
     of_own_images = [] if source is None else ["--best", "--data", source]
     words = locations.without_password(shlex.join([study.name, *of_own_images, *places.options]))
-    print(f"next, verified ONNX files of these models: {sys.executable} -m export {words}")
+    say(f"next, verified ONNX files of these models: {sys.executable} -m export {words}")
 
 
 def _own_source(study: "Study") -> str | None:
@@ -185,9 +189,7 @@ def _list(studies: "Sequence[Study]", data_root: "Path") -> int:
         numbers = str(len(study.arms)), str(num_runs)
         table.add_row(study.name, study.source, *numbers, data, study.estimate(num_runs), study.title)
     console().print(table)
-    print(
-        f"data in {data_root}; missing data are downloaded where there is a network (MNIST) or got as the README says"
-    )
+    say(f"data in {data_root}; missing data are downloaded where there is a network (MNIST) or got as the README says")
     return DONE
 
 
@@ -207,7 +209,7 @@ def _dry_run(studies: "Sequence[Study]", request: Request, export: bool) -> int:
         print(f"{study.name}: {len(study.arms)} configurations, {number} runs to do, {study.estimate(number)}")
     num_unmeasured = sum(num_left[study.name] for study in studies if study.seconds_per_run is None)
     unmeasured = f" and {num_unmeasured} runs whose time was not measured" if num_unmeasured else ""
-    print(f"{plan.num_left} runs to do in {len(plan.trials)} trials, {len(plan.done)} done, in {runs}")
+    say(f"{plan.num_left} runs to do in {len(plan.trials)} trials, {len(plan.done)} done, in {runs}")
     seconds = sum(study.seconds_on(num_left[study.name]) for study in studies)
     print(f"in all {in_words(seconds)}{unmeasured}{', then the export' if export else ''}")
     return DONE

@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from study.commandline.command import (
         DONE,
         INCOMPLETE,
+        MOST_SEEDS,
         WRONG_USAGE,
         add_locations,
         add_resources,
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
         positive,
         read_locations,
         run_command,
+        up_to,
     )
     from study.commandline.export_request import ExportRequest, export_parser, read_export_request
+    from study.commandline.lines import say, say_left_out
     from study.commandline.options import BACKBONE_FIELDS, OPTIONS, add_changes
     from study.commandline.remembered_folders import remember, remembered
     from study.commandline.request import Chosen, Request, choose, read_request
-    from study.commandline.terminal import console
+    from study.commandline.terminal import ShownTable, console
 else:
     from trainables.lazy import public_names
 
@@ -28,6 +31,7 @@ else:
         "command": (
             "DONE",
             "INCOMPLETE",
+            "MOST_SEEDS",
             "WRONG_USAGE",
             "add_locations",
             "add_resources",
@@ -37,8 +41,10 @@ else:
             "positive",
             "read_locations",
             "run_command",
+            "up_to",
         ),
         "export_request": ("ExportRequest", "export_parser", "read_export_request"),
+        "lines": ("say", "say_left_out"),
         "options": (
             "BACKBONE_FIELDS",
             "OPTIONS",
@@ -54,7 +60,10 @@ else:
             "choose",
             "read_request",
         ),
-        "terminal": ("console",),
+        "terminal": (
+            "ShownTable",
+            "console",
+        ),
     }
     __getattr__ = public_names(__name__, _FILES)
 
@@ -62,11 +71,13 @@ __all__ = [
     "BACKBONE_FIELDS",
     "DONE",
     "INCOMPLETE",
+    "MOST_SEEDS",
     "OPTIONS",
     "WRONG_USAGE",
     "Chosen",
     "ExportRequest",
     "Request",
+    "ShownTable",
     "add_changes",
     "add_locations",
     "add_resources",
@@ -83,4 +94,7 @@ __all__ = [
     "remember",
     "remembered",
     "run_command",
+    "say",
+    "say_left_out",
+    "up_to",
 ]

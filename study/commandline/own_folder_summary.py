@@ -7,9 +7,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from study.commandline.lines import say
 from study.commandline.own_folder import FolderPlan, class_folders
+from study.commandline.terminal import ShownTable
 from trainables.configuration import OTHERS
-from trainables.data import IMAGE_SIZE, TEST, TRAIN, VALIDATION, Survey, in_one_line
+from trainables.data import IMAGE_SIZE, TEST, TRAIN, VALIDATION, Survey
+from trainables.printable import printable
 
 FEW, FEW_TESTED = 10, 10  # images of a class below which a result says little
 LISTED = 10  # files that are left out
@@ -26,15 +29,15 @@ def print_summary(plan: FolderPlan, console: Console, is_pooled_by_name: bool = 
     """
     console.print(_table(plan))
     for line in _facts(plan):
-        console.print(line, highlight=False, soft_wrap=True)
+        say(line, console)
     pooled = plan.survey.parts is not None and plan.data.split != "given" and not is_pooled_by_name
     for line in [*([_pooled(plan.survey)] if pooled else []), *_warnings(plan)]:
-        console.print(f"warning: {line}", highlight=False, soft_wrap=True)
+        say(f"warning: {line}", console)
 
 
 def _table(plan: FolderPlan) -> Table:
     by_whom = "your split divides them" if plan.data.split == "given" else "the first seed divides them"
-    table = Table(title=f"your images, and how {by_whom}", title_justify="left")
+    table = ShownTable(f"your images, and how {by_whom}")
     for heading in ("class", "role"):
         table.add_column(heading)
     for heading in ("images", "train", "validate", "test"):
@@ -113,18 +116,18 @@ def _warnings(plan: FolderPlan) -> Iterator[str]:
         elif line.test < FEW_TESTED:
             yield f"{line.name}: {line.test} test images a seed; its F1 moves in steps of about {1 / line.test:.2f}"
     survey = plan.survey
-    unlabelled = [in_one_line(left_out.name) for left_out in survey.left_out if left_out.kind == "unlabelled"]
+    unlabelled = [printable(left_out.name) for left_out in survey.left_out if left_out.kind == "unlabelled"]
     if unlabelled:
         yield f"{len(unlabelled)} images have no row in the table and take no part, such as {unlabelled[0]}"
     if survey.unmatched_rows:
-        number, first = len(survey.unmatched_rows), in_one_line(survey.unmatched_rows[0])
+        number, first = len(survey.unmatched_rows), printable(survey.unmatched_rows[0])
         yield f"{number} rows of the table name no image that is there, such as {first}"
     conflicts = [str(left_out) for left_out in survey.left_out if left_out.kind == "conflict"]
     if conflicts:
         yield f"{len(conflicts)} images are in two classes: {'; '.join(conflicts[:LISTED_CONFLICTS])}"
     if survey.ungrouped:
         yield (
-            f"{len(survey.ungrouped)} images belong to no group, such as {in_one_line(survey.ungrouped[0])}: each is a "
+            f"{len(survey.ungrouped)} images belong to no group, such as {printable(survey.ungrouped[0])}: each is a "
             "group of its own, so that its like may be in another split"
         )
     if plan.num_unused:

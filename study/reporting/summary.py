@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from study.answers import Answer, answer_from, read_decisions
-from study.commandline import remembered
+from study.commandline import remembered, say
 from study.evidence import Group, Verdict, groups_of_records, judge
 from study.reporting.answer import AnswerText, answer_in_words, as_box
 from study.reporting.figures import log_figures, save_figures
@@ -82,7 +82,7 @@ def print_study(study: Study, folder: RunFolder, screen: Console) -> bool:
             screen.print(table)
     if not groups:
         or_none_chosen = ", or none that a search there has found" if study.name_parts.search else ""
-        screen.print(f"{study.name}: no finished run in {folder.url}{or_none_chosen}; {maker(study.name)} makes them")
+        say(f"{study.name}: no finished run in {folder.url}{or_none_chosen}; {maker(study.name)} makes them", screen)
     return bool(groups)
 
 
@@ -96,8 +96,8 @@ def publish_figures(study: Study, folder: RunFolder, tracking_uri: str | None, s
             if tracking_uri is not None:
                 log_figures(group, files, open_tracker(tracking_uri, folder.url))
         except TrackingError as error:
-            screen.print(f"{error}; the figures are not in MLflow", highlight=False, soft_wrap=True)
+            say(f"{error}; the figures are not in MLflow", screen)
             tracking_uri = None
     for place in dict.fromkeys(path.parent for path in saved):
-        screen.print(f"figures: {place}", highlight=False, soft_wrap=True)
+        say(f"figures: {place}", screen)
     return saved

@@ -1,10 +1,11 @@
 """Image files -> uint8 pixels, at once or, where a data set is larger than memory, when they are asked for."""
 
 import hashlib
-import stat
 import struct
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -14,13 +15,42 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from trainables.errors import DataError
+from trainables.regular_file import GIB, MIB, read_regular
 
 HEIC = (".heic", ".heif")  # read where pillow-heif is installed
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 DAMAGED = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
 _HEIC_BRANDS = {b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")}
 _NO_HEIC = "a HEIC photo; pip install '.[heic]' (pillow-heif) lets it be read, or export it as JPEG"
+LARGEST_FILE = 512 * MIB  # the pixels of the largest image that Pillow opens (179 million), uncompressed
+DECODING_MEMORY = 2 * GIB  # that images being decoded at once take in a process; a larger one is decoded alone
+BYTES_PER_PIXEL = 16  # at most, of an image with all copies that are made of it (32-bit floats)
 _OTHER_SUFFIX = f"not one of {', '.join(SUFFIXES)}"
+
+
+class _Decoding:
+    """Lets images be decoded at once as long as they fit into DECODING_MEMORY, at least one."""
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def of(self, image: Image.Image) -> Iterator[None]:
+        """Waits until there is room for an opened image, which is kept while the context lasts."""
+        size = image.width * image.height * BYTES_PER_PIXEL
+        with self._changed:
+            self._changed.wait_for(lambda: not self._taken or self._taken + size <= DECODING_MEMORY)
+            self._taken += size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= size
+                self._changed.notify_all()
+
+
+_DECODING = _Decoding()
 
 
 def read(path: Path, size: int) -> tuple[str, npt.NDArray[np.uint8] | None]:
@@ -29,7 +59,7 @@ def read(path: Path, size: int) -> tuple[str, npt.NDArray[np.uint8] | None]:
     if isinstance(content, str):
         return content, None
     try:
-        with Image.open(BytesIO(content)) as image:
+        with Image.open(BytesIO(content)) as image, _DECODING.of(image):
             colours = upright_rgb(image)
             if colours.size != (size, size):
                 colours = colours.resize((size, size), Image.Resampling.BILINEAR)
@@ -45,7 +75,7 @@ def inspect(path: Path) -> tuple[str, tuple[int, int] | None]:
     if isinstance(content, str):
         return content, None
     try:
-        with Image.open(BytesIO(content)) as image:
+        with Image.open(BytesIO(content)) as image, _DECODING.of(image):
             image.load()
             size = image.size
     except DAMAGED as error:
@@ -58,11 +88,9 @@ def _content_or_reason(path: Path) -> bytes | str:
     if path.suffix.lower() not in (*SUFFIXES, *HEIC):
         return _OTHER_SUFFIX
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return "no regular file"
-        content = path.read_bytes()
+        content = read_regular(path, LARGEST_FILE)
     except OSError as error:
-        return f"cannot be read ({error.strerror})"
+        return f"cannot be read ({error.strerror or error})"
     return content if content[4:12] not in _HEIC_BRANDS or _reads_heic() else _NO_HEIC
 
 

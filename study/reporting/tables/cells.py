@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 
 from rich.table import Table
 
+from study.commandline import ShownTable
 from study.evidence import Interval
 
 
@@ -19,7 +20,7 @@ def make_table(
         text: the columns that are text, at the left of their cells; the others are numbers, at the right.
         unbroken: the columns whose cells keep to one line on a narrow screen; default: all.
     """
-    table = Table(title=title, title_justify="left")
+    table = ShownTable(title)
     for name in columns:
         table.add_column(
             name, justify="left" if name in text else "right", no_wrap=unbroken is None or name in unbroken

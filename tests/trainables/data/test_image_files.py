@@ -1,15 +1,18 @@
 """Images that stay on disk train a network exactly as the same images in memory do."""
 
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from trainables.configuration import Configuration
-from trainables.data import datasets
-from trainables.data.image_files import ImageFiles
+from trainables.data import datasets, image_files
+from trainables.data.image_files import ImageFiles, inspect
 from trainables.data.images import Images
 from trainables.data.split import draw_split
 from trainables.errors import DataError
@@ -102,3 +105,41 @@ def test_too_few_class_folders_are_counted(root: Path, tmp_path: Path) -> None:
 def test_images_holds_either(digits: Images, root: Path) -> None:
     assert digits.shape == (1, 8, 8)
     assert datasets.load_images("plantvillage", root, 24).shape == (3, 24, 24)
+
+
+def test_images_are_decoded_at_once_only_as_far_as_memory_is_stated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i in range(6):
+        Image.fromarray(np.full((64, 64, 3), i, np.uint8)).save(tmp_path / f"{i}.png")
+    at_once: list[int] = []
+    most: list[int] = []
+    load = ImageFile.ImageFile.load
+
+    def slow_load(image: ImageFile.ImageFile) -> object:
+        at_once.append(1)
+        most.append(len(at_once))
+        time.sleep(0.02)
+        loaded = load(image)
+        at_once.pop()
+        return loaded
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", slow_load)
+    one_image = 64 * 64 * image_files.BYTES_PER_PIXEL
+    for memory, allowed in ((one_image - 1, 1), (2 * one_image, 2)):
+        most.clear()
+        monkeypatch.setattr(image_files, "DECODING_MEMORY", memory)
+        with ThreadPoolExecutor(6) as pool:
+            assert all(size == (64, 64) for _, size in pool.map(inspect, sorted(tmp_path.iterdir())))
+        assert max(most) == allowed
+
+
+def test_a_special_file_is_no_image(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("/dev/zero")
+    with (tmp_path / "c.png").open("wb") as file:
+        file.truncate(image_files.LARGEST_FILE + 1)
+    for name, reason in (("a.png", "a FIFO"), ("b.png", "a device"), ("c.png", "larger than 512 MiB")):
+        said, size = inspect(tmp_path / name)
+        assert size is None
+        assert reason in said
