@@ -47,6 +47,8 @@ class Classifier:
         if provider not in ort.get_available_providers():
             allowed = ", ".join(ort.get_available_providers())
             raise EdgeError(f"provider {provider!r} is not in this onnxruntime; there are {allowed}")
+        if path.exists() and not path.is_file():  # a FIFO would wait for ever
+            raise EdgeError(f"{path}: not a regular file")
         options = ort.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
@@ -186,10 +188,9 @@ def find(places: Sequence[Path]) -> list[Path]:
 
 
 def benchmark(path: Path, provider: str = CPU, threads: int | None = None) -> dict[str, float]:
-    """Returns latency of one image (p50, p95, ms), images per second and peak memory (MiB).
+    """Returns latency of one image (p50, p95, ms), images per second and peak memory (MiB) of the process so far.
 
-    With no number of threads at 1 and at all of them. Memory is the whole process's so far: what all threads take
-    includes what one took.
+    With no number of threads at 1 and at all of them.
     """
     result: dict[str, float] = {}
     for count in dict.fromkeys((threads,) if threads else (1, os.cpu_count() or 1)):
@@ -291,8 +292,8 @@ def _first_line(error: Exception) -> str:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got {text!r}; a whole number from 1 is needed")
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"got {text!r}; a whole number from 1 to 1024 is needed")
     return int(text)
 
 

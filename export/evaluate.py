@@ -115,6 +115,8 @@ def labels_of_table(table: Path, root: Path) -> dict[Path, str]:
     Raises:
         EdgeError: no such table, missing columns, a file without a label or with two.
     """
+    if table.exists() and not table.is_file():  # a FIFO would wait for ever
+        raise EdgeError(f"{table}: not a regular file")
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:
             head = stream.readline()

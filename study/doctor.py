@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study import locations
-from study.commandline import DONE, INCOMPLETE, add_locations, make_parser, read_locations, run_command
+from study.commandline import DONE, INCOMPLETE, add_locations, make_parser, read_locations, run_command, say
 
 if TYPE_CHECKING:
     from study.locations import Locations
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     args = parser().parse_args(arguments)
     num_failed = 0
     for finding in _findings(read_locations(args), args.storage, args.fix):
-        print(f"{finding.state:<15} {finding.subject:<20} {finding.detail}", flush=True)
+        say(f"{finding.state:<15} {finding.subject:<20} {finding.detail}")
         num_failed += finding.state == "failed"
     print(f"{num_failed} checks failed" if num_failed else "nothing failed")
     return INCOMPLETE if num_failed else DONE
@@ -69,7 +69,7 @@ def _findings(places: "Locations", storage: str | None, fix: bool) -> "Iterator[
     from study.tuning import check_trial_storage
     from trainables.storage import RunFolder
 
-    with Lease(RunFolder(runs), print) if fix else nullcontext():  # what a living driver runs is not left over
+    with Lease(RunFolder(runs), say) if fix else nullcontext():  # what a living driver runs is not left over
         yield check_tracking(places.tracking_uri, runs, fix)
         yield check_trial_storage(storage, runs, fix)
     yield from check_ray(runs)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study import locations
-from study.commandline import DONE, INCOMPLETE, ExportRequest, read_export_request
+from study.commandline import DONE, INCOMPLETE, ExportRequest, read_export_request, say, say_left_out
 from study.commandline import export_parser as parser  # every command's module has one
 from study.locations import Locations
 from trainables.errors import ConfigurationError, StudyError
@@ -56,8 +56,8 @@ def export_study(request: ExportRequest) -> int:
     if not selections:
         raise ConfigurationError(_without_runs(study, request))
     codes = [_export_selection(selection, request, form, folder, output) for selection in selections]
-    print(f"files: {output}")
-    return max(codes)
+    say(f"files: {output}")
+    return max(codes) if not say_left_out(folder) else max(INCOMPLETE, *codes)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def _export_selection(
     try:
         images_of_size = _load_images(selection.source, records, request.locations, folder)
     except (StudyError, OSError) as error:  # images that are gone
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", sys.stderr)
         return INCOMPLETE
     exported, code = _export_runs(records, selection, request, form, images_of_size, folder, output)
     if not exported:
@@ -204,7 +204,7 @@ def _export_runs(
                 target=request.target,
             )
         except (StudyError, OSError) as error:  # a wrong file, a damaged run, a full disk
-            print(f"error: {record.arm}, seed {record.seed}: {error}", file=sys.stderr)
+            say(f"error: {record.arm}, seed {record.seed}: {error}", sys.stderr)
             code = INCOMPLETE
         else:
             exported.append(files)
@@ -227,7 +227,7 @@ def _deploy(selection: _Selection, exported: "list[Exported]", request: ExportRe
         return
     run, variant = to_deploy
     edge = locations.command_line("export.edge", [str(run.files[variant]), "IMAGE"])
-    print(f"to deploy (numpy and onnxruntime run it): {edge}")
+    say(f"to deploy (numpy and onnxruntime run it): {edge}")
 
 
 def _judge_h1(group: "Group", exported: "list[Exported]", required: bool) -> int:
@@ -274,7 +274,7 @@ def _log(
             name = register(tracker, group, best, to_deploy)
             print(f"registered in MLflow: models:/{name}" + (f"@{CHAMPION}" if to_deploy else ""))
     except StudyError as error:  # MLflow that is away, a record that was damaged meanwhile
-        print(f"{error}; the files are not in MLflow", file=sys.stderr)
+        say(f"{error}; the files are not in MLflow", sys.stderr)
 
 
 def _default_output(runs: str, study: str) -> Path:

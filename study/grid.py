@@ -10,6 +10,7 @@ from study import locations
 from study.commandline import (
     DONE,
     INCOMPLETE,
+    MOST_SEEDS,
     Chosen,
     ExportRequest,
     Request,
@@ -21,10 +22,12 @@ from study.commandline import (
     choose,
     import_meanwhile,
     make_parser,
-    positive,
     read_request,
     read_target,
     run_command,
+    say,
+    say_left_out,
+    up_to,
 )
 from study.studies import DEFAULT, OWN, PAPER, STUDIES, find, in_words
 from trainables.errors import ConfigurationError
@@ -67,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     add("--list", action="store_true", help="say what the studies are and stop; with no STUDY, every one")
     add("--dry-run", action="store_true", help="print what would run and stop")
     add("--smoke", action="store_true", help="2 epochs, 2 seeds, recorded apart as STUDY-smoke")
-    add("--seeds", type=positive, metavar="N", help="repetitions of each configuration")
+    add("--seeds", type=up_to(MOST_SEEDS), metavar="N", help="repetitions of each configuration")
     add("--where", type=assignment, action="append", default=[], metavar="FIELD=VALUE", help="only these arms")
     add_changes(command)
     add("--export", action="store_true", help="then export to ONNX and verify")
@@ -96,9 +99,9 @@ def _run(chosen: Chosen, request: Request, export: bool, target: Target | None) 
         folders=chosen.folders,
     )
     screen, folder = console(), RunFolder(places.runs)
-    with Lease(folder, print):
+    with Lease(folder, say):
         for line in changed_folders(folder, chosen.folders, studies):
-            screen.print(line, highlight=False, soft_wrap=True)
+            say(line, screen)
         remember(folder, chosen.folders, chosen.weights)
         outcome = run_session(studies, settings, screen)
     from study.reporting import print_study, publish_figures, publish_page
@@ -107,8 +110,9 @@ def _run(chosen: Chosen, request: Request, export: bool, target: Target | None) 
     declared_studies = find([study.name for study in studies])
     for study in declared_studies:
         print_study(study, folder, screen)
+    say_left_out(folder)
     for problem in outcome.problems:
-        print(f"failed: {problem}", file=sys.stderr)
+        say(f"failed: {problem}", sys.stderr)
     print(f"{outcome.done_now} runs done, {outcome.already_done} were there, {len(outcome.problems)} failed or skipped")
     code = INCOMPLETE if outcome.problems else DONE
     try:  # whatever a full disk forbids now, the runs are recorded and told of
@@ -121,12 +125,12 @@ def _run(chosen: Chosen, request: Request, export: bool, target: Target | None) 
             with doing(screen, f"writing the page of {study.name}"):
                 page = publish_page(study, folder, places.data_root, uri)
             if page:
-                print(f"page to read: {page}")
+                say(f"page to read: {page}")
     except RecordError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", sys.stderr)
         code = INCOMPLETE
     names = list(dict.fromkeys(study.name for study in studies))
-    print(f"every table: {locations.command_line('study.report', [*names, '--wide', *places.options])}")
+    say(f"every table: {locations.command_line('study.report', [*names, '--wide', *places.options])}")
     _say_where_to_look(studies, uri, places.runs)
     if not export:
         _say_how_to_export(studies[0], places)
@@ -147,14 +151,14 @@ def _export(studies: "Sequence[Study]", places: "Locations", target: Target | No
         try:
             code = max(code, export_study(request))
         except StudyError as error:
-            print(f"not exported: {error}", file=sys.stderr)
+            say(f"not exported: {error}", sys.stderr)
             code = INCOMPLETE
     return code
 
 
 def _say_where_to_look(studies: "Sequence[Study]", tracking_uri: str | None, runs: str) -> None:
     if tracking_uri:
-        print(f"browse: {locations.browse(tracking_uri)}")
+        say(f"browse: {locations.browse(tracking_uri)}")
         for address in _addresses(studies, tracking_uri, runs):
             print(f"there, the best configuration first: {address}")
 
@@ -163,7 +167,7 @@ def _say_how_to_export(study: "Study", places: "Locations") -> None:
     source = _own_source(study)
     of_own_images = [] if source is None else ["--best", "--data", source]
     export = locations.command_line("export", [study.name, *of_own_images, *places.options])
-    print(f"next, verified ONNX files of these models: {export}")
+    say(f"next, verified ONNX files of these models: {export}")
 
 
 def _own_source(study: "Study") -> str | None:
@@ -194,10 +198,7 @@ def _list(studies: "Sequence[Study]", data_root: "Path") -> int:
     screen = console()
     table = list_table(studies, partial(is_available, data_root=data_root), screen.width)
     screen.print(table)
-    screen.print(
-        f"data in {data_root}; missing data are downloaded where there is a network (MNIST) or got as the README says",
-        highlight=False,
-    )
+    say(f"data in {data_root}; missing data are downloaded where there is a network (MNIST) or got as the README says")
     return DONE
 
 
@@ -214,7 +215,7 @@ def _dry_run(studies: "Sequence[Study]", request: Request, export: bool) -> int:
         num_left[trial.study] += len(trial.seeds)
     num_unmeasured = sum(num_left[study.name] for study in studies if study.seconds_per_run is None)
     unmeasured = f" and {num_unmeasured} runs whose time was not measured" if num_unmeasured else ""
-    print(f"{plan.num_left} runs to do in {len(plan.trials)} trials, {len(plan.done)} done, in {runs}")
+    say(f"{plan.num_left} runs to do in {len(plan.trials)} trials, {len(plan.done)} done, in {runs}")
     seconds = sum(study.seconds_on(num_left[study.name]) for study in studies)
     print(f"in all {in_words(seconds)}{unmeasured}{', then the export' if export else ''}")
     for study in studies:

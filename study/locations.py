@@ -12,6 +12,12 @@ from trainables.errors import ConfigurationError
 
 RUNS_VARIABLE, DATA_VARIABLE, MLFLOW_VARIABLE = "FINALBN_RUNS", "FINALBN_DATA", "MLFLOW_TRACKING_URI"
 _HOME = Path("~/final-bn/runs")  # inside a Ray job, whose working directory is temporary
+# of run folders that are URLs: stores that fsspec writes files to as a whole, not archives, pages or caches
+SCHEMES = (
+    *("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "oci", "hdfs", "webhdfs", "sftp", "ssh", "smb"),
+    *("file", "local", "memory"),
+)
+_PLAIN_PATH = re.compile(r"[\w./ -]+", re.ASCII)  # characters that stand for themselves in a URI of a database
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,20 @@ def inside_ray_job() -> bool:
 
 
 def runs_folder(given: str | None) -> str:
-    """Returns the run folder: `given`, else $FINALBN_RUNS, else ./runs (in a Ray job ~/final-bn/runs)."""
+    """Returns the run folder: `given`, else $FINALBN_RUNS, else ./runs (in a Ray job ~/final-bn/runs).
+
+    Raises:
+        ConfigurationError: an empty path, a path that cannot be made absolute, a URL of a scheme not in SCHEMES.
+    """
+    if given is not None and not given.strip():
+        raise ConfigurationError(f"--runs: got {given!r}; a folder or a URL is needed")
     chosen = given or os.environ.get(RUNS_VARIABLE) or (str(_HOME) if inside_ray_job() else "runs")
-    return chosen if is_remote(chosen) else str(absolute(chosen))
+    if not is_remote(chosen):
+        return str(absolute(chosen))
+    scheme = chosen.partition("://")[0]
+    if scheme not in SCHEMES:
+        raise ConfigurationError(f"--runs: got a URL of {scheme!r}; allowed: a folder, or {', '.join(SCHEMES)}")
+    return chosen
 
 
 def tracking_uri(given: str | None, runs: str) -> str | None:
@@ -56,7 +73,19 @@ def tracking_uri(given: str | None, runs: str) -> str | None:
     chosen = given or os.environ.get(MLFLOW_VARIABLE)
     if chosen:
         return chosen
-    return None if is_remote(runs) else f"sqlite:///{runs}/mlflow.db"
+    return None if is_remote(runs) else sqlite_uri(Path(runs, "mlflow.db"))
+
+
+def sqlite_uri(path: Path) -> str:
+    """Returns the URI of an SQLite file, whatever characters its path has (`?`, `%` and `#` mean something in a URI).
+
+    Where it has such, the driver is named too: MLflow makes the folder of a bare `sqlite:///` as it is written there.
+    """
+    if _PLAIN_PATH.fullmatch(str(path)):
+        return f"sqlite:///{path}"
+    from sqlalchemy import URL  # takes a moment to import
+
+    return URL.create("sqlite+pysqlite", database=str(path)).render_as_string(hide_password=False)
 
 
 def data_root(given: str | None) -> Path:

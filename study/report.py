@@ -8,7 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study import locations
-from study.commandline import DONE, INCOMPLETE, WRONG_USAGE, add_locations, make_parser, read_locations, run_command
+from study.commandline import (
+    DONE,
+    INCOMPLETE,
+    WRONG_USAGE,
+    add_locations,
+    make_parser,
+    read_locations,
+    run_command,
+    say,
+    say_left_out,
+)
 from study.studies import DEFAULT, OWN, STUDIES, find, names_of_studies
 
 RECORDED = Path(__file__).parent / "results" / "data"  # the numbers per seed that the project keeps
@@ -34,17 +44,18 @@ def main(arguments: Sequence[str]) -> int:
     studies = find(args.studies or names_of_studies(folder.studies()) or [DEFAULT])
     code = _sync(studies, places, folder) if args.sync else DONE
     if args.format == "html":
-        return max(code, _write_pages(studies, places, folder))
-    if args.format == "table":
-        return code if _print_tables(studies, places, folder, args.wide) else INCOMPLETE
-    show = {
-        "csv": _print_csv,
-        "parquet": _write_parquet,
-        "json": _print_json,
-        "markdown": _print_markdown,
-    }[args.format]
-    is_complete = show(studies, folder)
-    return code if is_complete else INCOMPLETE
+        code = max(code, _write_pages(studies, places, folder))
+    elif args.format == "table":
+        code = code if _print_tables(studies, places, folder, args.wide) else INCOMPLETE
+    else:
+        show = {
+            "csv": _print_csv,
+            "parquet": _write_parquet,
+            "json": _print_json,
+            "markdown": _print_markdown,
+        }[args.format]
+        code = code if show(studies, folder) else INCOMPLETE
+    return INCOMPLETE if say_left_out(folder) else code
 
 
 def parser() -> argparse.ArgumentParser:
@@ -89,10 +100,11 @@ def _print_json(studies: "list[Study]", folder: "RunFolder") -> bool:
 def _print_csv(studies: "list[Study]", folder: "RunFolder") -> bool:
     """Prints a line per run; returns whether there is one."""
     from study.evidence import results
+    from trainables.printable import for_spreadsheet
 
-    runs = results(folder.url, [study.name for study in studies])
+    runs = results(folder, [study.name for study in studies])
     if len(runs):
-        print(runs.to_csv(index=False), end="")
+        print(runs.map(for_spreadsheet).rename(columns=for_spreadsheet).to_csv(index=False), end="")
     return _has_rows(len(runs), folder)
 
 
@@ -101,18 +113,18 @@ def _write_parquet(studies: "list[Study]", folder: "RunFolder") -> bool:
     from study.evidence import results
     from study.reporting import output_folder, writing
 
-    runs = results(folder.url, [study.name for study in studies])
+    runs = results(folder, [study.name for study in studies])
     path = output_folder(folder, "tables") / "results.parquet"
     if len(runs):
         with writing(path):
             runs.to_parquet(path, index=False)
-        print(path)
+        say(path)
     return _has_rows(len(runs), folder)
 
 
 def _has_rows(number: int, folder: "RunFolder") -> bool:
     if not number:
-        print(f"no run in {folder.url} of what was asked for", file=sys.stderr)
+        say(f"no run in {folder.url} of what was asked for", sys.stderr)
     return number > 0
 
 
@@ -134,9 +146,9 @@ def _print_tables(studies: "list[Study]", places: "Locations", folder: "RunFolde
     with_records = [study.name for study in studies if print_study(study, folder, screen, wide)]
     if with_records:
         if not wide:
-            print(f"every table: {locations.command_line('study.report', [*with_records, '--wide', *places.options])}")
+            say(f"every table: {locations.command_line('study.report', [*with_records, '--wide', *places.options])}")
         page = locations.command_line("study.report", [*with_records, "--format", "html", *places.options])
-        print(f"with every figure, to read in a browser: {page}")
+        say(f"with every figure, to read in a browser: {page}")
     return len(with_records) == len(studies)
 
 
@@ -146,7 +158,7 @@ def _write_pages(studies: "list[Study]", places: "Locations", folder: "RunFolder
 
     pages = [publish_page(study, folder, places.data_root, places.tracking_uri) for study in studies]
     for study, page in zip(studies, pages, strict=True):
-        print(page or f"{study.name}: no finished run in {folder.url}; {maker(study.name, folder.url)} makes them")
+        say(page or f"{study.name}: no finished run in {folder.url}; {maker(study.name, folder.url)} makes them")
     return DONE if all(pages) else INCOMPLETE
 
 
@@ -161,10 +173,10 @@ def _record(studies: "list[Study]", folder: "RunFolder", recorded: Path) -> int:
         if study.name_parts.search or study.name == OWN:
             print(f"{study.name}: its configurations are not declared, so they cannot be told from a table")
         elif num_runs := write_seed_table(path, groups_of(study, folder)):
-            print(f"{path}: {num_runs} runs")
+            say(f"{path}: {num_runs} runs")
             continue
         else:
-            print(f"{study.name}: no finished run in {folder.url}; {maker(study.name, folder.url)} makes them")
+            say(f"{study.name}: no finished run in {folder.url}; {maker(study.name, folder.url)} makes them")
         code = INCOMPLETE
     return code
 
@@ -184,7 +196,7 @@ def _print_verdicts(names: Sequence[str], recorded: Path, form: str, figure: Pat
 
     studies = [study for study in find(list(names or STUDIES)) if (recorded / f"{study.name}.csv").is_file()]
     if not studies:
-        print(f"error: no STUDY.csv of {', '.join(names) or 'any study'} in {recorded}", file=sys.stderr)
+        say(f"error: no STUDY.csv of {', '.join(names) or 'any study'} in {recorded}", sys.stderr)
         return INCOMPLETE
     groups = [group for study in studies for group in read_seed_table(study, recorded / f"{study.name}.csv")]
     rows = claim_rows(groups, read_before(recorded / "verdicts-1.0.0.csv"))
@@ -222,9 +234,9 @@ def _sync(studies: "list[Study]", places: "Locations", folder: "RunFolder") -> i
                 num_written += tracker.sync(study, records)
                 progress.add()
     except TrackingError as error:
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", sys.stderr)
         return INCOMPLETE
-    print(f"MLflow {locations.without_password(str(uri))}: {num_written} runs written", file=sys.stderr)
+    say(f"MLflow {locations.without_password(str(uri))}: {num_written} runs written", sys.stderr)
     return DONE
 
 

@@ -10,6 +10,7 @@ from study import locations
 from study.commandline import (
     DONE,
     INCOMPLETE,
+    MOST_SEEDS,
     Chosen,
     Request,
     add_changes,
@@ -18,9 +19,10 @@ from study.commandline import (
     assignment,
     choose,
     make_parser,
-    positive,
     read_request,
     run_command,
+    say,
+    up_to,
 )
 from study.studies import (
     DEFAULT,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 
     from study.locations import Locations
 
-TRIALS, SMOKE_TRIALS = 30, 3
+TRIALS, SMOKE_TRIALS, MOST_TRIALS = 30, 3, 100_000
 SMOKE_SEEDS = 2
 FEWEST_SEEDS = 5  # a handful of rare validation images, of which fewer draws would be noise
 
@@ -98,10 +100,10 @@ def parser() -> argparse.ArgumentParser:
     )
     add = command.add_argument
     add("studies", nargs="*", metavar="STUDY", help=f"default {DEFAULT}; arms change the control of its first pair")
-    add("--trials", type=positive, metavar="N", help=f"of each arm; default {TRIALS}")
+    add("--trials", type=up_to(MOST_TRIALS), metavar="N", help=f"of each arm; default {TRIALS}")
     seeds = f"a score is their mean; default and least {FEWEST_SEEDS}"
-    add("--tuning-seeds", type=positive, default=FEWEST_SEEDS, metavar="N", help=seeds)
-    add("--seeds", type=positive, metavar="N", help="fresh seeds of each winner; default 10")
+    add("--tuning-seeds", type=up_to(MOST_SEEDS), default=FEWEST_SEEDS, metavar="N", help=seeds)
+    add("--seeds", type=up_to(MOST_SEEDS), metavar="N", help="fresh seeds of each winner; default 10")
     add("--arm", action="append", metavar="NAME", help=f"only these: {', '.join(SEARCH_ARMS)}")
     space = "FIELD=LOW..HIGH|A,B"
     add("--space", type=assignment, action="append", default=[], metavar=space, help="change or add a dimension")
@@ -158,13 +160,13 @@ def _run(
     for study, dimensions in zip(chosen.studies, dimensions_of, strict=True):
         plan = SearchPlan(search.trials, search.tuning_seeds, search.arms, dimensions, search.objectives)
         try:
-            with Lease(folder, print), database_errors(search.storage):
+            with Lease(folder, say), database_errors(search.storage):
                 remember(folder, chosen.folders, chosen.weights)
                 winners, outcome = tune_arms(study, plan, storage, settings, screen)
         except StudyError as error:
             if len(chosen.studies) == 1:
                 raise
-            print(f"failed: {study.name}: {error}", file=sys.stderr)
+            say(f"failed: {study.name}: {error}", sys.stderr)
             code = INCOMPLETE
             continue
         if search.as_markdown:
@@ -172,11 +174,11 @@ def _run(
         else:
             _show(winners, places, screen, places.tracking_uri if outcome.tracked else None)
         for problem in outcome.problems:
-            print(f"failed: {problem}", file=sys.stderr)
+            say(f"failed: {problem}", sys.stderr)
             code = INCOMPLETE
     if not search.as_markdown:
         url_or_file = "STORAGE_URL" if search.storage else f"{places.runs}/search/journal.log"
-        print(f"browse the trials (pip install optuna-dashboard): optuna-dashboard {url_or_file}")
+        say(f"browse the trials (pip install optuna-dashboard): optuna-dashboard {url_or_file}")
     return code
 
 
@@ -190,8 +192,8 @@ def _show(winners: Study, places: "Locations", screen: "Console", tracking_uri: 
     key = ["--key", "KEY"] if winners.name_parts.search == "several" else []
     export = locations.command_line("export", [winners.name, *key, *places.options])
     report = locations.command_line("study.report", [winners.name, "--wide", *places.options])
-    print(f"every table, also of what the score depends on: {report}")
-    print(f"next, verified ONNX files: {export}")
+    say(f"every table, also of what the score depends on: {report}")
+    say(f"next, verified ONNX files: {export}")
 
 
 def _print_markdown(winners: Study, runs: str) -> None:

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 # A room (or a file at the top of a package) imports only what stands before it, and of other rooms public names only.
 ROOMS = (
     *("trainables.errors", "trainables.lazy", "trainables.seeding", "trainables.finding", "trainables.own_code"),
+    *("trainables.regular_file", "trainables.printable"),
     *("trainables.final_norm", "trainables.configuration", "trainables.storage", "trainables.data"),
     *("trainables.networks", "trainables.evaluation", "trainables.training", "trainables.run", "trainables.tune"),
     *("export.errors", "export.verification", "export.surgery", "export.conversion", "export.runs"),

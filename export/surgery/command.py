@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.errors import SurgeryError
+from trainables.printable import printable
 
 if TYPE_CHECKING:
     from export.surgery.proof import Claim
@@ -107,7 +108,7 @@ def _limit(seconds: float, source: Path) -> None:
 
 def _one_line(text: str) -> str:
     """Returns a text that a terminal shows as one line, whatever names a file brings."""
-    shown = "".join(character if character.isprintable() else " " for character in text)
+    shown = printable(text)
     return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."
 
 

@@ -53,7 +53,8 @@ def read_decisions(group: Group, folder: RunFolder) -> Decisions:
         for seed, record in sorted(records.items()):
             try:
                 ways = decisions_of(record, folder)
-            except RecordError:  # its command does it again
+            except RecordError as error:  # its command does it again
+                folder.left_out[f"{record.study}/{record.key}/seed-{seed}/{PREDICTIONS}"] = str(error)
                 continue
             for way, decided in ways.items():
                 decisions.setdefault(arm, {}).setdefault(way, {})[seed] = decided

@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from study.commandline.command import (
         DONE,
         INCOMPLETE,
+        MOST_SEEDS,
         WRONG_USAGE,
         add_locations,
         add_resources,
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
         positive,
         read_locations,
         run_command,
+        up_to,
     )
     from study.commandline.export_request import (
         ExportRequest,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from study.commandline.parser import CONSOLE_SCRIPT, make_parser, version_of_project
     from study.commandline.remembered_folders import changed_folders, remember, remembered, remembered_weights
     from study.commandline.request import Chosen, Request, choose, read_request
-    from study.commandline.terminal import console, is_quiet
+    from study.commandline.terminal import console, is_quiet, say, say_left_out, shown_table
 else:
     from trainables.lazy import public_names
 
@@ -34,6 +36,7 @@ else:
         "command": (
             "DONE",
             "INCOMPLETE",
+            "MOST_SEEDS",
             "WRONG_USAGE",
             "add_locations",
             "add_resources",
@@ -42,6 +45,7 @@ else:
             "positive",
             "read_locations",
             "run_command",
+            "up_to",
         ),
         "export_request": (
             "ExportRequest",
@@ -75,6 +79,9 @@ else:
         "terminal": (
             "console",
             "is_quiet",
+            "say",
+            "say_left_out",
+            "shown_table",
         ),
     }
     __getattr__ = public_names(__name__, _FILES)
@@ -84,6 +91,7 @@ __all__ = [
     "CONSOLE_SCRIPT",
     "DONE",
     "INCOMPLETE",
+    "MOST_SEEDS",
     "OPTIONS",
     "WRONG_USAGE",
     "Chosen",
@@ -110,5 +118,9 @@ __all__ = [
     "remembered",
     "remembered_weights",
     "run_command",
+    "say",
+    "say_left_out",
+    "shown_table",
+    "up_to",
     "version_of_project",
 ]

@@ -15,8 +15,11 @@ from study import locations
 from study.commandline.stopping import Stopped, leave_terminal, stop_on_signals
 from study.locations import Locations
 from trainables.errors import StudyError, UnavailableError
+from trainables.printable import printable
 
 DONE, INCOMPLETE, WRONG_USAGE = 0, 1, 2
+MOST_SEEDS = 10_000
+LONGEST_COUNT = 18  # digits
 
 
 def add_locations(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +40,7 @@ def read_locations(args: argparse.Namespace) -> Locations:
     """
     runs = locations.runs_folder(args.runs)
     if locations.inside_ray_job():
-        print(f"inside a Ray job: runs go to {runs}", file=sys.stderr, flush=True)
+        print(printable(f"inside a Ray job: runs go to {runs}"), file=sys.stderr, flush=True)
     data_root, tracking_uri = locations.data_root(args.data_root), locations.tracking_uri(args.tracking_uri, runs)
     words = ["--runs", runs]
     words += [] if data_root == locations.data_root(None) else ["--data-root", str(data_root)]
@@ -57,9 +60,20 @@ def add_resources(parser: argparse.ArgumentParser) -> None:
 
 def positive(text: str) -> int:
     """Returns a count >= 1; raises as argparse wants."""
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or len(text) > LONGEST_COUNT or int(text) < 1:
         raise argparse.ArgumentTypeError(f"got {text!r}; a whole number of at least 1 is allowed")
     return int(text)
+
+
+def up_to(largest: int) -> Callable[[str], int]:
+    """Returns a parser of counts from 1 to `largest`; it raises as argparse wants."""
+
+    def count(text: str) -> int:
+        if (value := positive(text)) > largest:
+            raise argparse.ArgumentTypeError(f"got {text!r}; at most {largest} is allowed")
+        return value
+
+    return count
 
 
 def amount(text: str) -> float:
@@ -98,10 +112,10 @@ def run_command(main: Callable[[Sequence[str]], int], arguments: Sequence[str] |
         with stop_on_signals():
             code = main(sys.argv[1:] if arguments is None else arguments)
     except UnavailableError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable(f"error: {error}"), file=sys.stderr)
         code = INCOMPLETE
     except StudyError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable(f"error: {error}"), file=sys.stderr)
         code = WRONG_USAGE
     except KeyboardInterrupt as interrupt:
         stopped = interrupt if isinstance(interrupt, Stopped) else Stopped(signal.SIGINT)

@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from study.commandline.own_folder import FolderPlan, class_folders
+from study.commandline.terminal import say, shown_table
 from trainables.configuration import OTHERS
-from trainables.data import IMAGE_SIZE, NEAR_DUPLICATES, TEST, TRAIN, VALIDATION, Survey, in_one_line
+from trainables.data import IMAGE_SIZE, NEAR_DUPLICATES, TEST, TRAIN, VALIDATION, Survey
+from trainables.printable import printable
 
 FEW, FEW_TESTED = 10, 10  # images of a class below which a result says little
 SERIES_SHARE = 0.2  # of photos in series from which on they are worth a line
@@ -27,15 +29,15 @@ def print_summary(plan: FolderPlan, console: Console, is_pooled_by_name: bool = 
     """
     console.print(_table(plan))
     for line in _facts(plan):
-        console.print(line, highlight=False, soft_wrap=True)
+        say(line, console)
     pooled = plan.survey.parts is not None and plan.data.split != "given" and not is_pooled_by_name
     for line in [*([_pooled(plan.survey)] if pooled else []), *_warnings(plan)]:
-        console.print(f"warning: {line}", highlight=False, soft_wrap=True)
+        say(f"warning: {line}", console)
 
 
 def _table(plan: FolderPlan) -> Table:
     by_whom = "your split divides them" if plan.data.split == "given" else "the first seed divides them"
-    table = Table(title=f"your images, and how {by_whom}", title_justify="left")
+    table = shown_table(f"your images, and how {by_whom}")
     for heading in ("class", "role"):
         table.add_column(heading)
     for heading in ("images", "train", "validate", "test"):
@@ -119,7 +121,7 @@ def _twins(plan: FolderPlan) -> Iterator[str]:
     if len(plan.test_twins):
         first = plan.test_twins[0]
         pictures = [
-            in_one_line(survey.files[place].name) for place in np.flatnonzero(survey.twins == survey.twins[first])
+            printable(survey.files[place].name) for place in np.flatnonzero(survey.twins == survey.twins[first])
         ]
         per_class = Counter(survey.class_names[label] for label in survey.labels[plan.test_twins].tolist())
         listed = ", ".join(f"{number} {name}" for name, number in per_class.items())
@@ -133,7 +135,7 @@ def _twins(plan: FolderPlan) -> Iterator[str]:
     twins_and_classes = np.unique(np.stack([survey.twins, survey.labels]), axis=1)
     in_several = np.flatnonzero(np.bincount(twins_and_classes[0]) > 1)
     if len(in_several):
-        pictures = [in_one_line(survey.files[place].name) for place in np.flatnonzero(survey.twins == in_several[0])]
+        pictures = [printable(survey.files[place].name) for place in np.flatnonzero(survey.twins == in_several[0])]
         yield f"{len(in_several)} pictures are, as near-duplicates, in two classes: {' and '.join(pictures[:2])}"
 
 
@@ -155,18 +157,18 @@ def _warnings(plan: FolderPlan) -> Iterator[str]:
             f"{survey.num_in_series} photos were taken within a minute of another by the same camera: if they show the "
             "same thing, --groups or --group-pattern keeps them together"
         )
-    unlabelled = [in_one_line(left_out.name) for left_out in survey.left_out if left_out.kind == "unlabelled"]
+    unlabelled = [printable(left_out.name) for left_out in survey.left_out if left_out.kind == "unlabelled"]
     if unlabelled:
         yield f"{len(unlabelled)} images have no row in the table and take no part, such as {unlabelled[0]}"
     if survey.unmatched_rows:
-        number, first = len(survey.unmatched_rows), in_one_line(survey.unmatched_rows[0])
+        number, first = len(survey.unmatched_rows), printable(survey.unmatched_rows[0])
         yield f"{number} rows of the table name no image that is there, such as {first}"
     conflicts = [str(left_out) for left_out in survey.left_out if left_out.kind == "conflict"]
     if conflicts:
         yield f"{len(conflicts)} images are in two classes: {'; '.join(conflicts[:LISTED_CONFLICTS])}"
     if survey.ungrouped:
         yield (
-            f"{len(survey.ungrouped)} images belong to no group, such as {in_one_line(survey.ungrouped[0])}: each is a "
+            f"{len(survey.ungrouped)} images belong to no group, such as {printable(survey.ungrouped[0])}: each is a "
             "group of its own, so that its like may be in another split"
         )
     if plan.num_unused:

@@ -15,6 +15,7 @@ from study.commandline import terminal
 from study.locations import without_password
 from trainables.configuration import near_field
 from trainables.errors import ConfigurationError
+from trainables.printable import printable
 
 CONSOLE_SCRIPT = "final-bn"
 NOT_IN_A_FILE = ("help", "version", "config", "print_config", "quiet", "verbose")  # options that say how, not what
@@ -81,8 +82,8 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def error(self, message: str) -> NoReturn:
-        """Says in one line what is wrong, and exits with 2."""
-        self.exit(2, f"error: {message}; {self.prog} --help says what there is\n")
+        """Says in one line what is wrong, and exits with 2; what it quotes is escaped where it needs to be."""
+        self.exit(2, f"error: {printable(message)}; {self.prog} --help says what there is\n")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Prints a message, an error's on stderr, and exits."""

@@ -23,7 +23,7 @@ Studies = str | Sequence[str] | None
 _OF_RECORD = ("status", "reason", "best_epoch_by_validation", "seconds", "device", "finished_at", "data_fingerprint")
 
 
-def results(runs: str | Path, study: Studies = None) -> "pd.DataFrame":
+def results(runs: str | Path | RunFolder, study: Studies = None) -> "pd.DataFrame":
     """Returns a row per run: who it is, its record, its fields ("optimiser.learning_rate"), its metrics.
 
     Metrics are those after the last epoch, named split/metric/class ("test/f1/minority"), NaN where undefined. Runs
@@ -40,7 +40,7 @@ def results(runs: str | Path, study: Studies = None) -> "pd.DataFrame":
     import pandas as pd
 
     rows = []
-    for identity, record in _runs(RunFolder(str(runs)), study):
+    for identity, record in _runs(runs if isinstance(runs, RunFolder) else RunFolder(str(runs)), study):
         fields = {**Configuration().flat(), **record.configuration}  # a record may lack fields that are newer than it
         of_record = {name: getattr(record, name) for name in _OF_RECORD}
         values = {name: as_text(value) if isinstance(value, list) else value for name, value in fields.items()}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from study.evidence.groups import Group, group_records, label_of, sorted_groups
 from study.evidence.search_results import SearchResult, Setting, recall_search_results
 from study.studies import Range, Study, Values, tuned_study
+from trainables.errors import RecordError
 from trainables.storage import Record, RunFolder
 
 ROBUST, FRAGILE, REVERSED = "robust", "fragile", "reversed"
@@ -54,10 +55,18 @@ def tuned_groups(study: Study, records: Iterable[Record], searches: Mapping[str,
 
 
 def groups_of_records(study: Study, records: Iterable[Record], folder: RunFolder) -> list[Group]:
-    """Returns the groups of a study's complete records, whether it is declared or what a search in `folder` found."""
-    if study.name_parts.search:
-        return tuned_groups(study, records, recall_search_results(folder, study.name))
-    return group_records(study, records)
+    """Returns the groups of a study's complete records, whether it is declared or what a search in `folder` found.
+
+    What a search found and cannot be read is noted in `folder.left_out`; there are no groups then.
+    """
+    if not study.name_parts.search:
+        return group_records(study, records)
+    try:
+        searches = recall_search_results(folder, study.name)
+    except RecordError as error:
+        folder.left_out[f"search/{study.name}.json"] = str(error)
+        return []
+    return tuned_groups(study, records, searches)
 
 
 def pareto_front(settings: Sequence[Setting], directions: Sequence[str]) -> list[Setting]:

@@ -18,14 +18,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from trainables.errors import ConfigurationError, RecordError
+from trainables.regular_file import MIB
 from trainables.storage import RunFolder
 
 log = logging.getLogger(__name__)
 
 NAME = "driver-lease.json"
 BEAT, EXPIRY = 5.0, 30.0  # seconds; a live driver beats six times before it counts as dead
+LARGEST = MIB
 SETTLE = 0.5  # seconds until the last of several writers has won
-FIELDS = {"host", "pid", "token", "beat"}  # of a lease that can be used
+FIELDS = {"host": str, "pid": int, "token": str, "beat": int}  # of a lease that can be used
 
 
 class Lease:
@@ -103,10 +105,11 @@ class Lease:
     def _read(self) -> dict[str, Any] | None:
         """Returns the lease in the folder; None where none is or it is damaged."""
         try:
-            lease = json.loads(self._folder.get(NAME) or "null")
-        except ValueError:  # no JSON, or no text
+            lease = json.loads(self._folder.get(NAME, LARGEST) or "null")
+        except (ValueError, RecursionError):  # no JSON, or no text
             return None
-        return lease if isinstance(lease, dict) and lease.keys() >= FIELDS else None
+        is_whole = isinstance(lease, dict) and all(type(lease.get(name)) is kind for name, kind in FIELDS.items())
+        return lease if is_whole and 0 < lease["pid"] < 2**31 else None
 
     def _write(self) -> None:
         self._num_beats += 1

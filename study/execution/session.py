@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from study.commandline import say as _say
 from study.execution.cluster import check_resources, cluster_nodes, connected, probe_nodes
 from study.execution.plan import Plan, make_plan, spread
 from study.execution.prepare import prepare_trials
@@ -77,7 +78,7 @@ def run_session(studies: Sequence[Study], settings: Settings, console: Console) 
     folder.probe()
     plan = make_plan(studies, settings.num_seeds, folder)
     outcome = Outcome(already_done=len(plan.done))
-    say = partial(console.print, highlight=False, soft_wrap=True)
+    say = partial(_say, to=console)
     say(f"runs in {settings.runs}: {len(plan.done)} done, {plan.num_left} to do in {len(plan.trials)} trials")
     seconds = sum(study.seconds_on(plan.num_left_of(study.name)) for study in studies)
     if seconds > LONG_SECONDS:
@@ -117,7 +118,7 @@ def _run(
     plan: Plan, settings: Settings, outcome: Outcome, console: Console, log_records: Callable[[Trial], None]
 ) -> None:
     """Runs the trials of a plan whose data and weights can be had, and notes in the outcome what came of each."""
-    say = partial(console.print, highlight=False, soft_wrap=True)
+    say = partial(_say, to=console)
     gpus = settings.resources.of_features(cluster_nodes())
     prepared = prepare_trials(
         plan.trials, settings.data_root, settings.runs, settings.weights, gpus, say, settings.folders, console

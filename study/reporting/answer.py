@@ -12,6 +12,7 @@ from rich.text import Text
 from study.answers import RECALIBRATED, RIVALS, TARGET_WIDTH, Answer, Candidate, Comparison
 from study.evidence import FEWEST_SEEDS, MARGIN, NOT_REPRODUCED, REPRODUCED, Interval
 from study.studies import ADJUSTED, COMBINED, FINAL, NONE, WEIGHTED_LOSS
+from trainables.printable import for_markdown, printable
 
 WIDTH = 80  # columns of the box, where the screen has them
 METHODS = {
@@ -51,7 +52,8 @@ def answer_in_words(answer: Answer, title: str = "", photos: str = "") -> Answer
         photos: which photos there were; "" leaves that out.
     """
     kind = "decided" if answer.is_decided else "too-few-seeds"
-    return AnswerText(title or ", ".join(answer.rare), headline(answer), tuple(_facts(answer, photos)), kind)
+    facts = tuple((what, printable(words)) for what, words in _facts(answer, photos))
+    return AnswerText(printable(title or ", ".join(answer.rare)), printable(headline(answer)), facts, kind)
 
 
 def headline(answer: Answer) -> str:
@@ -85,9 +87,8 @@ def as_box(text: AnswerText, columns: int) -> RenderableType:
 
 def as_markdown_lines(text: AnswerText) -> str:
     """Returns the box as Markdown."""
-    return "\n".join(
-        [f"**{text.headline}**", "", *(f"- {what}: {words}" if what else f"  {words}" for what, words in text.facts)]
-    )
+    facts = [f"- {what}: {for_markdown(words)}" if what else f"  {for_markdown(words)}" for what, words in text.facts]
+    return "\n".join([f"**{for_markdown(text.headline)}**", "", *facts])
 
 
 def _on_final_norm(answer: Answer) -> str:

@@ -12,6 +12,7 @@ from study.reporting.answer import AnswerText, as_markdown_lines
 from study.studies import OWN, StudyName
 from trainables import own_code
 from trainables.configuration import FOLDER, has_backbone
+from trainables.printable import for_markdown, printable
 from trainables.storage import Record
 
 
@@ -20,7 +21,8 @@ def as_markdown(group: Group, tables: Sequence[Table], answer: AnswerText | None
     study = group.study
     parts = [f"## {study.name}: {study.title}"]
     parts += [] if answer is None else [as_markdown_lines(answer)]
-    parts.append(f"{study.source}. {how_made(group)}")
+    made = how_made(group).replace("](", "]\\(").replace("<", "&lt;")
+    parts.append(f"{study.source}. {made}")
     parts += map(table_as_markdown, tables)
     return "\n\n".join(parts) + "\n"
 
@@ -109,7 +111,7 @@ def how_made(group: Group) -> str:
     hours = sum(record.seconds for record in records) / 3600
     num_arms, num_declared = len(group.records), len(group.study.arms)
     part = "" if num_arms == num_declared or _choice_of_arms(group) else " (here some of its arms)"
-    return (
+    return printable(
         f"Made by `{command_of(group)}`{part}: {num_arms} of {num_declared} arms, "
         f"seeds {min(seeds)} to {max(seeds)}, {len(records)} runs, finished {days}, on {devices}, "
         f"with {_versions(records)}; {hours:.2f} hours of training in all."
@@ -137,5 +139,5 @@ def table_as_markdown(table: Table) -> str:
     header = [str(column.header) for column in table.columns]
     rules = ["---:" if column.justify == "right" else "---" for column in table.columns]
     rows = [header, rules, *map(list, zip(*columns, strict=True))]
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return f"**{table.title}**\n\n" + "\n".join(lines)
+    lines = ["| " + " | ".join(map(for_markdown, row)) + " |" for row in rows]
+    return f"**{for_markdown(str(table.title))}**\n\n" + "\n".join(lines)

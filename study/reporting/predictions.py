@@ -6,23 +6,29 @@ from typing import Any
 import numpy as np
 
 from study.evidence import Group
+from trainables.errors import RecordError
 from trainables.storage import PREDICTIONS, RunFolder
 
 Arrays = dict[str, np.ndarray[Any, Any]]  # "scores" (images, classes), "labels" (images,), "positions" (images,)
-Predictions = Callable[[str], Arrays | None]  # arm -> arrays of its first seed; None where it has no records
+Predictions = Callable[[str], Arrays | None]  # arm -> arrays of its first seed; None where there are none
 
 
 def predictions_of(group: Group, folder: RunFolder) -> Predictions:
     """Returns the function that reads an arm's test scores, labels and positions of its first seed.
 
-    The function raises RecordError where the file of that run is missing or damaged.
+    A file that is missing or damaged is noted in `folder.left_out`, and its arm has none.
     """
 
     def read(arm: str) -> Arrays | None:
         records = group.records.get(arm)
         if not records:
             return None
-        tensors = folder.tensors(records[min(records)], PREDICTIONS)
+        record = records[min(records)]
+        try:
+            tensors = folder.tensors(record, PREDICTIONS)
+        except RecordError as error:
+            folder.left_out[f"{record.study}/{record.key}/seed-{record.seed}/{PREDICTIONS}"] = str(error)
+            return None
         return {name.removeprefix("test/"): array for name, array in tensors.items() if name.startswith("test/")}
 
     return read

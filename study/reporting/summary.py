@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from study.answers import Answer, answer_from, read_decisions
+from study.commandline import say
 from study.evidence import Group, Verdict, groups_of_records, judge
 from study.reporting.answer import AnswerText, answer_in_words, as_box
 from study.reporting.derived import with_derived
@@ -92,8 +93,7 @@ def print_study(study: Study, folder: RunFolder, screen: Console, wide: bool = F
     if not groups:
         or_none_chosen = ", or none that a search there has found" if study.name_parts.search else ""
         made_by = maker(study.name, folder.url)
-        line = f"{study.name}: no finished run in {folder.url}{or_none_chosen}; this makes them: {made_by}"
-        screen.print(line, highlight=False, soft_wrap=True)
+        say(f"{study.name}: no finished run in {folder.url}{or_none_chosen}; this makes them: {made_by}", screen)
     return bool(groups)
 
 
@@ -112,8 +112,8 @@ def publish_figures(study: Study, folder: RunFolder, tracking_uri: str | None, s
             if tracking_uri is not None:
                 log_figures(group, files, open_tracker(tracking_uri, folder.url))
         except TrackingError as error:
-            screen.print(f"{error}; the figures are not in MLflow", highlight=False, soft_wrap=True)
+            say(f"{error}; the figures are not in MLflow", screen)
             tracking_uri = None
     for place in dict.fromkeys(path.parent for path in saved):
-        screen.print(f"figures: {place}", highlight=False, soft_wrap=True)
+        say(f"figures: {place}", screen)
     return saved

@@ -4,14 +4,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from study.tracking.background import BackgroundTracker
+    from study.tracking.connection import TrackingError, tracking_errors
     from study.tracking.contents import best_first
     from study.tracking.model_registry import CHAMPION, ONNX, register
-    from study.tracking.tracker import Tracker, TrackingError, check_tracking, open_tracker, tracking_errors
+    from study.tracking.tracker import Tracker, check_tracking, open_tracker
 else:
     from trainables.lazy import public_names
 
     _FILES = {
         "background": ("BackgroundTracker",),
+        "connection": ("TrackingError", "tracking_errors"),
         "contents": ("best_first",),
         "model_registry": (
             "CHAMPION",
@@ -20,10 +22,8 @@ else:
         ),
         "tracker": (
             "Tracker",
-            "TrackingError",
             "check_tracking",
             "open_tracker",
-            "tracking_errors",
         ),
     }
     __getattr__ = public_names(__name__, _FILES)

@@ -1,5 +1,6 @@
 """Records -> what MLflow is told of them: metrics with names, values, epochs, times; and where it shows them. Pure."""
 
+import hashlib
 import math
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from study.locations import without_password
 from study.studies import Study
 from trainables.configuration import Configuration
 from trainables.evaluation import MINORITY_F1, PER_CLASS, REMOVED_MINORITY_F1, VALIDATION_F1
+from trainables.printable import for_markdown
 from trainables.storage import Record
 
 NOTE = "mlflow.note.content"  # the description that MLflow's pages show
@@ -18,6 +20,7 @@ LEVEL = "study.level"  # tag: configuration, or seed
 # These metrics are logged over the epochs, at POINTS of them, all others once: a row of MLflow's costs a fifth of a
 # millisecond of CPU time, and every epoch stands in the record.
 POINTS = 12
+LONGEST_NAME = 250  # characters of a metric, MLflow's own limit
 NOT_SHOWN = "validation-removed/"  # nothing is chosen or claimed by these; the record has them
 CURVES = ("train/loss/all", "validation/loss/all", VALIDATION_F1, MINORITY_F1, REMOVED_MINORITY_F1)
 
@@ -98,8 +101,9 @@ def labels_of(study: Study, record: Record, versions: Versions | None = None) ->
     numbers = f"{data.train_minority} against {data.train_majority} training images"
     version = (versions or {}).get(data.source)
     images = f"{Path(version.path).name} ({version})" if version else data.source
+    rare = ", ".join(data.minority) or "no class"
     description = (
-        f"{study.title}: arm **{record.arm}** on {images}, {', '.join(data.minority) or 'no class'} rare "
+        f"{study.title}: arm **{record.arm}** on {for_markdown(images)}, {for_markdown(rare)} rare "
         f"({numbers}), {backbone}, final norm {network.final_norm}, {configuration.schedule.epochs} epochs."
     )
     return {
@@ -145,8 +149,11 @@ def note_of(study: Study) -> str:
 
 
 def metric_name(metric: str) -> str:
-    """Returns a name MLflow accepts: letters, digits and _-. :/ stay, others become "_"."""
-    return "".join(letter if letter.isalnum() or letter in "_-. :/" else "_" for letter in metric)
+    """Returns a name MLflow accepts: letters, digits and _-. :/ stay, others become "_"; a long one ends in a hash."""
+    name = "".join(letter if letter.isalnum() or letter in "_-. :/" else "_" for letter in metric)
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME - 9]}-{hashlib.sha256(metric.encode()).hexdigest()[:8]}"
 
 
 def finished_at(record: Record) -> int:

@@ -14,8 +14,10 @@ from export.conversion import INPUT, OUTPUT
 from export.runs import BEST_FIRST, Exported
 from study.evidence import AS_DECLARED, Group
 from study.studies import Study
+from study.tracking.connection import tracking_errors
 from study.tracking.contents import NOTE, labels_of
-from study.tracking.tracker import KEY, SEED, Tracker, tracking_errors
+from study.tracking.tracker import KEY, SEED, Tracker
+from trainables.printable import for_markdown
 
 CHAMPION = "champion"
 ONNX = "onnx"  # folder of a run's artifacts
@@ -119,6 +121,7 @@ def _make_version(tracker: Tracker, study: Study, name: str, exported: Exported,
     }
     description = (
         f"{record.arm}, {variant}: minority F1 {f1:.3f} on the whole test set through onnxruntime, "
-        f"{len(verification.changed)} of {verification.num_images} decisions changed; classes {', '.join(classes)}"
+        f"{len(verification.changed)} of {verification.num_images} decisions changed; "
+        f"classes {for_markdown(', '.join(classes))}"
     )
     return str(tracker.client.create_model_version(name, source, run_id, tags, description=description).version)

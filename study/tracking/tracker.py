@@ -6,11 +6,9 @@ leaves nothing twice.
 
 import hashlib
 import logging
-import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from study.answers import recall_versions
 from study.locations import is_remote, without_password
 from study.studies import OWN, Study
 from study.tracking import local_database
+from study.tracking.connection import TrackingError, artifacts_in, is_sqlite, set_requests, tracking_errors
 from study.tracking.contents import (
     LEVEL,
     NOTE,
@@ -32,15 +31,10 @@ from study.tracking.contents import (
     started_at,
     values_of,
 )
-from trainables.errors import UnavailableError, first_line
 from trainables.finding import Finding
 from trainables.storage import Record, RunFolder
 
 log = logging.getLogger(__name__)
-
-
-class TrackingError(UnavailableError):
-    """MLflow, its server or its database did not do what was asked; the records are not touched by it."""
 
 
 KEY, SEED, STATE = "study.key", "study.seed", "study.state"
@@ -65,24 +59,30 @@ class _Run:
 
 
 class Tracker:
-    """Logs to one MLflow server or database; use from one thread only."""
+    """Logs to one MLflow server or database; use from one thread only.
 
-    def __init__(self, uri: str, artifacts: str | None, runs: str | None = None) -> None:
+    Attributes:
+        client: MLflow's own.
+        answered_at: `time.monotonic()` of MLflow's last answer.
+    """
+
+    def __init__(self, uri: str, artifacts: str | None, runs: str | None = None, patient: bool = False) -> None:
         """Connects (and creates a local database).
 
         Args:
             uri: an MLflow tracking URI.
             artifacts: where experiments created here keep artifacts; None leaves it to the server.
             runs: the run folder, which knows what somebody's own folders held; None for no such folders.
+            patient: whether it may wait as long as a server that is too busy asks for.
         """
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")  # a server that is away must not hold a study up
+        set_requests(patient)
         from mlflow.tracking import MlflowClient
 
         for name in ("alembic", "mlflow", "urllib3"):  # after the import, which sets them
             logging.getLogger(name).setLevel(logging.ERROR)
-        if uri.startswith("sqlite:"):
+        if is_sqlite(uri):
             local_database.write_ahead()
+        self.answered_at = time.monotonic()
         self.client: MlflowClient = MlflowClient(tracking_uri=uri)
         self._artifacts, self._runs_url = artifacts, runs
         self._experiments: dict[str, str] = {}
@@ -187,6 +187,7 @@ class Tracker:
                 self._experiments[name] = self.client.create_experiment(name, artifact_location=artifacts, tags=note)
             else:
                 self._experiments[name] = experiment.experiment_id
+            self.answered_at = time.monotonic()
         return self._experiments[name]
 
     def _runs(self, experiment: str) -> dict[Place, _Run]:
@@ -199,6 +200,7 @@ class Tracker:
         runs, token = {}, None
         while True:
             page = self.client.search_runs([experiment], query, max_results=1000, page_token=token)
+            self.answered_at = time.monotonic()
             for run in page:
                 tags = run.data.tags
                 if KEY in tags:
@@ -213,6 +215,7 @@ class Tracker:
         runs = self._runs(experiment)
         if place not in runs:
             created = self.client.create_run(experiment, start_time=start, tags=tags)
+            self.answered_at = time.monotonic()
             runs[place] = _Run(created.info.run_id, "RUNNING", "")
         return runs[place]
 
@@ -234,25 +237,34 @@ class Tracker:
         run_tags = [RunTag(name, value) for name, value in {**tags, STATE: state}.items()]
         for start in range(METRICS_WITH_THE_REST, len(metrics), LARGEST_BATCH):
             self.client.log_batch(run.run_id, metrics=metrics[start : start + LARGEST_BATCH])
+            self.answered_at = time.monotonic()
         self.client.log_batch(run.run_id, metrics=metrics[:METRICS_WITH_THE_REST], params=params, tags=run_tags)
         status = "FAILED" if failed else "FINISHED"
         self.client.set_terminated(run.run_id, status, now)
         run.status, run.state = status, state
+        self.answered_at = time.monotonic()
 
 
-def open_tracker(uri: str | None, runs: str) -> Tracker:
+def open_tracker(uri: str | None, runs: str, patient: bool = False) -> Tracker:
     """Returns a tracker; a local database keeps its artifacts beside it in the run folder.
+
+    Args:
+        uri: of MLflow.
+        runs: the run folder.
+        patient: as `Tracker` takes it.
 
     Raises:
         TrackingError: no URI, or MLflow cannot be reached there.
     """
     if uri is None:
         raise TrackingError("a remote run folder has no MLflow of its own; name one with --tracking-uri")
-    is_local = uri.startswith("sqlite:") and not is_remote(runs)
+    is_local = is_sqlite(uri) and not is_remote(runs)
     with tracking_errors():
+        if is_sqlite(uri):
+            local_database.check(uri)
         if is_local:
             local_database.create(uri, lambda new_uri: Tracker(new_uri, None).client.search_experiments(max_results=1))
-        return Tracker(uri, f"{runs}/mlflow-artifacts" if is_local else None, runs)
+        return Tracker(uri, artifacts_in(runs) if is_local else None, runs, patient)
 
 
 def check_tracking(uri: str | None, runs: str, fix: bool) -> Finding:
@@ -268,20 +280,3 @@ def check_tracking(uri: str | None, runs: str, fix: bool) -> Finding:
         advice = "if no driver is at work, --fix ends them"
         return Finding("MLflow", "failed", f"{num_running} runs RUNNING in {uri_to_show}; {advice}")
     return Finding("MLflow", "ok", uri_to_show + (f"; {num_running} RUNNING runs ended" if num_running else ""))
-
-
-@contextmanager
-def tracking_errors() -> Iterator[None]:
-    """Turns whatever MLflow, its server or its database raises into a TrackingError of one line."""
-    try:
-        yield
-    except TrackingError:  # of a part of it, on one line already
-        raise
-    except Exception as error:
-        line = first_line(error)
-        if " failed with exception " in line:  # a server that does not answer: the request, then why
-            cause = error
-            while cause.__context__ is not None:
-                cause = cause.__context__  # type: ignore[assignment]
-            line = f"{line.partition(' failed with exception ')[0]} failed: {cause}"
-        raise TrackingError(without_password(f"MLflow: {type(error).__name__}: {line}")) from error

@@ -6,6 +6,8 @@ from study.studies import NUISANCES, TELLS_ARMS_APART, Choice, Dimension, Range,
 from trainables.configuration import Configuration, resolve_field
 from trainables.errors import ConfigurationError
 
+MOST_OPTIONS = 100  # values of a dimension that are listed; data and features are prepared for each image size
+
 
 def parse_dimension(name: str, text: str, base: Configuration) -> Dimension:
     """Returns the dimension of FIELD=LOW..HIGH or FIELD=A,B around a base; a usual dimension keeps its logarithm.
@@ -20,6 +22,9 @@ def parse_dimension(name: str, text: str, base: Configuration) -> Dimension:
         raise ConfigurationError(f"--space {field}: it tells arms apart and is not searched; --arm chooses among them")
     usual = next((dimension for dimension in NUISANCES if dimension.field == field), None)
     if ".." not in text:
+        if text.count(",") >= MOST_OPTIONS:
+            number = text.count(",") + 1
+            raise ConfigurationError(f"--space {field}: got {number} values; at most {MOST_OPTIONS} are allowed")
         options = tuple(base.replace({field: value}).flat()[field] for value in text.split(","))
         if len(set(options)) < len(options):
             raise ConfigurationError(f"--space {field}: got {text!r}; each value once")

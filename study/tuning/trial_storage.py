@@ -18,12 +18,14 @@ from study.tuning.space import space_as_text, space_differences
 from trainables.configuration import FOLDER
 from trainables.errors import ConfigurationError, first_line
 from trainables.finding import Finding
+from trainables.regular_file import GIB, check_regular
 
 # attributes that Optuna keeps
 DESIGN, LOST, REASON = "design", "lost with its driver", "reason"  # of a trial
 SPACE, DATA = "space", "data"  # of a study
 RUN_FOLDER = "run folder"  # an entry of SPACE, where the storage is not the run folder's own
 PREFIX = "final-bn/"  # of the names of this project's studies in a storage that others use too
+LARGEST_JOURNAL = 4 * GIB
 ENOUGH = 5  # different scores, for importances to mean anything
 Storage = BaseStorage
 
@@ -35,12 +37,19 @@ def open_storage(url: str | None, runs: str) -> Storage:
     if url is None:
         if locations.is_remote(runs):
             raise ConfigurationError(f"a search needs --storage URL, as the run folder {runs} is remote")
-        folder = Path(runs, "search")
+        journal = Path(runs, "search", "journal.log")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            return JournalStorage(JournalFileBackend(str(folder / "journal.log")))
+            journal.parent.mkdir(parents=True, exist_ok=True)
+            if journal.exists():
+                check_regular(journal, LARGEST_JOURNAL)
+            return JournalStorage(JournalFileBackend(str(journal)))
         except OSError as error:
-            raise ConfigurationError(f"search storage {folder}: {error.strerror}") from error
+            raise ConfigurationError(f"search storage {journal}: {error.strerror or error}") from error
+        except Exception as error:  # Optuna reads all of it now, and raises what a damaged line leads it to
+            reason = f"{type(error).__name__}: {first_line(error)}"
+            raise ConfigurationError(
+                f"search storage {journal}: damaged ({reason}); move it away to search anew, its runs stay"
+            ) from error
     try:
         return RDBStorage(url)
     except Exception as error:  # SQLAlchemy and drivers raise what they like; a URL may hold a password

@@ -5,7 +5,7 @@ from trainables.data.image_files import ImageFiles, Pixels
 from trainables.data.image_folder import IMAGE_SIZE, Folder, Survey, survey_folder
 from trainables.data.image_groups import NEAR_DUPLICATES
 from trainables.data.image_tables import as_nfc
-from trainables.data.images import TEST, TRAIN, VALIDATION, Images, LeftOut, in_one_line
+from trainables.data.images import TEST, TRAIN, VALIDATION, Images, LeftOut
 from trainables.data.split import Split, assign_classes, draw_split
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "assign_classes",
     "check_data",
     "draw_split",
-    "in_one_line",
     "is_available",
     "is_same_data",
     "load_images",

@@ -16,7 +16,9 @@ from trainables.data.image_files import ImageFiles
 from trainables.data.images import Images
 from trainables.errors import DataError, first_line
 from trainables.finding import Finding
+from trainables.regular_file import MIB, check_regular, read_regular
 
+LARGEST_MNIST = 64 * MIB  # a file; the largest official one has 45
 Folders = Mapping[str, image_folder.Folder]
 
 
@@ -89,11 +91,18 @@ def check_data(data_root: Path) -> list[Finding]:
 def _check_mnist(folder: Path) -> Finding:
     if not _mnist_is_there(folder):
         return Finding("MNIST", "not applicable", f"not in {folder}; downloaded when a study needs it")
-    damaged = [name for name, md5 in _MNIST_MD5.items() if hashlib.md5((folder / name).read_bytes()).hexdigest() != md5]
+    damaged = [name for name, md5 in _MNIST_MD5.items() if _md5(folder / name) != md5]
     if damaged:
         remedy = "are not the official files; put those there"
         return Finding("MNIST", "failed", f"{', '.join(damaged)} in {folder} {remedy}")
     return Finding("MNIST", "ok", f"the four official files in {folder}")
+
+
+def _md5(path: Path) -> str:
+    try:
+        return hashlib.md5(read_regular(path, LARGEST_MNIST)).hexdigest()
+    except OSError:
+        return ""
 
 
 def _check_plantvillage(data_root: Path) -> Finding:
@@ -186,6 +195,8 @@ def _mnist_part(data_root: Path, part: Literal["train", "test"]) -> tuple[npt.ND
     folder = data_root / "MNIST" / "raw"
     was_there = _mnist_is_there(folder)
     try:
+        for name in _MNIST_MD5 if was_there else ():
+            check_regular(folder / name, LARGEST_MNIST)
         dataset = MNIST(str(data_root), train=part == "train", download=not was_there)
     except (AssertionError, ValueError, EOFError, OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())

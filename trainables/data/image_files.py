@@ -1,7 +1,6 @@
 """Image files -> uint8 pixels, at once or, where a data set is larger than memory, when they are asked for."""
 
 import hashlib
-import stat
 import struct
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from PIL import Image, ImageOps
 
 from trainables.data.near_duplicates import Appearance, appearance
 from trainables.errors import DataError
+from trainables.regular_file import MIB, read_regular
 
 HEIC = (".heic", ".heif")  # read where pillow-heif is installed
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -24,6 +24,7 @@ DAMAGED = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.Decom
 _HEIC_BRANDS = {b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")}
 _CAMERA, _EXIF, _TAKEN = 272, 0x8769, 36867  # tags of EXIF headers
 _NO_HEIC = "a HEIC photo; pip install '.[heic]' (pillow-heif) lets it be read, or export it as JPEG"
+LARGEST_FILE = 512 * MIB  # the pixels of the largest image that Pillow opens (179 million), uncompressed
 _OTHER_SUFFIX = f"not one of {', '.join(SUFFIXES)}"
 
 
@@ -86,11 +87,9 @@ def _content_or_reason(path: Path) -> bytes | str:
     if path.suffix.lower() not in (*SUFFIXES, *HEIC):
         return _OTHER_SUFFIX
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return "no regular file"
-        content = path.read_bytes()
+        content = read_regular(path, LARGEST_FILE)
     except OSError as error:
-        return f"cannot be read ({error.strerror})"
+        return f"cannot be read ({error.strerror or error})"
     return content if content[4:12] not in _HEIC_BRANDS or _reads_heic() else _NO_HEIC
 
 

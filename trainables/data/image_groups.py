@@ -1,7 +1,10 @@
 """Which images belong together (one plant, one patient), from a table or their names: a group is in one split only."""
 
 import re
-from collections.abc import Iterable
+import signal
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +17,9 @@ from trainables.errors import DataError
 
 NEAR_DUPLICATES = "near-duplicates"  # instead of a table: images that show the same picture belong together
 ONE_SERIES = timedelta(seconds=60)  # at most between neighbours
+# CPU time that a pattern may take: some patterns take longer than the universe is old on a name of 30 letters
+PATTERN_SECONDS, PATTERN_SECONDS_PER_NAME = 1.5, 2e-5
+LONGEST_SHOWN = 200  # characters of a pattern
 
 
 def groups_of(table: str, pattern: str, names: list[str]) -> dict[str, str] | None:
@@ -65,17 +71,45 @@ def _from_table(path: Path, names: list[str]) -> dict[str, str]:
 
 
 def _from_pattern(pattern: str, names: list[str]) -> dict[str, str]:
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise DataError(f"group pattern {pattern!r}: {error}") from error
-    if compiled.groups < 1:
-        raise DataError(f"group pattern {pattern!r}: parentheses around the group are needed, such as '(plant\\d+)_'")
     group_of = {}
-    for name in names:
-        match = compiled.search(name)
-        if match and match[1]:
-            group_of[name] = match[1]
+    seconds = PATTERN_SECONDS + PATTERN_SECONDS_PER_NAME * len(names)
+    try:
+        with _limited(seconds):
+            compiled = re.compile(pattern)
+            if compiled.groups < 1:
+                raise DataError(
+                    f"group pattern {pattern!r}: parentheses around the group are needed, such as '(plant\\d+)_'"
+                )
+            for name in names:
+                match = compiled.search(name)
+                if match and match[1]:
+                    group_of[name] = match[1]
+    except (re.error, RecursionError, OverflowError, MemoryError) as error:
+        raise DataError(f"group pattern {pattern[:LONGEST_SHOWN]!r}: {error or 'too large'}") from error
+    except TimeoutError as error:
+        raise DataError(
+            f"group pattern {pattern[:LONGEST_SHOWN]!r}: takes more than {seconds:.1f} s on {len(names)} names; a "
+            "repetition inside a repetition, such as (a+)+, takes for ever"
+        ) from error
     if not group_of:
         raise DataError(f"group pattern {pattern!r} is found in no image name, such as {names[0]}")
     return group_of
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError in what takes more than so much CPU time; where no signals are to be had, it has no limit."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

@@ -8,8 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.data.images import PART_OF_NAME, in_one_line
+from trainables.data.images import PART_OF_NAME
 from trainables.errors import DataError
+from trainables.printable import printable
+from trainables.regular_file import MIB, check_regular
+
+LARGEST_TABLE = 256 * MIB
 
 Row = dict[str, str]
 FILE, LABEL, GROUP, SPLIT = "file", "label", "group", "split"
@@ -53,7 +57,7 @@ def read_labels(table: Path, names: Sequence[str]) -> Labels:
     if unlabelled:
         raise DataError(f"{table}: {unlabelled[0]} has no label ({len(unlabelled)} such rows); each image needs one")
     _refuse_several_labels(table, row_of_file)
-    odd = next((row[LABEL] for row in row_of_file.values() if in_one_line(row[LABEL]) != row[LABEL]), None)
+    odd = next((row[LABEL] for row in row_of_file.values() if printable(row[LABEL]) != row[LABEL]), None)
     if odd is not None:
         raise DataError(f"{table}: label {odd!r} cannot be shown in one line")
     row_of = match(table, row_of_file, names)
@@ -74,6 +78,7 @@ def read_rows(table: Path) -> list[Row]:
         DataError: a file that cannot be read, or without a row.
     """
     try:
+        check_regular(table, LARGEST_TABLE)
         rows = _parquet_rows(table) if table.suffix.lower() in (".parquet", ".pq") else _csv_rows(table)
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{table}: cannot be read ({' '.join(str(error).split())})") from error

@@ -12,8 +12,9 @@ from typing import NoReturn
 
 from trainables.data.image_files import SUFFIXES
 from trainables.data.image_tables import as_nfc
-from trainables.data.images import PART_OF_NAME, LeftOut, in_one_line
+from trainables.data.images import PART_OF_NAME, LeftOut
 from trainables.errors import DataError
+from trainables.printable import printable
 
 MASKS = {"ground_truth", "ground truth", "groundtruth"}
 
@@ -69,7 +70,7 @@ def read_tree(root: Path) -> Tree:
     visited: set[str] = set()
     files: list[FoundFile] = []
     for class_folder in class_folders:
-        if not is_text(class_folder.name) or in_one_line(class_folder.name) != class_folder.name:
+        if not is_text(class_folder.name) or printable(class_folder.name) != class_folder.name:
             name = f"{class_folder.relative_to(root).as_posix()!a}"
             left_out.append(LeftOut(name, "a class folder whose name cannot be shown in one line; rename it"))
             continue

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables.data.image_files import Pixels, content
+from trainables.printable import printable
 
 DEALING = ("test", "validation", "train")
 TEST, VALIDATION, TRAIN = range(3)  # places in DEALING
@@ -36,7 +37,7 @@ class LeftOut:
     kind: Literal["duplicate", "conflict", "unlabelled", "other"] = "other"
 
     def __str__(self) -> str:
-        return in_one_line(f"{self.name}: {self.reason}")
+        return printable(f"{self.name}: {self.reason}")
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,3 @@ class Images:
             digest.update(b"" if array is None else np.ascontiguousarray(array).data)
         digest.update("\n".join(self.sample_names).encode())
         return digest.hexdigest()[:16]
-
-
-def in_one_line(text: str) -> str:
-    """Returns a text for a terminal: what controls one, and the end of a line, stand there as Python writes them."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

@@ -8,6 +8,7 @@ all = everything.
 import hashlib
 from collections.abc import Mapping
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from torch import Tensor, nn
 
 from trainables.configuration import Network
 from trainables.errors import ConfigurationError, DataError, first_line
+from trainables.regular_file import GIB, read_regular
 
 BackboneState = Mapping[str, npt.NDArray[np.float32]]
 IMAGENET = "imagenet"
+LARGEST_WEIGHTS = 8 * GIB  # torchvision's largest classifier has 2.5
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of torchvision's ImageNet weights
 _NOT_BACKBONE = ("avgpool", "fc", "classifier", "head", "heads", "dropout")  # children after the last feature maps
 
@@ -93,11 +96,11 @@ def read_weights(path: Path) -> tuple[str, dict[str, npt.NDArray[np.float32]]]:
         DataError: no such file, or not a state dict.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, LARGEST_WEIGHTS)
         if path.suffix == ".safetensors":
             state = load_safetensors(content)
         else:
-            state = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251  tensors only
+            state = torch.load(BytesIO(content), map_location="cpu", weights_only=True)  # noqa: TID251  tensors only
         arrays = {name: value.numpy() for name, value in state.items()}
     except Exception as error:  # torch and safetensors raise whatever the bytes lead them to
         reason = first_line(error)

@@ -1,8 +1,9 @@
 """What one run was and what it measured: the content of `record.json`."""
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainables.configuration import Configuration
 
@@ -30,6 +31,19 @@ class Record(BaseModel):
     device: str
     versions: dict[str, str] = {}
     files: dict[str, str] = Field(default={}, description="file name -> SHA-256")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        """Refuses what would only be found out where it is shown."""
+        datetime.fromisoformat(self.finished_at)
+        unnamed = [name for name in self.history if name.count("/") < 2]
+        if unnamed:
+            raise ValueError(f"history: {unnamed[0]!r} is not split/metric/class")
+        last = max(self.best_epoch_by_validation or 0, self.best_epoch_by_test or 0)
+        epochs = max(map(len, self.history.values()), default=0)
+        if self.history and last > epochs:
+            raise ValueError(f"best epoch {last} of {epochs}")
+        return self
 
     def metric(self, name: str, epoch: int | None = None) -> float:
         """Returns a metric after `epoch` epochs (default: the last), NaN where undefined or not measured."""

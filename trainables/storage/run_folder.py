@@ -14,7 +14,8 @@ import safetensors.numpy
 from pydantic import ValidationError
 from safetensors import SafetensorError
 
-from trainables.errors import RecordError
+from trainables.errors import ConfigurationError, RecordError
+from trainables.regular_file import MIB
 from trainables.storage.record import Record
 from trainables.storage.shared_folder import SharedFolder
 
@@ -22,10 +23,19 @@ Tensors = Mapping[str, np.ndarray[Any, Any]]
 
 RECORD, WEIGHTS, PREDICTIONS = "record.json", "weights.safetensors", "predictions.safetensors"
 NAMES = "names"
+LARGEST_RECORD = 64 * MIB
 
 
 class RunFolder(SharedFolder):
-    """A place for runs: a local folder, a shared one, or any URL that fsspec opens."""
+    """A place for runs: a local folder, a shared one, or any URL that fsspec opens.
+
+    Attributes:
+        left_out: files below it that could not be understood when they were read -> why; the others were.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.left_out: dict[str, str] = {}
 
     def write(
         self,
@@ -65,18 +75,8 @@ class RunFolder(SharedFolder):
         Raises:
             RecordError: the store cannot be read.
         """
-        folder = self._folder(study, key, seed)
-        try:
-            record = Record.model_validate_json(self._read(f"{folder}/{RECORD}"))
-            needed = {WEIGHTS, PREDICTIONS} if record.status == "complete" else set()
-            if record.files.keys() != needed or (record.study, record.key, record.seed) != (study, key, seed):
-                return None
-            for name, checksum in record.files.items() if verify else ():
-                if self._checksum(f"{folder}/{name}") != checksum:
-                    return None
-        except (FileNotFoundError, NotADirectoryError, ValidationError):
-            return None
-        return record
+        record = self._look(study, key, seed, verify)
+        return record if isinstance(record, Record) else None
 
     def studies(self) -> list[str]:
         """Returns the names of all studies that have records, sorted."""
@@ -85,7 +85,8 @@ class RunFolder(SharedFolder):
     def records(self, study: str, key: str = "*", verify: bool = False) -> Iterator[Record]:
         """Yields the records of a study (or of one key), failed ones too, ordered by key and seed.
 
-        With `verify` only those whose files have the recorded checksums: that reads every file.
+        With `verify` only those whose files have the recorded checksums: that reads every file. One that cannot be
+        understood (damaged, of a newer version) is noted in `left_out`.
         """
         places = []
         for path in self._glob(f"{study}/{key}/seed-*/{RECORD}"):
@@ -93,18 +94,33 @@ class RunFolder(SharedFolder):
             seed = folder.removeprefix("seed-")
             if seed.isdecimal():  # somebody's copy beside a run is no run
                 places.append((key_of_run, int(seed)))
+        understood: dict[str, Any] = {}  # the last configuration that was; the seeds of a key share it
         for place in sorted(places):
-            record = self.read(study, *place, verify)
-            if record is not None:
+            record = self._look(study, *place, verify)
+            if isinstance(record, Record) and record.configuration != understood:
+                try:
+                    record.typed_configuration()
+                    understood = record.configuration
+                except ConfigurationError as error:
+                    record = f"of another version? {error}"
+            if isinstance(record, Record):
                 yield record
+            elif record:
+                self.left_out[f"{self._run(study, *place)}/{RECORD}"] = record
 
     def tensors(self, record: Record, name: str) -> dict[str, np.ndarray[Any, Any]]:
         """Returns the arrays of a file of a run, WEIGHTS or PREDICTIONS.
 
         Raises:
-            RecordError: the file is missing or its checksum is not the record's.
+            RecordError: the file is missing, its checksum is not the record's, or it is no such file.
         """
-        return dict(safetensors.numpy.load(self._content(record, name)))
+        try:
+            tensors = dict(safetensors.numpy.load(self._content(record, name)))
+        except SafetensorError as error:
+            raise RecordError(f"{self._path(record, name)}: no safetensors file ({error})") from error
+        if name == PREDICTIONS:
+            _check_predictions(self._path(record, name), tensors, len(record.typed_configuration().data.classes))
+        return tensors
 
     def sample_names(self, record: Record) -> dict[str, list[str]]:
         """Returns {split: names of its images, in the order of the split's arrays}; raises as `tensors` does."""
@@ -124,11 +140,30 @@ class RunFolder(SharedFolder):
         except (FileNotFoundError, NotADirectoryError, SafetensorError):
             return None
 
-    def _folder(self, study: str, key: str, seed: int) -> str:
-        return f"{self._root}/{study}/{key}/seed-{seed}"
+    def _look(self, study: str, key: str, seed: int, verify: bool) -> Record | str:
+        """Returns the record of a run, or why it cannot be used; "" where there is none."""
+        folder = self._folder(study, key, seed)
+        try:
+            record = Record.model_validate_json(self._read(f"{folder}/{RECORD}", LARGEST_RECORD))
+            needed = {WEIGHTS, PREDICTIONS} if record.status == "complete" else set()
+            if record.files.keys() != needed or (record.study, record.key, record.seed) != (study, key, seed):
+                return "names other files than a run has, or another run than the one in whose folder it lies"
+            for name, checksum in record.files.items() if verify else ():
+                if self._sha256(f"{folder}/{name}") != checksum:
+                    return f"the checksum of {name} is another"
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            return f"{'.'.join(map(str, first['loc'])) or 'no record'}: {first['msg']}"
+        except RecordError as error:
+            if self._local and isinstance(error.__cause__, OSError):  # this file alone: a folder, a loop of links
+                return str(error.__cause__)
+            raise
+        return record
 
     def _content(self, record: Record, name: str) -> bytes:
-        path = f"{self._folder(record.study, record.key, record.seed)}/{name}"
+        path = self._path(record, name)
         try:
             content = self._read(path)
         except FileNotFoundError:
@@ -137,8 +172,30 @@ class RunFolder(SharedFolder):
             raise RecordError(f"{path}: missing or damaged (its checksum is not the record's); run the study again")
         return content
 
-    def _checksum(self, path: str) -> str:
-        return hashlib.sha256(self._read(path)).hexdigest()
+    def _path(self, record: Record, name: str) -> str:
+        return f"{self._folder(record.study, record.key, record.seed)}/{name}"
+
+    def _run(self, study: str, key: str, seed: int) -> str:
+        return f"{study}/{key}/seed-{seed}"
+
+    def _folder(self, study: str, key: str, seed: int) -> str:
+        return f"{self._root}/{self._run(study, key, seed)}"
+
+
+def _check_predictions(path: str, tensors: Tensors, num_classes: int) -> None:
+    """Raises RecordError where test scores, labels and positions are missing or do not go together."""
+    for split in ("test", "validation"):
+        names = [f"{split}/{part}" for part in ("scores", "labels", "positions")]
+        if split == "validation" and not any(name in tensors for name in names):
+            continue  # a study may have no validation images
+        missing = [name for name in names if name not in tensors]
+        if missing:
+            raise RecordError(f"{path}: holds no {', '.join(missing)}")
+        scores, labels, positions = (tensors[name] for name in names)
+        number = len(labels) if labels.ndim == 1 else -1
+        in_order = number < 1 or 0 <= labels.min() <= labels.max() < num_classes
+        if scores.shape != (number, num_classes) or positions.shape != (number,) or not in_order:
+            raise RecordError(f"{path}: {names[0]} {scores.shape} and {names[1]} do not go together")
 
 
 def as_bytes(tensors: Tensors, metadata: dict[str, str] | None = None) -> bytes:

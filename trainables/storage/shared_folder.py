@@ -4,6 +4,7 @@ A file is written as a whole or not at all, and whatever a store raises becomes 
 """
 
 import glob
+import hashlib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,9 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from trainables.errors import RecordError
+from trainables.regular_file import GIB, read_regular, sha256_of_regular
+
+LARGEST = 16 * GIB  # a file that is read; features of 50,000 images are 1 GiB
 
 OPEN_MODES = (0o755, 0o775, 0o644, 0o664)  # under the umasks that systems set by themselves, 022 and 002
 
@@ -47,11 +51,11 @@ class SharedFolder:
         """Stores a file in the folder; raises RecordError where that fails."""
         self._put(f"{self._root}/{name}", content)
 
-    def get(self, name: str) -> bytes | None:
+    def get(self, name: str, largest: int = LARGEST) -> bytes | None:
         """Returns what `put` stored, None where there is nothing; raises RecordError where that cannot be said."""
         try:
             self._files.invalidate_cache()
-            return self._read(f"{self._root}/{name}")
+            return self._read(f"{self._root}/{name}", largest)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -92,19 +96,27 @@ class SharedFolder:
         with self._readable():
             return [str(path) for path in self._files.glob(f"{glob.escape(self._root)}/{pattern}")]
 
-    def _read(self, path: str) -> bytes:
-        with self._readable():
-            return bytes(self._files.cat_file(path))
+    def _read(self, path: str, largest: int = LARGEST) -> bytes:
+        with self._readable(path):
+            return read_regular(Path(path), largest) if self._local else bytes(self._files.cat_file(path))
+
+    def _sha256(self, path: str) -> str:
+        with self._readable(path):
+            if self._local:
+                return sha256_of_regular(Path(path), LARGEST)
+            return hashlib.sha256(self._files.cat_file(path)).hexdigest()
 
     @contextmanager
-    def _readable(self) -> Iterator[None]:
+    def _readable(self, path: str = "") -> Iterator[None]:
         """Turns what a store says instead of answering into a RecordError; that there is no such file is an answer."""
         try:
             yield
         except (FileNotFoundError, NotADirectoryError):
             raise
         except Exception as error:  # no permission, no credentials, no network: a store's library raises what it likes
-            raise RecordError(f"run folder {self.url} cannot be read: {' '.join(str(error).split())[:300]}") from error
+            file = f": {path.removeprefix(f'{self._root}/')}" if path else ""
+            reason = " ".join(str(error).split())[:300]
+            raise RecordError(f"run folder {self.url} cannot be read{file}: {reason}") from error
 
     def _put(self, path: str, content: bytes) -> None:
         """Writes a file as a whole or not at all (an object store's put is atomic by itself)."""

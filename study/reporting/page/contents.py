@@ -6,7 +6,7 @@ from pathlib import Path
 
 from export.runs import best_arm
 from study import locations
-from study.commandline import remembered
+from study.commandline import remembered, say
 from study.evidence import Group
 from study.reporting.figures import svg_figures
 from study.reporting.markdown import command_of
@@ -53,7 +53,7 @@ def publish_page(study: Study, folder: RunFolder, data_root: Path, tracking_uri:
             if group.main_arm:
                 tracker.log_files(study, group.first_record(group.main_arm).key, None, [path], "page")
     except TrackingError as error:
-        print(f"{error}; the page is not in MLflow", file=sys.stderr)
+        say(f"{error}; the page is not in MLflow", sys.stderr)
     return path
 
 

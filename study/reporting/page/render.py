@@ -19,6 +19,7 @@ from study.evidence import MARGIN, NOT_JUDGED, NOT_REPRODUCED, REPRODUCED, TOO_F
 from study.reporting.answer import AnswerText
 from study.reporting.markdown import how_made
 from study.studies import Study
+from trainables.printable import printable
 
 THUMBNAIL = 128  # pixels
 MOST_WRONG = 12  # images
@@ -124,7 +125,7 @@ class Section:
 
 def render(study: Study, sections: Sequence[Section]) -> str:
     """Returns the page."""
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=_shown)
     template = environment.from_string(files("study.reporting.page").joinpath("page.html").read_text(encoding="utf-8"))
     days = [
         record.finished_at[:10]
@@ -174,6 +175,11 @@ def _table(table: Table, label: str) -> dict[str, Any]:
         "right": [column.justify == "right" for column in table.columns],
         "rows": list(zip(*columns, strict=True)),
     }
+
+
+def _shown(value: object) -> object:
+    """Returns what the template prints of a value: a text on one line, escaped where it needs to be."""
+    return printable(value) if type(value) is str else value  # what is marked as HTML stays as it is
 
 
 def _plain(cell: object) -> str:

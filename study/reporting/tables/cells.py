@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from study.commandline import shown_table
 from study.evidence import Interval
 
 GAP = 2  # characters between two columns
@@ -22,7 +23,7 @@ def make_table(
         text: the columns that are text, at the left of their cells; the others are numbers, at the right.
         unbroken: the columns whose cells keep to one line on a narrow screen; default: all.
     """
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, padding=(0, GAP - 1, 0, 0))
+    table = shown_table(title, box=SIMPLE_HEAD, show_edge=False, padding=(0, GAP - 1, 0, 0))
     for name in columns:
         table.add_column(
             name, justify="left" if name in text else "right", no_wrap=unbroken is None or name in unbroken

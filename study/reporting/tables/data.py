@@ -57,4 +57,4 @@ def _interval(interval: Interval) -> dict[str, float | int | None]:
 
 
 def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return value if math.isfinite(value) else None

@@ -11,7 +11,7 @@ from study.reporting.tables.cells import make_table, show
 from study.studies import FINAL, Values
 from trainables.errors import RecordError
 from trainables.evaluation import f1_at_thresholds
-from trainables.storage import Record, RunFolder
+from trainables.storage import PREDICTIONS, Record, RunFolder
 
 RANKING = {"average precision": "test/average_precision/minority", "AUROC": "test/auroc/minority"}
 
@@ -134,7 +134,8 @@ def _thresholds_table(group: Group, folder: RunFolder) -> Table:
 def _f1_at_thresholds(record: Record, folder: RunFolder) -> tuple[float, float]:
     try:
         return f1_at_thresholds(record, folder)
-    except RecordError:  # a damaged file of one run: its command does it again
+    except RecordError as error:  # a damaged file of one run: its command does it again
+        folder.left_out[f"{record.study}/{record.key}/seed-{record.seed}/{PREDICTIONS}"] = str(error)
         return math.nan, math.nan
 
 

@@ -65,7 +65,22 @@ def test_a_silent_driver_of_another_machine_expires(tmp_path: Path) -> None:
     assert heard == ["a driver on elsewhere has worked here: seeing for 1 s whether it lives"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"host": "x"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"host": "x"}',
+        "[" * 100_000,
+        '{"host": "x", "pid": "7", "token": "t", "beat": 1}',
+        '{"host": "x", "pid": -1, "token": "t", "beat": 1}',
+        '{"host": "x", "pid": 1e400, "token": "t", "beat": 1}',
+        '{"host": [], "pid": 7, "token": "t", "beat": 1}',
+        '{"host": "x", "pid": 99999999999999, "token": "t", "beat": 1}',
+    ],
+)
 def test_a_damaged_lease_holds_nobody_up(tmp_path: Path, content: str) -> None:
     (tmp_path / NAME).write_text(content)
     with Lease(RunFolder(str(tmp_path)), print):

@@ -1,14 +1,12 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from study.evidence import group_records
 from study.reporting.predictions import predictions_of
 from study.studies import Arm, Study
 from tests.support.records import make_predictions, make_records, write_runs
 from trainables.configuration import Configuration
-from trainables.errors import RecordError
 from trainables.storage import PREDICTIONS
 
 STUDY = Study("s", "", "", (Arm("none", Configuration()),), (), ())
@@ -29,9 +27,11 @@ def test_test_images_of_an_arm_s_first_seed_and_nothing_of_an_arm_without_record
     assert read("final BN") is None
 
 
-def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
+def test_a_damaged_file_is_named_and_shows_nothing(tmp_path: Path) -> None:
     folder = write_runs(tmp_path, make_records(STUDY))
     (group,) = group_records(STUDY, folder.records("s"))
     (tmp_path / "s" / group.first_record("none").key / "seed-0" / PREDICTIONS).write_bytes(b"")
-    with pytest.raises(RecordError, match="missing or damaged"):
-        predictions_of(group, folder)("none")
+    assert predictions_of(group, folder)("none") is None
+    ((name, reason),) = folder.left_out.items()
+    assert name.endswith(f"seed-0/{PREDICTIONS}")
+    assert "missing or damaged" in reason

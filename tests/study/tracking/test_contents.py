@@ -1,6 +1,6 @@
 """What MLflow is told of a record: each number once."""
 
-from study.tracking.contents import POINTS, means_of, parameters_of, values_of
+from study.tracking.contents import LONGEST_NAME, POINTS, means_of, metric_name, parameters_of, values_of
 from trainables.configuration import Configuration
 from trainables.storage import Record
 
@@ -49,3 +49,10 @@ def test_a_curve_has_its_first_and_last_epoch_and_few_between() -> None:
 def test_parameters_are_what_is_not_at_its_default() -> None:
     configuration = Configuration().replace({"network.final_norm": "batch", "schedule.epochs": 7})
     assert parameters_of(_record(configuration)) == {"network.final_norm": "batch", "schedule.epochs": "7"}
+
+
+def test_a_long_name_of_a_class_is_cut_and_stays_its_own() -> None:
+    one, other = metric_name(f"test/f1/{'x' * 300}"), metric_name(f"test/f1/{'x' * 301}")
+    assert len(one) == len(other) == LONGEST_NAME
+    assert one != other
+    assert metric_name("test/f1/a\nb, c") == "test/f1/a_b_ c"

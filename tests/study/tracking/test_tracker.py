@@ -15,8 +15,9 @@ import pytest
 
 from study.studies.declaration import Arm, Study
 from study.tracking.background import BackgroundTracker
+from study.tracking.connection import TrackingError
 from study.tracking.contents import best_first
-from study.tracking.tracker import TrackingError, open_tracker
+from study.tracking.tracker import open_tracker
 from trainables.configuration import Configuration
 from trainables.storage.record import Record
 

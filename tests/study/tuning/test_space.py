@@ -36,3 +36,8 @@ def test_a_wrong_range_is_one_line(text: str, says: str) -> None:
     with pytest.raises(ConfigurationError, match="focal_gamma: it tells arms apart"):
         parse_dimension("focal_gamma", "1,2", Configuration())
     assert parse_dimension("batch_size", "16,64", Configuration()) == Choice("schedule.batch_size", (16, 64))
+
+
+def test_a_long_list_of_values_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="got 101 values; at most 100 are allowed"):
+        parse_dimension("batch_size", ",".join(map(str, range(2, 103))), Configuration())

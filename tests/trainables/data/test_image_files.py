@@ -1,5 +1,6 @@
 """Images that stay on disk train a network exactly as the same images in memory do."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +9,8 @@ import pytest
 from PIL import Image
 
 from trainables.configuration import Configuration
-from trainables.data import datasets
-from trainables.data.image_files import ImageFiles
+from trainables.data import datasets, image_files
+from trainables.data.image_files import ImageFiles, inspect
 from trainables.data.images import Images
 from trainables.data.split import draw_split
 from trainables.errors import DataError
@@ -102,3 +103,14 @@ def test_too_few_class_folders_are_counted(root: Path, tmp_path: Path) -> None:
 def test_images_holds_either(digits: Images, root: Path) -> None:
     assert digits.shape == (1, 8, 8)
     assert datasets.load_images("plantvillage", root, 24).shape == (3, 24, 24)
+
+
+def test_a_special_file_is_no_image(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("/dev/zero")
+    with (tmp_path / "c.png").open("wb") as file:
+        file.truncate(image_files.LARGEST_FILE + 1)
+    for name, reason in (("a.png", "a FIFO"), ("b.png", "a device"), ("c.png", "larger than 512 MiB")):
+        said, size = inspect(tmp_path / name)
+        assert size is None
+        assert reason in said

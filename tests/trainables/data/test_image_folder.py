@@ -207,9 +207,9 @@ def test_what_is_odd_is_named_and_nothing_waits(root: Path) -> None:
     lines = [str(left_out) for left_out in survey.left_out]
     assert lines == [
         "kränklich, sehr/gone.png: cannot be read (No such file or directory)",
-        "kränklich, sehr/pipe.png: no regular file",
+        "kränklich, sehr/pipe.png: cannot be read (a FIFO, not a regular file)",
         r"kränklich, sehr/two\nlines.txt: not one of .jpg, .jpeg, .png, .bmp, .gif, .tif, .tiff, .webp",
-        "kränklich, sehr/zero.png: no regular file",
+        "kränklich, sehr/zero.png: cannot be read (a device, not a regular file)",
         r"'\x1b]0;owned\x07': a class folder whose name cannot be shown in one line; rename it",
         r"'two\nlines': a class folder whose name cannot be shown in one line; rename it",
     ]

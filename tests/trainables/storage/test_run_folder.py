@@ -1,17 +1,22 @@
+import hashlib
 import json
+import os
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
 
 from trainables.configuration import Configuration, Trial
 from trainables.data.images import Images
 from trainables.errors import RecordError
 from trainables.run import run
 from trainables.storage.record import Record
-from trainables.storage.run_folder import PREDICTIONS, RECORD, WEIGHTS, RunFolder
+from trainables.storage.run_folder import LARGEST_RECORD, PREDICTIONS, RECORD, WEIGHTS, RunFolder, as_bytes
 from trainables.training.inputs import Inputs
 
 
@@ -99,15 +104,93 @@ def test_the_run_folder_may_be_any_fsspec_url(tiny: Configuration, digits: Image
 def test_a_store_that_does_not_answer_is_one_line(
     finished: tuple[RunFolder, Record, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, record, _ = finished
+    local, record, place = finished
+    store = RunFolder("memory://a-store")
+    for file in place.iterdir():
+        store.put(f"study/{record.key}/seed-0/{file.name}", file.read_bytes())
+    assert list(store.records("study")) == [record]
 
     def refuse(*arguments: object, **options: object) -> None:
         raise ConnectionError("no credentials")
 
-    monkeypatch.setattr(LocalFileSystem, "cat_file", refuse)
-    for reads in (lambda: list(folder.records(record.study)), lambda: folder.tensors(record, WEIGHTS)):
-        with pytest.raises(RecordError, match=r"cannot be read: no credentials"):
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", refuse)
+    for reads in (lambda: list(store.records(record.study)), lambda: store.tensors(record, WEIGHTS)):
+        with pytest.raises(RecordError, match=r"cannot be read: study/.*: no credentials"):
             reads()
     monkeypatch.setattr(LocalFileSystem, "glob", refuse)
     with pytest.raises(RecordError, match=r"cannot be read: no credentials"):
-        folder.studies()
+        local.studies()
+
+
+def _newer(text: str) -> str:
+    return text.replace('"schedule.epochs"', '"schedule.ages"')
+
+
+def _in_its_place(make: Callable[[Path], object]) -> Callable[[Path], None]:
+    def damage(file: Path) -> None:
+        file.unlink()
+        make(file)
+
+    return damage
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "of a newer version": (lambda file: file.write_text(_newer(file.read_text())), "another version.*schedule.ages"),
+    "of a wrong type": (
+        lambda file: file.write_text(re.sub(r'"seconds":[^,]*', '"seconds":"a while"', file.read_text())),
+        "seconds: Input should be a valid number",
+    ),
+    "with a day that is none": (
+        lambda file: file.write_text(re.sub(r'"finished_at":"[^"]*', '"finished_at":"once', file.read_text())),
+        "Invalid isoformat string",
+    ),
+    "with a metric without a name": (
+        lambda file: file.write_text(file.read_text().replace('"test/f1/minority":', '"f1":')),
+        "'f1' is not split/metric/class",
+    ),
+    "no JSON": (lambda file: file.write_bytes(b"\xff\xfe{"), "no record: Invalid JSON"),
+    "empty": (lambda file: file.write_bytes(b""), "no record: Invalid JSON"),
+    "of another run": (
+        lambda file: file.write_text(file.read_text().replace('"seed":0', '"seed":7')),
+        "another run than the one in whose folder it lies",
+    ),
+    "a folder": (_in_its_place(Path.mkdir), "a folder, not a regular file"),
+    "a FIFO": (_in_its_place(os.mkfifo), "a FIFO, not a regular file"),
+    "a loop of links": (_in_its_place(lambda file: file.symlink_to(file)), "Too many levels of symbolic links"),
+    "without end": (_in_its_place(lambda file: file.symlink_to("/dev/zero")), "a device, not a regular file"),
+    "huge": (lambda file: os.truncate(file, LARGEST_RECORD + 1), "larger than 64 MiB"),
+}
+
+
+@pytest.mark.parametrize(("damage", "reason"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_a_record_that_cannot_be_understood_is_named_and_the_others_are_read(
+    damage: Callable[[Path], object], reason: str, finished: tuple[RunFolder, Record, Path]
+) -> None:
+    folder, record, place = finished
+    damage(place / RECORD)
+    assert [stored.seed for stored in folder.records("study")] == [1]
+    ((name, said),) = folder.left_out.items()
+    assert name == f"study/{record.key}/seed-0/{RECORD}"
+    assert re.search(reason, said), said
+    assert folder.read("study", record.key, 0) is None or "version" in reason
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"test/scores": None}, "holds no test/scores"),
+        ({"validation/labels": None}, "holds no validation/labels"),
+        ({"test/scores": np.zeros((300, 5), np.float32)}, "do not go together"),
+        ({"test/labels": np.full(300, 9)}, "do not go together"),
+    ],
+)
+def test_predictions_that_are_none_are_one_line(
+    change: dict[str, np.ndarray | None], reason: str, finished: tuple[RunFolder, Record, Path]
+) -> None:
+    folder, record, place = finished
+    tensors = folder.tensors(record, PREDICTIONS) | {name: array for name, array in change.items()}
+    content = as_bytes({name: array for name, array in tensors.items() if array is not None})
+    (place / PREDICTIONS).write_bytes(content)
+    changed = record.model_copy(update={"files": {**record.files, PREDICTIONS: hashlib.sha256(content).hexdigest()}})
+    with pytest.raises(RecordError, match=reason):
+        folder.tensors(changed, PREDICTIONS)
