@@ -32,6 +32,7 @@ def server() -> Iterator[Callable[[bytes], str]]:
     """Starts servers that give every request one answer, or none at all."""
     listening: list[socket.socket] = []
     open_connections: list[socket.socket] = []
+    threads: list[threading.Thread] = []
 
     def accept(listener: socket.socket, answer: bytes) -> None:
         while True:
@@ -49,12 +50,19 @@ def server() -> Iterator[Callable[[bytes], str]]:
     def start(answer: bytes) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
         listening.append(listener)
-        threading.Thread(target=accept, args=(listener, answer), daemon=True).start()
+        threads.append(threading.Thread(target=accept, args=(listener, answer), daemon=True))
+        threads[-1].start()
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     yield start
-    for each in listening + open_connections:
-        each.close()
+    for listener in listening:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)  # ends `accept`, which would take one more connection and leave it open
+        listener.close()
+    for thread in threads:
+        thread.join(10)
+    for connection in open_connections:
+        connection.close()
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
