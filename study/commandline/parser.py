@@ -16,8 +16,10 @@ from study.locations import without_password
 from trainables.configuration import near_field
 from trainables.errors import ConfigurationError
 from trainables.printable import printable
+from trainables.regular_file import MIB, read_regular
 
 CONSOLE_SCRIPT = "final-bn"
+LARGEST_FILE = 1 * MIB  # with options
 NOT_IN_A_FILE = ("help", "version", "config", "print_config", "quiet", "verbose")  # options that say how, not what
 
 Namespace = argparse.Namespace
@@ -171,7 +173,7 @@ def _named_file(words: Sequence[str]) -> Path | None:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(read_regular(file, LARGEST_FILE).decode())
     except OSError as error:
         raise ConfigurationError(f"--config {file}: {error.strerror or error}") from error
     except ValueError as error:  # no TOML, or no UTF-8

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,18 @@ def test_a_wrong_file_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: 
 def test_a_file_that_is_missing_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, _, err = _said(capsys, grid.parser(), "--config", str(tmp_path / "none.toml"))
     assert (code, err) == (2, f"error: --config {tmp_path}/none.toml: No such file or directory\n")
+
+
+def test_a_fifo_is_not_waited_for(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    code, _, err = _said(capsys, grid.parser(), "--config", str(tmp_path / "fifo"))
+    assert (code, err) == (2, f"error: --config {tmp_path}/fifo: a FIFO, not a regular file\n")
+
+
+def test_what_an_error_quotes_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = _said(capsys, grid.parser(), "--seeds", "3", "--sea\x1b[31m")
+    assert code == 2
+    assert "unknown option --sea\\x1b[31m" in err
 
 
 @pytest.mark.parametrize(
