@@ -136,8 +136,7 @@ class Classifier:
         """Returns the number of classes; raises EdgeError for outputs that are no probabilities."""
         output = self(np.zeros((1, self.height or ANY_SIZE, self.width or ANY_SIZE, self.channels), np.uint8))
         if output.ndim != 2 or len(output) != 1 or not np.issubdtype(output.dtype, np.floating):
-            shape = f"{output.dtype} {output.shape}"
-            raise EdgeError(f"its first output is {shape}; probabilities (batch, classes) are needed")
+            raise EdgeError(f"its first output is {output.dtype} {output.shape}; probabilities (batch, classes) needed")
         return int(output.shape[1])
 
     def _names(self, key: str) -> list[str]:

@@ -244,7 +244,7 @@ def test_where_a_model_runs_can_be_said(
     assert "CPUExecutionProvider" in error
     with pytest.raises(SystemExit):
         edge.main([str(model), photo, "--threads", "0"])
-    assert "got '0'; a whole number from 1 is needed" in capsys.readouterr().err
+    assert "got '0'; a whole number from 1 to 1024 is needed" in capsys.readouterr().err
     monkeypatch.setattr(edge, "RUNS", 3)
     assert edge.main([str(model), "--benchmark", "--json", "--threads", "1"]) == 0
     assert {name.split("_threads")[0][-1] for name in json.loads(capsys.readouterr().out)} == {"1"}
