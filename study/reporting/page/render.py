@@ -87,7 +87,7 @@ class Section:
     @property
     def title(self) -> str:
         """What a person calls the group, else what sets its runs apart."""
-        return self.name or f"{self.group.in_words[0].upper()}{self.group.in_words[1:]}"
+        return self.name or self.group.title or f"{self.group.in_words[0].upper()}{self.group.in_words[1:]}"
 
     @property
     def made(self) -> str:
