@@ -54,7 +54,9 @@ class Group:
 
     @property
     def in_words(self) -> str:
-        """What sets the runs apart, for people: "with the defaults of keras, epochs 5"."""
+        """What sets the runs apart, for people: the title, else "with the defaults of keras, epochs 5"."""
+        if self.title:
+            return self.title
         parts = [f"the defaults of {self.profile}"] if self.profile else []
         parts += [_change_in_words(name, value) for name, value in self.changes.items()]
         own = "the settings that its search chose" if self.search else "the study's own settings"

@@ -24,7 +24,10 @@ def test_pairs_differ_in_norms_only(study: Study) -> None:
     for pair in study.pairs:
         treated, control = study.arm(pair.treated).configuration, study.arm(pair.control).configuration
         assert treated.network.final_norm != "none"
-        norms = {name: getattr(control.network, name) for name in ("first_norm", "final_norm")}
+        of_norms = ["first_norm", "final_norm"]
+        if {control.network.first_norm, control.network.final_norm} == {"none"}:
+            of_norms += ["norm_momentum", "norm_eps", "final_norm_momentum"]  # nothing to a network without a norm
+        norms = {name: getattr(control.network, name) for name in of_norms}
         assert treated.network.model_copy(update=norms) == control.network
         assert treated.model_copy(update={"network": control.network}) == control
 

@@ -97,7 +97,7 @@ def test_a_damaged_best_run_leaves_nothing_to_deploy(
 def test_only_the_runs_of_a_tools_defaults_are_exported_where_asked(runs: Path, tmp_path: Path) -> None:
     assert _export(runs, "--defaults", "declared", "--best", "--output", str(tmp_path)) == 0
     assert len(list(tmp_path.glob("*/seed-*/verification.json"))) == 2
-    with pytest.raises(ConfigurationError, match=r"with keras defaults in .*; python -m study.grid"):
+    with pytest.raises(ConfigurationError, match=r"with keras defaults in .*; this makes them: .* -m study.grid"):
         _export(runs, "--defaults", "keras")
 
 

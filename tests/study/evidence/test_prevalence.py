@@ -1,6 +1,8 @@
 """What a network is worth at a prevalence, against scikit-learn on test sets that have it."""
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ TWO = Configuration().replace({"data.minority": "3", "data.majority": "8"})
 RECALLS = {"test/recall/minority": 0.9, "test/recall/majority": 0.95}
 
 
-def _group(configuration: Configuration = TWO, **metrics: float) -> Group:
+def _group(configuration: Configuration = TWO, metrics: Mapping[str, float] = MappingProxyType({})) -> Group:
     study = Study("s", "", "", (Arm("a", configuration),), (), ())
     records = [make_record("a", seed, configuration, {**RECALLS, **metrics}) for seed in range(2)]
     (group,) = group_records(study, records)
@@ -51,7 +53,7 @@ def test_who_takes_nothing_for_the_minority_costs_its_misses_and_has_precision_0
 
 
 def test_what_no_record_tells_is_nothing_or_nan() -> None:
-    assert math.isnan(rates(_group(**{"test/recall/minority": math.nan}), "a")[0].found)
+    assert math.isnan(rates(_group(metrics={"test/recall/minority": math.nan}), "a")[0].found)
     three = TWO.replace({"data.minority": "3,5"})
     assert rates(_group(three), "a") == {}
 
@@ -59,5 +61,5 @@ def test_what_no_record_tells_is_nothing_or_nan() -> None:
 def test_adjusted_scores_are_there_or_not() -> None:
     assert not has_adjusted(_group(), "a")
     adjusted = {metric_key(ADJUSTED, "recall", role): 0.5 for role in ("minority", "majority")}
-    assert has_adjusted(_group(**adjusted), "a")
-    assert rates(_group(**adjusted), "a", ADJUSTED)[1] == Rates(0.5, 0.5)
+    assert has_adjusted(_group(metrics=adjusted), "a")
+    assert rates(_group(metrics=adjusted), "a", ADJUSTED)[1] == Rates(0.5, 0.5)

@@ -31,7 +31,7 @@ def test_flat_round_trip_keeps_class_names_with_commas() -> None:
     [
         ({"optimiser.learning_rate": -1}, "optimiser.learning_rate: got -1: Input should be greater than 0"),
         ({"optimiser.learning_rate": "nan"}, "optimiser.learning_rate: got 'nan': Input should be a finite number"),
-        ({"lerning_rate": 1}, "did you mean learning_rate?"),
+        ({"lerning_rate": 1}, "did you mean optimiser.learning_rate?"),
         ({"network.weights": "best"}, "network.weights: got 'best'; allowed: none, imagenet, or sha256:"),
         ({"network.name": "cnn", "network.cut": "layer3"}, "belong to image backbones; got cnn"),
         ({"network.name": "resnet18", "network.trainable": "head"}, "trainable=head needs network.weights"),

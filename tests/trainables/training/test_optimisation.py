@@ -137,6 +137,7 @@ def test_adam_with_keras_values_steps_as_keras_adam(size: float, recorded: list[
     up to 32 times as much, which is seen where gradients are as small as eps.
     """
     network = Classifier(nn.Identity(), nn.Identity(), 3, 1, nn.Identity())
+    assert isinstance(network.dense, nn.Linear)
     weight = network.dense.weight
     with torch.no_grad():
         weight.copy_(torch.tensor([[1.0, -2.0, 0.5]]))

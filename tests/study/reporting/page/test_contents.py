@@ -31,7 +31,7 @@ def test_it_holds_everything_and_needs_nothing_else(page: Path) -> None:
     text = page.read_text()
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", text)
     assert "http://" not in text.replace("http://127.0.0.1", "")
-    assert text.count("<svg ") == 2  # the figures
+    assert text.count("<svg ") == 3  # the figures
     assert text.count("data:image/png;base64,") >= 1  # images that are decided wrongly
     ids = re.findall(r'id="([^"]*)"', text)
     assert len(set(ids)) == len(ids)

@@ -48,7 +48,7 @@ def test_the_most_confident_mistakes_come_first() -> None:
 def test_a_section_without_anything_but_records_is_a_page(group: Group) -> None:
     page = render(group.study, [Section(group, [], [arms_table(group)], [])])
     assert "last run 2026-11-21" in page
-    assert f"<h2>{group.label}</h2>" in page
+    assert "<h2>With the study&#39;s own settings</h2>" in page
     assert "In plain words" not in page
     assert "Most confidently wrong" not in page
     assert "Where things are" not in page
