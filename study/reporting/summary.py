@@ -99,7 +99,9 @@ def print_study(study: Study, folder: RunFolder, screen: Console, wide: bool = F
 
 def _overview(group: Group, width: int) -> list[Table]:
     verdicts = verdicts_of(group)
-    return [overview_table(group, width), *([claims_overview(verdicts)] if verdicts else [])]
+    beside_paper = None if group.study.pairs else published_table(group)  # where nothing else is compared
+    tables = [overview_table(group, width), beside_paper, claims_overview(verdicts) if verdicts else None]
+    return [table for table in tables if table is not None]
 
 
 def publish_figures(study: Study, folder: RunFolder, tracking_uri: str | None, screen: Console) -> list[Path]:

@@ -27,11 +27,17 @@ run_command(main, sys.argv[1:])
 """
 
 
+def _as_in_a_terminal() -> None:
+    """Undoes what these tests may be run under: a shell's background ignores Ctrl-C, `nohup` a closed terminal."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def _start(seconds_to_end: float | str = 0.5, before: str = "") -> "subprocess.Popen[str]":
     program = [sys.executable, "-c", COMMAND.format(before=before), str(seconds_to_end)]
     process = subprocess.Popen(
         program, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background has it off
+        preexec_fn=_as_in_a_terminal,
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"

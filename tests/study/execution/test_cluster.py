@@ -46,7 +46,7 @@ def test_nothing_that_holds_rays_objects_is_freed_while_ray_ends(monkeypatch: py
     holder = Holder()
     holder.itself = holder  # type: ignore[attr-defined]
     left = weakref.ref(holder)
-    monkeypatch.setattr(cluster, "connect", lambda: None)
+    monkeypatch.setattr(cluster, "connect", lambda **_: None)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "shutdown", lambda: seen.append((left() is None, gc.isenabled())))
     with cluster.connected():
