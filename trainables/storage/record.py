@@ -1,9 +1,9 @@
 """What one run was and what it measured: the content of `record.json`."""
 
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from trainables.configuration import Configuration
 
@@ -32,9 +32,8 @@ class Record(BaseModel):
     versions: dict[str, str] = {}
     files: dict[str, str] = Field(default={}, description="file name -> SHA-256")
 
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        """Refuses what would only be found out where it is shown."""
+    def check_whole(self) -> None:
+        """Raises ValueError for what a damaged file may say and would only be found out where it is shown."""
         datetime.fromisoformat(self.finished_at)
         unnamed = [name for name in self.history if name.count("/") < 2]
         if unnamed:
@@ -43,7 +42,6 @@ class Record(BaseModel):
         epochs = max(map(len, self.history.values()), default=0)
         if self.history and last > epochs:
             raise ValueError(f"best epoch {last} of {epochs}")
-        return self
 
     def metric(self, name: str, epoch: int | None = None) -> float:
         """Returns a metric after `epoch` epochs (default: the last), NaN where undefined or not measured."""

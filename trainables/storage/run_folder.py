@@ -151,11 +151,14 @@ class RunFolder(SharedFolder):
             for name, checksum in record.files.items() if verify else ():
                 if self._sha256(f"{folder}/{name}") != checksum:
                     return f"the checksum of {name} is another"
+            record.check_whole()
         except (FileNotFoundError, NotADirectoryError):
             return ""
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             return f"{'.'.join(map(str, first['loc'])) or 'no record'}: {first['msg']}"
+        except ValueError as error:
+            return str(error)
         except RecordError as error:
             if self._local and isinstance(error.__cause__, OSError):  # this file alone: a folder, a loop of links
                 return str(error.__cause__)

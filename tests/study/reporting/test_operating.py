@@ -25,6 +25,7 @@ def _runs(place: Path, validated: Sequence[float], tested: Sequence[float]) -> t
         for ending in ("", "-removed"):
             predictions[f"{split}{ending}/scores"] = scores
         predictions[f"{split}/labels"] = (np.arange(len(leads)) >= len(leads) // 2).astype(np.int64)
+        predictions[f"{split}/positions"] = np.arange(len(leads))
     records = [record for record in make_records(study) if record.arm in ARMS]
     folder = write_runs(place, records, predictions)
     (group,) = group_records(study, folder.records(study.name))
