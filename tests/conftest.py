@@ -1,6 +1,8 @@
 """Shared by all tests: fixed seeds, small images, a cluster that is started once."""
 
 import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: as study.commandline sets it for its commands
 import shutil
 import subprocess
 import venv

@@ -16,12 +16,11 @@ from tests.support.faults import ROOT, check, complete, kill_group, start, until
 
 FOUR_ARMS = ("--set", "schedule.epochs=60", "--where", "augmentation.transform=none", "--where", "mixup_alpha=0",
              "--where", "weight_decay=0", "--seeds", "3")  # fmt: skip
-ONE_PROCESS = ("--cpus-per-trial", "2")  # trials one after another: fewer processes to start
 pytestmark = pytest.mark.timeout(600)
 
 
 def test_a_second_driver_is_refused_and_the_first_one_finishes(tmp_path: Path) -> None:
-    first = start((*FOUR_ARMS, *ONE_PROCESS), tmp_path)
+    first = start(FOUR_ARMS, tmp_path)
     until((tmp_path / "driver-lease.json").exists)
     second = run_here("study.grid", *FOUR_ARMS, runs=tmp_path)
     assert second.returncode == 2, second.stderr
