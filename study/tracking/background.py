@@ -74,7 +74,7 @@ class BackgroundTracker:
             if self.failed:
                 return
             self.failed = True
-        words = [*self._studies, "--sync", "--runs", self._runs]
+        words = ["--sync", *self._studies, "--runs", self._runs]
         if self._uri != tracking_uri(None, self._runs):
             words += ["--tracking-uri", self._uri]
         self._warn(

@@ -76,7 +76,7 @@ def test_a_study_does_not_wait_for_a_server_that(
         tracker.sync(STUDY, lambda: [make_record(study="s")])
     assert tracker.close() is False
     (line,) = lines
-    assert line.endswith(f" -m study.report s --sync --runs {tmp_path} --tracking-uri {uri}")
+    assert line.endswith(f" -m study.report --sync s --runs {tmp_path} --tracking-uri {uri}")
     assert "Not all of s is there; this fills it: " in line
 
 
