@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from study.locations import Locations
     from study.studies import Study
 
-SHOWN = 3  # studies whose address in MLflow is printed
-
 
 def main(arguments: Sequence[str]) -> int:
     """Runs what the arguments ask for and returns the exit code."""
@@ -131,7 +129,8 @@ def _run(chosen: Chosen, request: Request, export: bool, target: Target | None) 
         code = INCOMPLETE
     names = list(dict.fromkeys(study.name for study in studies))
     say(f"every table: {locations.command_line('study.report', [*names, '--wide', *places.options])}")
-    _say_where_to_look(studies, uri, places.runs)
+    if uri:
+        say(f"in MLflow: {locations.command_line('study.report', [*names, '--browse', *places.options])}")
     if not export:
         _say_how_to_export(studies[0], places)
     if not request.studies:
@@ -156,13 +155,6 @@ def _export(studies: "Sequence[Study]", places: "Locations", target: Target | No
     return code
 
 
-def _say_where_to_look(studies: "Sequence[Study]", tracking_uri: str | None, runs: str) -> None:
-    if tracking_uri:
-        say(f"browse: {locations.browse(tracking_uri)}")
-        for address in _addresses(studies, tracking_uri, runs):
-            print(f"there, the best configuration first: {address}")
-
-
 def _say_how_to_export(study: "Study", places: "Locations") -> None:
     source = _own_source(study)
     of_own_images = [] if source is None else ["--best", "--data", source]
@@ -174,20 +166,6 @@ def _own_source(study: "Study") -> str | None:
     """Returns the data of a study of somebody's own images, of which export takes the model to deploy alone."""
     is_own = study.name_parts.base == OWN
     return study.arms[0].configuration.data.source if is_own else None
-
-
-def _addresses(studies: "Sequence[Study]", tracking_uri: str, runs: str) -> list[str]:
-    """Where MLflow's pages show each study; none where it cannot be asked."""
-    from study.tracking import TrackingError, best_first, open_tracker, tracking_errors
-
-    try:
-        tracker = open_tracker(tracking_uri, runs)
-        with tracking_errors():
-            return [
-                best_first(tracking_uri, tracker.experiment_id(study), _own_source(study)) for study in studies[:SHOWN]
-            ]
-    except TrackingError:
-        return []
 
 
 def _list(studies: "Sequence[Study]", data_root: "Path") -> int:

@@ -101,13 +101,6 @@ def absolute(path: str) -> Path:
         raise ConfigurationError(f"{path}: {error}") from error
 
 
-def browse(tracking_uri: str) -> str:
-    """Returns how to look at an MLflow: the command for a database, the address of a server; no password."""
-    shown = without_password(tracking_uri)
-    is_database = tracking_uri.startswith(("sqlite:", "postgresql", "mysql", "mssql"))
-    return f"{sys.executable} -m mlflow ui --backend-store-uri {shlex.quote(shown)}" if is_database else shown
-
-
 def is_remote(url: str) -> bool:
     """Whether a run folder is a URL rather than a path."""
     return "://" in url

@@ -2,8 +2,10 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from study.commandline import (
     say_left_out,
 )
 from study.studies import DEFAULT, OWN, STUDIES, find, names_of_studies
+from trainables.errors import ConfigurationError
 
 RECORDED = Path(__file__).parent / "results" / "data"  # the numbers per seed that the project keeps
 
@@ -42,6 +45,10 @@ def main(arguments: Sequence[str]) -> int:
     if args.record:
         return _record(find(args.studies or names_of_studies(folder.studies())), folder, args.recorded)
     studies = find(args.studies or names_of_studies(folder.studies()) or [DEFAULT])
+    if args.browse:
+        if args.format != "table" or args.wide:
+            raise ConfigurationError("--browse prints no table; leave out --format and --wide")
+        return _browse(studies, places, folder)
     code = _sync(studies, places, folder) if args.sync else DONE
     if args.format == "html":
         code = max(code, _write_pages(studies, places, folder))
@@ -68,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
         help="csv, parquet: a row per run, as study.evidence.results gives it")  # fmt: skip
     one_of = command.add_mutually_exclusive_group()
     one_of.add_argument("--sync", action="store_true", help="bring MLflow in line with the records first")
+    one_of.add_argument("--browse", action="store_true", help="show the scores in MLflow's pages, until Ctrl-C")
     one_of.add_argument(
         "--record",
         action="store_true",
@@ -238,6 +246,40 @@ def _sync(studies: "list[Study]", places: "Locations", folder: "RunFolder") -> i
         return INCOMPLETE
     say(f"MLflow {locations.without_password(str(uri))}: {num_written} runs written", sys.stderr)
     return DONE
+
+
+def _browse(studies: "list[Study]", places: "Locations", folder: "RunFolder") -> int:
+    """Shows the scores of studies in MLflow's pages: prints and opens their addresses, and serves a database."""
+    import webbrowser
+
+    from study.commandline import console
+    from study.execution import doing
+    from study.reporting import groups_of, maker
+    from study.tracking import open_tracker, scores_address, served, show_scores
+
+    groups_of_study = [(study, groups) for study in studies if (groups := groups_of(study, folder))]
+    if not groups_of_study:
+        print(f"no finished run in {folder.url}; {maker(studies[0].name, folder.url)} makes them", file=sys.stderr)
+        return INCOMPLETE
+    tracker = open_tracker(places.tracking_uri, folder.url)
+    for study, groups in groups_of_study:
+        with doing(console(), f"bringing MLflow in line with {study.name}"):
+            tracker.sync(study, folder.records(study.name))
+            for group in groups:
+                show_scores(tracker, group)
+    with ExitStack() as until_the_end:
+        with doing(console(), "starting MLflow's pages"):
+            server = until_the_end.enter_context(served(str(places.tracking_uri)))
+        addresses = [scores_address(server.address, tracker.experiment_id(study)) for study, _ in groups_of_study]
+        for (study, _), address in zip(groups_of_study, addresses, strict=True):
+            print(f"{study.name}, the best configuration on validation first: {address}", flush=True)
+        if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+            webbrowser.open(addresses[0])
+        if server.process is None:
+            return DONE
+        print("Ctrl-C ends it", flush=True)
+        print(f"error: MLflow's pages ended with code {server.process.wait()}", file=sys.stderr)
+    return INCOMPLETE
 
 
 def _by_key(records: "Iterable[Record]") -> "dict[str, list[Record]]":

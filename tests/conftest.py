@@ -24,11 +24,18 @@ if TYPE_CHECKING:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves slow tests out unless they are asked for, by marker or by path."""
+    """Leaves slow tests out unless they are asked for, by marker or by path; the files that take longest come first.
+
+    How long is told by the time that their tests ask for; at the end both processes then have short ones left.
+    """
     asked = "slow" in config.option.markexpr or any("faults" in str(argument) for argument in config.args)
+    seconds: dict[Path, float] = {}
     for item in items:
         if "slow" in item.keywords and not asked:
             item.add_marker(pytest.mark.skip(reason="slow: python -m pytest tests/faults, or -m slow"))
+        elif asks := item.get_closest_marker("timeout"):
+            seconds[item.path] = max(seconds.get(item.path, 0), asks.args[0])
+    items.sort(key=lambda item: -seconds.get(item.path, 0))
 
 
 @pytest.fixture(autouse=True)

@@ -9,15 +9,15 @@ Where every seed draws training and test images from one pool the interval is th
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import TypeVar
 
-from study.evidence.decisions import DECISIONS, FEWEST_SEEDS, NOT_JUDGED, decide, decision_p
+from study.evidence.decisions import DECISIONS, FEWEST_SEEDS, MARGIN, NOT_JUDGED, decide, decision_p
 from study.evidence.groups import Group
 from study.evidence.prevalence import f1_at_prevalence
-from study.evidence.statistics import PairedDifference, widened_for_pool
+from study.evidence.statistics import PairedDifference, last_above, widened_for_pool
 from study.studies import Claim
 from trainables.evaluation import (
     BOTH_F1,
@@ -123,7 +123,10 @@ def _gain(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
 
 
 def _every(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
-    """The pair with the least to show: a gain in every pair is one in this; none is passed over."""
+    """The pair with the least to show, and up to which pair, in the declared order, the gain is above MARGIN.
+
+    A gain in every pair is one in that with the least; none is passed over.
+    """
     pairs = list(zip(claim.treated, claim.control, strict=True))
     values = [
         (_values(group, treated, claim.metric), _values(group, control, claim.metric)) for treated, control in pairs
@@ -133,7 +136,18 @@ def _every(claim: Claim, group: Group) -> tuple[str, PairedDifference]:
         return f"{claim.metric}: the least gain; {num_present} of {len(pairs)} pairs are there", group.gain_over({}, {})
     differences = {pair: _difference(claim, group, *of_pair) for pair, of_pair in zip(pairs, values, strict=True)}
     least = _hardest(differences)
-    return f"{claim.metric}: {least[0]} - {least[1]} (the least of {len(pairs)})", differences[least]
+    statistic = f"{claim.metric}: {least[0]} - {least[1]} (the least of {len(pairs)}); {_break(values, pairs)}"
+    return statistic, differences[least]
+
+
+def _break(values: Sequence[tuple[Values, Values]], pairs: Sequence[tuple[str, str]]) -> str:
+    """Returns, in words, up to which pair every gain is above MARGIN, with its 95 % interval over seeds."""
+    gains = [
+        {seed: treated[seed] - control[seed] for seed in treated.keys() & control.keys()} for treated, control in values
+    ]
+    last, low, high = last_above(gains, MARGIN)
+    where = [pairs[number - 1][0] if number else "none" for number in (last, low, high)]
+    return f"above {MARGIN} up to {where[0]} (95 %: {where[1]} to {where[2]})"
 
 
 def _contrast(claim: Claim, group: Group) -> tuple[str, PairedDifference]:

@@ -118,6 +118,36 @@ def equivalence_p(difference: Interval, margin: float) -> float:
     return max(t_test_p(difference, -margin, "greater"), t_test_p(difference, margin, "less"))
 
 
+def last_above(differences: Sequence[Mapping[int, float]], bound: float) -> tuple[int, int, int]:
+    """Returns up to which of several cells in a row every mean difference is above a bound, with its 95 % interval.
+
+    The interval is the percentile bootstrap's over the seeds that all cells have, resampled together (Efron, Tibshirani
+    1993, ch. 13): a place in a row has no t interval.
+
+    Args:
+        differences: of every cell, {seed: difference}.
+        bound: in the unit of the differences.
+
+    Returns:
+        Number of leading cells whose mean is above the bound, and the least and largest one of its interval.
+    """
+    from scipy import stats
+
+    seeds = sorted(set.intersection(*(set(of_cell) for of_cell in differences)))
+    values = np.array([[of_cell[seed] for of_cell in differences] for seed in seeds])
+
+    def leading(drawn: np.ndarray) -> float:
+        return float(np.cumprod(values[drawn].mean(axis=0) > bound).sum())
+
+    places = np.arange(len(seeds))
+    if len(places) < 2:
+        return int(leading(places)), 0, len(differences)
+    drawn = stats.bootstrap(
+        (places,), leading, method="percentile", vectorized=False, n_resamples=2000, rng=np.random.default_rng(0)
+    ).confidence_interval
+    return int(leading(places)), math.floor(drawn.low), math.ceil(drawn.high)
+
+
 def _sign_flip_p(differences: Sequence[float]) -> float:
     """Two-sided p of the mean when every sign was a coin flip; exact up to EXACT_UP_TO pairs."""
     if len(differences) < 2:

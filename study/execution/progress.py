@@ -88,8 +88,9 @@ class _Bar:
             MofNCompleteColumn(),
             BarColumn(bar_width=20),
             TimeElapsedColumn(),
-            TextColumn("left"),
+            TextColumn("so far,"),
             TimeRemainingColumn(),
+            TextColumn("left"),
             console=console,
         )
         self._task = self._bar.add_task(doing, total=total, completed=already_done)

@@ -4,21 +4,26 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from study.tracking.background import BackgroundTracker
+    from study.tracking.browsing import served
     from study.tracking.connection import TrackingError, tracking_errors
-    from study.tracking.contents import best_first
     from study.tracking.model_registry import CHAMPION, ONNX, register
+    from study.tracking.scores_view import scores_address, show_scores
     from study.tracking.tracker import Tracker, check_tracking, open_tracker
 else:
     from trainables.lazy import public_names
 
     _FILES = {
         "background": ("BackgroundTracker",),
+        "browsing": ("served",),
         "connection": ("TrackingError", "tracking_errors"),
-        "contents": ("best_first",),
         "model_registry": (
             "CHAMPION",
             "ONNX",
             "register",
+        ),
+        "scores_view": (
+            "scores_address",
+            "show_scores",
         ),
         "tracker": (
             "Tracker",
@@ -34,9 +39,11 @@ __all__ = [
     "BackgroundTracker",
     "Tracker",
     "TrackingError",
-    "best_first",
     "check_tracking",
     "open_tracker",
     "register",
+    "scores_address",
+    "served",
+    "show_scores",
     "tracking_errors",
 ]

@@ -1,14 +1,12 @@
-"""Records -> what MLflow is told of them: metrics with names, values, epochs, times; and where it shows them. Pure."""
+"""Records -> what MLflow is told of them: metrics with names, values, epochs, times. Pure."""
 
 import hashlib
 import math
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import quote, urlencode
 
 from study.answers import Versions
 from study.evidence import interval_of_records
-from study.locations import without_password
 from study.studies import Study
 from trainables.configuration import Configuration
 from trainables.evaluation import MINORITY_F1, PER_CLASS, REMOVED_MINORITY_F1, VALIDATION_F1
@@ -115,25 +113,6 @@ def labels_of(study: Study, record: Record, versions: Versions | None = None) ->
         NOTE: description,
         **({"study.photos": str(version)} if version else {}),
     }
-
-
-def best_first(tracking_uri: str, experiment: str, source: str | None = None) -> str:
-    """Returns the address where MLflow's pages list an experiment's configurations, the best on validation first.
-
-    Args:
-        tracking_uri: of MLflow.
-        experiment: its id.
-        source: the only data whose configurations are listed, such as the newest version of a folder; None is all.
-    """
-    of_source = f" and tags.`study.data` = '{source}'" if source else ""
-    server = without_password(tracking_uri) if tracking_uri.startswith("http") else "http://127.0.0.1:5000"
-    query = {
-        "workflowType": "machine_learning",
-        "searchFilter": f"tags.`{LEVEL}` = 'configuration'{of_source}",
-        "orderByKey": f"metrics.`{VALIDATION_F1}`",
-        "orderByAsc": "false",
-    }
-    return f"{server.rstrip('/')}/#/experiments/{experiment}/runs?{urlencode(query, quote_via=quote)}"
 
 
 def note_of(study: Study) -> str:

@@ -115,6 +115,11 @@ class Tracker:
         with tracking_errors():
             return self._runs(self.experiment_id(study))[key, "" if seed is None else str(seed)].run_id
 
+    def labels(self, study: Study, record: Record) -> dict[str, str]:
+        """Returns the tags of a record's run that a person filters by."""
+        is_own = study.name_parts.base == OWN and self._runs_url is not None
+        return labels_of(study, record, recall_versions(RunFolder(str(self._runs_url))) if is_own else None)
+
     def left_running(self, end: bool) -> int:
         """Returns how many of this project's runs are RUNNING; with `end` they are ended as KILLED."""
         with tracking_errors():
@@ -146,7 +151,7 @@ class Tracker:
         parent = runs.get((key, ""))
         if not stale and parent is not None and parent.is_current(state_of_all):
             return 0
-        parent_tags = {KEY: key, LEVEL: "configuration", "mlflow.runName": first.arm, **self._labels(study, first)}
+        parent_tags = {KEY: key, LEVEL: "configuration", "mlflow.runName": first.arm, **self.labels(study, first)}
         parent = self._begin(experiment, (key, ""), parent_tags, started_at(first))
         for record in stale:
             self._write_seed(study, record, parent, states[record.seed])
@@ -162,7 +167,7 @@ class Tracker:
             KEY: record.key,
             LEVEL: "seed",
             SEED: str(record.seed),
-            **self._labels(study, record),
+            **self.labels(study, record),
             "mlflow.runName": f"{record.arm}, seed {record.seed}",
             "mlflow.parentRunId": parent.run_id,
         }
@@ -171,10 +176,6 @@ class Tracker:
         parameters = {**parameters_of(record), "seed": record.seed}
         failed = record.status == "failed"
         self._write(run, values_of(record), parameters, reason, state, failed, finished_at(record))
-
-    def _labels(self, study: Study, record: Record) -> dict[str, str]:
-        is_own = study.name_parts.base == OWN and self._runs_url is not None
-        return labels_of(study, record, recall_versions(RunFolder(str(self._runs_url))) if is_own else None)
 
     def experiment_id(self, study: Study) -> str:
         """Returns MLflow's id of a study's experiment, which is made if need be."""

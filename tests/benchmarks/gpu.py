@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _images_a_second(device: torch.device, args: argparse.Namespace) -> Iterator[str]:
     """A row per network and precision: our training and the tutorials', images a second, and the ratio."""
-    side, num_images, batch = (32, 16, 8) if args.small else (224, 1024, 64)
+    side, num_images, batch = (16, 8, 4) if args.small else (224, 1024, 64)
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (num_images + 4, 3, side, side), dtype=np.uint8)
     labels = np.arange(len(pixels)) % 2
@@ -140,7 +140,9 @@ def _stacks(device: torch.device, args: argparse.Namespace) -> Iterator[str]:
     yield "| network | members | s an epoch | ms an epoch and member | peak MiB | share of the device |"
     yield "|---|---:|---:|---:|---:|---:|"
     for name, changes in ROWS.items():
-        configuration = Configuration().replace({**changes, "network.final_norm": "batch", "schedule.epochs": 3})
+        configuration = Configuration().replace(
+            {**changes, "network.final_norm": "batch", "schedule.epochs": 2 if args.small else 3}
+        )
         inputs = Inputs(images, features=features if name == "head" else None)
         for members in (1, 4) if args.small else (1, 10, 100, 1000):
             if device.type == "cuda":
@@ -207,10 +209,10 @@ def _limit(device: torch.device, args: argparse.Namespace) -> Iterator[str]:
     yield "| network | members | precision | products, TFLOP/s | training, TFLOP/s | share |"
     yield "|---|---:|---|---:|---:|---:|"
     for precision in PRECISIONS:
-        rate = _matrix_products(device, precision, 512 if args.small else 8192)
+        rate = _matrix_products(device, precision, 128 if args.small else 8192)
         for name in ("dense", "cnn"):
             members = 2 if args.small else 100
-            changes = {"network.precision": precision, "network.name": name, "schedule.epochs": 4}
+            changes = {"network.precision": precision, "network.name": name, "schedule.epochs": 2 if args.small else 4}
             configuration = Configuration().replace({**changes, "network.final_norm": "batch"})
             epochs = fit(configuration, Inputs(digits), range(members), device, held_out=())
             with FlopCounterMode(display=False) as counter:

@@ -81,7 +81,9 @@ def _places(group: Group, folder: RunFolder, tracking_uri: str | None) -> dict[s
     if own_folder:
         places["images"] = own_folder.path
     if tracking_uri:
-        places["MLflow"] = locations.browse(tracking_uri)
+        words = [group.study.name, "--browse", "--runs", folder.url]
+        words += [] if tracking_uri == locations.tracking_uri(None, folder.url) else ["--tracking-uri", tracking_uri]
+        places["MLflow"] = locations.command_line("study.report", words)
     models = Path(folder.url, "onnx", group.study.name)
     if not locations.is_remote(folder.url) and models.is_dir():
         places["ONNX files"] = str(models)

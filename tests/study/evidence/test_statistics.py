@@ -10,6 +10,7 @@ from study.evidence.groups import Group, group_records
 from study.evidence.statistics import (
     equivalence_p,
     interval,
+    last_above,
     paired_difference,
     t_test_p,
     widened,
@@ -144,3 +145,16 @@ def test_a_claim_is_corrected_for_the_pool_of_its_own_arms() -> None:
     assert math.isnan(corrected["scale (MNIST)"])
     assert not math.isnan(corrected["scale (digits)"])
     assert not math.isnan(corrected["scale (Apple)"])
+
+
+def test_the_last_of_several_cells_above_a_bound_and_how_sure_that_is() -> None:
+    rng = np.random.default_rng(3)
+    means = (0.4, 0.3, 0.2, 0.08, 0.02, 0.3)  # the last one comes after the break
+    cells = [dict(enumerate(mean + 0.05 * rng.normal(size=10))) for mean in means]
+    last, low, high = last_above(cells, 0.05)
+    assert (last, high) == (4, 4)
+    assert low == 3
+    assert last_above(cells, 0.5) == (0, 0, 0)
+    assert last_above([{0: 1.0}, {0: 0.0}], 0.5) == (1, 0, 2)  # one seed says nothing of how sure
+    alone = [{0: 1.0, 1: 1.0, 9: 0.0}, {0: 1.0, 1: 1.0}]
+    assert last_above(alone, 0.5) == (2, 2, 2)  # the seeds that all have

@@ -9,14 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from study.studies.declaration import Arm, Study
 from study.tracking.background import BackgroundTracker
 from study.tracking.connection import TrackingError
-from study.tracking.contents import best_first
 from study.tracking.tracker import open_tracker
 from trainables.configuration import Configuration
 from trainables.storage.record import Record
@@ -87,22 +85,6 @@ def test_parents_and_children_once_however_often(uri: str, tmp_path: Path) -> No
     child = next(metrics for _, seed, _, metrics in runs if seed == "0")
     assert child["test/f1/minority"] == pytest.approx(0.4)
     assert child["test-at-best-validation/f1/minority"] == pytest.approx(0.1)
-
-
-@pytest.mark.timeout(120)
-def test_the_printed_address_asks_for_the_best_configurations_first(uri: str, tmp_path: Path) -> None:
-    """Its filter and order, given to MLflow, answer with configurations alone, the best on validation first."""
-    tracker = open_tracker(uri, str(tmp_path))
-    for key, value in (("low", 0.2), ("high", 0.9), ("middle", 0.5)):
-        record = _record(0)
-        record.history["validation/f1/minority"] = [0.1, value]
-        tracker.sync(STUDY, [record.model_copy(update={"key": key})])
-    server, _, page = best_first("http://user:secret@host:1/", tracker.experiment_id(STUDY)).partition("#")
-    assert server == "http://user:***@host:1/"
-    experiment, query = urlsplit(page).path.split("/")[2], dict(parse_qsl(urlsplit(page).query))
-    order = [f"{query['orderByKey']} {'ASC' if query['orderByAsc'] == 'true' else 'DESC'}"]
-    runs = tracker.client.search_runs([experiment], query["searchFilter"], order_by=order)
-    assert [run.data.tags["study.key"] for run in runs] == ["high", "middle", "low"]
 
 
 @pytest.mark.timeout(120)
