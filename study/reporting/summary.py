@@ -17,6 +17,7 @@ from study.reporting.predictions import predictions_of
 from study.reporting.tables import (
     affine_table,
     arms_table,
+    calibration_table,
     claims_overview,
     claims_table,
     defaults_table,
@@ -63,6 +64,7 @@ def tables_of(group: Group, folder: RunFolder) -> list[Table]:
         published_table(group),
         pairs_table(group),
         prevalence_table(group),
+        calibration_table(group),
         defaults_table(group),
         samples_table(group, predictions_of(group, folder)),
         affine_table(group),

@@ -10,6 +10,7 @@ from trainables.evaluation.names import (
     F1_AT_TRAINING_PREVALENCE,
     MAJORITY_F1,
     MINORITY_F1,
+    NATURAL,
     PER_CLASS,
     REMOVED_BOTH_F1,
     REMOVED_MAJORITY_F1,
@@ -20,7 +21,7 @@ from trainables.evaluation.names import (
 
 if TYPE_CHECKING:
     from trainables.evaluation.confusion import Confusion
-    from trainables.evaluation.metrics import measure, measure_members
+    from trainables.evaluation.metrics import calibration, measure, measure_members
     from trainables.evaluation.operating_point import (
         Estimate,
         OperatingPoint,
@@ -42,7 +43,7 @@ else:
 
     _FILES = {
         "confusion": ("Confusion",),
-        "metrics": ("measure", "measure_members"),
+        "metrics": ("calibration", "measure", "measure_members"),
         "prior_shift": ("adjusted_scores", "is_plain", "training_counts"),
         "operating_point": (
             "Estimate",
@@ -70,6 +71,7 @@ __all__ = [
     "F1_AT_TRAINING_PREVALENCE",
     "MAJORITY_F1",
     "MINORITY_F1",
+    "NATURAL",
     "PER_CLASS",
     "REMOVED_BOTH_F1",
     "REMOVED_MAJORITY_F1",
@@ -81,6 +83,7 @@ __all__ = [
     "Target",
     "UnreachableError",
     "adjusted_scores",
+    "calibration",
     "choose_operating_point",
     "choose_threshold",
     "f1_at_thresholds",

@@ -134,8 +134,32 @@ def _ranking(score: Array, actual: npt.NDArray[np.bool_]) -> tuple[Array, Array]
     return average_precision, auroc
 
 
-def _calibration_error(confidence: Array, correct: npt.NDArray[np.bool_]) -> float:
-    """Returns the ECE: sum over bins of (images in it / n) |accuracy - mean confidence|."""
+def calibration(
+    probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.int64], shares: Sequence[float]
+) -> dict[str, float]:
+    """Returns {"brier/all", "ece/all"} of probabilities (n, classes) and labels (n,), were the classes that frequent.
+
+    Args:
+        probabilities: of the classes.
+        labels: every class has images.
+        shares: of the classes among the images that it is to be said for, (classes,), or counts.
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    weights = (np.asarray(shares) / np.sum(shares) / np.bincount(labels, minlength=p.shape[1]))[labels]
+    distances = ((p - np.eye(p.shape[1])[labels]) ** 2).sum(axis=1)
+    error = _calibration_error(p.max(axis=1), p.argmax(axis=1) == labels, weights)
+    return {f"brier/{ALL}": float(weights @ distances), f"ece/{ALL}": error}
+
+
+def _calibration_error(confidence: Array, correct: npt.NDArray[np.bool_], weights: Array | None = None) -> float:
+    """Returns the ECE: sum over bins of (share of the images in it) |accuracy - mean confidence|.
+
+    Args:
+        confidence: of every image, (n,).
+        correct: (n,).
+        weights: of the images, (n,); None for all alike.
+    """
     bins = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
-    gaps = np.bincount(bins, weights=correct - confidence, minlength=NUM_BINS)
-    return float(np.abs(gaps).sum() / len(confidence))
+    weights = np.ones(len(confidence)) if weights is None else weights
+    gaps = np.bincount(bins, weights=weights * (correct - confidence), minlength=NUM_BINS)
+    return float(np.abs(gaps).sum() / weights.sum())

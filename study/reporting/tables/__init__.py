@@ -3,7 +3,13 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from study.reporting.tables.arms import affine_table, arms_table, prevalence_table, published_table
+    from study.reporting.tables.arms import (
+        affine_table,
+        arms_table,
+        calibration_table,
+        prevalence_table,
+        published_table,
+    )
     from study.reporting.tables.cells import show
     from study.reporting.tables.claims import claims_table
     from study.reporting.tables.data import as_data
@@ -26,6 +32,7 @@ else:
         "arms": (
             "affine_table",
             "arms_table",
+            "calibration_table",
             "prevalence_table",
             "published_table",
         ),
@@ -64,6 +71,7 @@ __all__ = [
     "affine_table",
     "arms_table",
     "as_data",
+    "calibration_table",
     "claims_overview",
     "claims_table",
     "defaults_table",

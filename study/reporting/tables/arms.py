@@ -8,12 +8,15 @@ from study.evidence import MISS, Group, rates
 from study.reporting.prior import lines_of, panels_of, per_1000_of
 from study.reporting.tables.cells import make_table, show, show_number
 from trainables.evaluation import (
+    ADJUSTED,
     ADJUSTED_MAJORITY_F1,
     ADJUSTED_MINORITY_F1,
     MAJORITY_F1,
     MINORITY_F1,
+    NATURAL,
     REMOVED_MAJORITY_F1,
     REMOVED_MINORITY_F1,
+    metric_key,
 )
 
 F1_COLUMNS = {
@@ -85,6 +88,32 @@ def affine_table(group: Group) -> Table | None:
             if scale.n:
                 table.add_row(arm.name, class_name, show(scale), show(shift))
     return table if table.row_count else None
+
+
+CALIBRATION_COLUMNS = {  # where -> of which split
+    "on the test images": "test",
+    "as rare as in training": NATURAL,
+    "prior adjusted": ADJUSTED,
+}
+
+
+def calibration_table(group: Group) -> Table | None:
+    """Returns Brier score and ECE of every arm at both priors, and of plain networks with adjusted scores.
+
+    On a balanced test set after an imbalanced training both are mostly prior shift.
+    """
+    if not any(group.interval(arm, metric_key(NATURAL, "brier")).n for arm in group.records):
+        return None
+    columns = {
+        f"{title} {where}": metric_key(split, metric)
+        for metric, title in (("brier", "Brier"), ("ece", "ECE"))
+        for where, split in CALIBRATION_COLUMNS.items()
+    }
+    table = make_table("calibration", ["arm", *columns], text=["arm"], unbroken=["arm"])
+    for arm in group.study.arms:
+        if arm.name in group.records:
+            table.add_row(arm.name, *(show(group.interval(arm.name, metric)) for metric in columns.values()))
+    return table
 
 
 PRIOR_COLUMNS = ("arm", "rare per 1000", "F1 minority", "F1 majority", "precision", "cost")

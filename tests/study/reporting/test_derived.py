@@ -7,10 +7,11 @@ from sklearn.metrics import f1_score
 
 from study.evidence import Group, group_records
 from study.reporting.derived import BETA, with_derived
+from study.reporting.tables import calibration_table
 from study.studies import Arm, Study
 from tests.support.records import make_predictions, make_record
 from trainables.configuration import Configuration
-from trainables.evaluation import ADJUSTED_MAJORITY_F1, ADJUSTED_MINORITY_F1
+from trainables.evaluation import ADJUSTED_MAJORITY_F1, ADJUSTED_MINORITY_F1, NATURAL, metric_key
 from trainables.storage import Record, RunFolder
 
 PLAIN = Configuration()
@@ -39,6 +40,25 @@ def test_a_plain_network_is_measured_with_the_scores_of_a_balanced_test(tmp_path
     np.testing.assert_allclose(adjusted, expected)
     assert group.values("none", "test/f1/minority") == {0: 0.5}
     assert group.interval("final", ADJUSTED_MINORITY_F1).n == 0
+
+
+def test_calibration_is_also_said_for_images_as_imbalanced_as_the_training(tmp_path: Path) -> None:
+    folder = RunFolder(str(tmp_path))
+    group = with_derived(_group(folder), folder)
+    scores, labels = (make_predictions()[f"test/{name}"] for name in ("scores", "labels"))
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    distances = ((p - np.eye(2)[labels]) ** 2).sum(axis=1)
+    expected = np.average(distances, weights=np.where(labels == 1, 10, 1000))
+    for arm in ("none", "final"):
+        np.testing.assert_allclose(group.values(arm, metric_key(NATURAL, "brier"))[0], expected, rtol=1e-6)
+    table = calibration_table(group)
+    assert table is not None
+    assert [str(column.header) for column in table.columns][1:4] == [
+        "Brier on the test images",
+        "Brier as rare as in training",
+        "Brier prior adjusted",
+    ]
+    assert calibration_table(_group(RunFolder(str(tmp_path / "other")))) is None  # nothing was worked out
 
 
 def test_nothing_is_adjusted_where_the_training_is_balanced_or_its_counts_are_not_numbers(tmp_path: Path) -> None:

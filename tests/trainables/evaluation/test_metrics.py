@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from trainables.evaluation.metrics import measure
+from trainables.evaluation.metrics import calibration, measure
 
 NAMES, ROLES = ("a", "b"), ("majority", "minority")
 
@@ -59,6 +59,18 @@ def test_a_class_without_images_is_undefined() -> None:
     assert measured["precision/b"] == 0
     assert all(math.isnan(measured[f"{metric}/b"]) for metric in ("recall", "f1", "average_precision", "auroc"))
     assert math.isnan(measured["auroc/a"])
+
+
+def test_calibration_at_another_prior_is_that_of_images_repeated_to_it() -> None:
+    rng = np.random.default_rng(1)
+    labels = np.repeat([0, 1], [4, 6])
+    right = rng.uniform(0.3, 0.9, len(labels))
+    probabilities = np.where(np.eye(2, dtype=bool)[labels], right[:, None], 1 - right[:, None])
+    repeated = np.concatenate([np.repeat(np.flatnonzero(labels == 0), 15), np.flatnonzero(labels == 1)])  # 60 to 6
+    expected = measure(probabilities[repeated], labels[repeated], ("a", "b"), ("majority", "minority"))
+    at_ten_to_one = calibration(probabilities, labels, (10, 1))
+    assert at_ten_to_one == pytest.approx({name: expected[name] for name in ("brier/all", "ece/all")})
+    assert calibration(probabilities, labels, (4, 6))["brier/all"] != pytest.approx(at_ten_to_one["brier/all"])
 
 
 def test_calibration_error_of_a_known_gap() -> None:
