@@ -47,7 +47,7 @@ class Classifier:
         if provider not in ort.get_available_providers():
             allowed = ", ".join(ort.get_available_providers())
             raise EdgeError(f"provider {provider!r} is not in this onnxruntime; there are {allowed}")
-        if path.exists() and not path.is_file():  # a FIFO would wait for ever
+        if os.path.exists(path) and not os.path.isfile(path):  # a FIFO would wait for ever
             raise EdgeError(f"{path}: not a regular file")
         options = ort.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
@@ -104,7 +104,7 @@ class Classifier:
         except ImportError:
             raise EdgeError("image files are read by Pillow, which is not installed: pip install pillow") from None
 
-        if path.exists() and not path.is_file():  # a FIFO would wait for ever, a device has no end
+        if os.path.exists(path) and not os.path.isfile(path):  # a FIFO would wait for ever, a device has no end
             raise EdgeError(f"{path}: not an image (no regular file)")
         try:
             with warnings.catch_warnings():
@@ -170,8 +170,8 @@ def find(places: Sequence[Path]) -> list[Path]:
     def skip(path: object, reason: object) -> None:
         say(f"passed over {path}: {reason}", sys.stderr)
 
-    images = [place for place in places if not place.is_dir()]
-    for place in (place for place in places if place.is_dir()):
+    images = [place for place in places if not os.path.isdir(place)]
+    for place in (place for place in places if os.path.isdir(place)):
         before, visited = len(images), set()
         for above, folders, names in os.walk(place, onerror=lambda e: skip(e.filename, e.strerror), followlinks=True):
             visited.add(os.path.realpath(above))
@@ -291,8 +291,8 @@ def _first_line(error: Exception) -> str:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1024:
-        raise argparse.ArgumentTypeError(f"got {text!r}; a whole number from 1 to 1024 is needed")
+    if not text.isdecimal() or len(text) > 4 or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"got {text[:40]!r}; a whole number from 1 to 1024 is needed")
     return int(text)
 
 

@@ -10,6 +10,7 @@ rare class is below --at-least, or some images cannot be classified (named; they
 import argparse
 import csv
 import json
+import os
 import sys
 import unicodedata
 from collections import Counter
@@ -27,9 +28,8 @@ else:  # copied to a device together with edge.py
 
 FOLDER = "folder:"
 SPLITS = {"train", "training", "val", "valid", "validation", "test", "testing"}
-RESAMPLES = 10_000  # of the bootstrap
+RESAMPLES, Z95 = 10_000, 1.959964  # of the bootstrap; 97.5 % of a normal distribution lie below it
 TINY = np.finfo(np.float64).tiny  # sigmoids may all be 0
-Z95 = 1.959964  # 97.5 % of a normal distribution lie below it
 COLUMNS = ("threshold", "found", "missed", "false_alarms", "recall", "precision", "f1")
 THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 
@@ -90,7 +90,7 @@ def labels_of_folders(root: Path, class_of_folder: Mapping[str, str]) -> dict[Pa
 
     `class_of_folder` are those whose folder is not named as they are; raises EdgeError for a root without any.
     """
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise EdgeError(f"{root}: no such folder")
     folders_of = {path: path.relative_to(root).parts[:-1] for path in find([root])}
     first_level = {folders[0] for folders in folders_of.values() if folders}
@@ -115,7 +115,7 @@ def labels_of_table(table: Path, root: Path) -> dict[Path, str]:
     Raises:
         EdgeError: no such table, missing columns, a file without a label or with two.
     """
-    if table.exists() and not table.is_file():  # a FIFO would wait for ever
+    if os.path.exists(table) and not os.path.isfile(table):  # a FIFO would wait for ever
         raise EdgeError(f"{table}: not a regular file")
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:

@@ -202,7 +202,7 @@ def _print_verdicts(names: Sequence[str], recorded: Path, form: str, figure: Pat
         verdicts_table,
     )
 
-    studies = [study for study in find(list(names or STUDIES)) if (recorded / f"{study.name}.csv").is_file()]
+    studies = [study for study in find(list(names or STUDIES)) if os.path.isfile(recorded / f"{study.name}.csv")]
     if not studies:
         say(f"error: no STUDY.csv of {', '.join(names) or 'any study'} in {recorded}", sys.stderr)
         return INCOMPLETE

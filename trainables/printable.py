@@ -2,6 +2,7 @@
 
 import re
 
+LONGEST = 2000  # characters of a line that says what is wrong
 FORMULA = ("=", "+", "-", "@")  # a cell that begins so is run by a spreadsheet
 
 
@@ -15,6 +16,13 @@ def printable(text: object) -> str:
     if line.isprintable():
         return line
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+
+
+def shortened(line: str) -> str:
+    """Returns a line of at most LONGEST characters: of a longer one the middle is left out."""
+    if len(line) <= LONGEST:
+        return line
+    return f"{line[: LONGEST // 2 - 3]} ... {line[-LONGEST // 2 + 3 :]}"
 
 
 def for_spreadsheet(value: object) -> object:

@@ -30,7 +30,7 @@ def change_file(claim: "Claim", description: str, arguments: Sequence[str]) -> s
     """Writes the changed file and returns the line that says what was done; raises SurgeryError where it cannot."""
     args = make_parser(claim, description).parse_args(arguments)
     source, target = args.source, args.target
-    megabytes = source.stat().st_size / 1e6 if source.is_file() else 0
+    megabytes = source.stat().st_size / 1e6 if os.path.isfile(source) else 0
     seconds = args.seconds or SECONDS + SECONDS_PER_MB * megabytes
     command = [sys.executable, "-m", __name__, claim, str(seconds), str(source), str(target), *map(str, args.inputs)]
     nowhere, one_thread = subprocess.DEVNULL, {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # each takes address space
@@ -99,7 +99,7 @@ def _limit(seconds: float, source: Path) -> None:
         import resource
     except ImportError:  # Windows
         return
-    size = source.stat().st_size if source.is_file() else 0
+    size = source.stat().st_size if os.path.isfile(source) else 0
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (int(16 * seconds) + 1,) * 2)  # of all threads together
     memory = BYTES + BYTES_PER_BYTE * size

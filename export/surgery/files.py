@@ -62,7 +62,7 @@ def read(path: Path) -> ModelProto:
     """Returns an ONNX model with its external data, which has to lie in the file's own folder; its nodes in order."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise SurgeryError(f"{path}: {'Is a directory' if path.is_dir() else 'not a plain file'}")
+            raise SurgeryError(f"{path}: {'Is a directory' if os.path.isdir(path) else 'not a plain file'}")
         model = onnx.load(path)
         sort_nodes(model)
         onnx.checker.check_model(model)

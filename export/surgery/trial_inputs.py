@@ -6,6 +6,7 @@ until one runs. The graph's own first reader often says it: the sizes of its con
 """
 
 import math
+import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -169,7 +170,7 @@ def _values(
 
 
 def _from_file(inputs: Sequence[GraphInput], path: Path) -> Iterator[Feeds]:
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         raise SurgeryError(f"{path}: not a plain file")
     try:
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:

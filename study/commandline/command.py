@@ -15,7 +15,7 @@ from study import locations
 from study.commandline.stopping import Stopped, leave_terminal, stop_on_signals
 from study.locations import Locations
 from trainables.errors import StudyError, UnavailableError
-from trainables.printable import printable
+from trainables.printable import printable, shortened
 
 DONE, INCOMPLETE, WRONG_USAGE = 0, 1, 2
 MOST_SEEDS = 10_000
@@ -76,6 +76,13 @@ def up_to(largest: int) -> Callable[[str], int]:
     return count
 
 
+def named(text: str) -> str:
+    """Returns a name, a path or a pattern as it is; raises as argparse wants where there is none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"got {text!r}; leave the option out for its default")
+    return text
+
+
 def amount(text: str) -> float:
     """Returns a number >= 0; raises as argparse wants."""
     try:
@@ -114,10 +121,10 @@ def run_command(main: Callable[[Sequence[str]], int], arguments: Sequence[str] |
         with stop_on_signals():
             code = main(sys.argv[1:] if arguments is None else arguments)
     except UnavailableError as error:
-        print(printable(f"error: {error}"), file=sys.stderr)
+        print(shortened(printable(f"error: {error}")), file=sys.stderr)
         code = INCOMPLETE
     except StudyError as error:
-        print(printable(f"error: {error}"), file=sys.stderr)
+        print(shortened(printable(f"error: {error}")), file=sys.stderr)
         code = WRONG_USAGE
     except KeyboardInterrupt as interrupt:
         stopped = interrupt if isinstance(interrupt, Stopped) else Stopped(signal.SIGINT)

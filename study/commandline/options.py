@@ -1,6 +1,7 @@
 """The options that change every arm of a study alike. One that does not apply is refused, never ignored."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,7 +97,8 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
         metavar="SPEC",
         help="digits | mnist | plantvillage:PLANT | PATH of a folder | PACKAGE.MODULE:FUNCTION",
     )
-    add("--labels", metavar="TABLE", help="with a folder: CSV or Parquet, columns file,label, perhaps group,split")
+    add("--labels", type=command.named, metavar="TABLE",
+        help="with a folder: CSV or Parquet, columns file,label, perhaps group,split")  # fmt: skip
     add(
         "--split",
         choices=("folders", "random"),
@@ -104,13 +106,17 @@ def add_changes(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--groups",
+        type=command.named,
         metavar="TABLE",
         help="with a folder: columns file,group, or near-duplicates; a group is in one split only",
     )
-    add("--group-pattern", metavar="REGEX", help="with a folder: its first parenthesis, in a file's name, is the group")
-    add("--network", metavar="NAME", help="dense | cnn | a torchvision classifier | PACKAGE.MODULE:FUNCTION")
+    add("--group-pattern", type=command.named, metavar="REGEX",
+        help="with a folder: its first parenthesis, in a file's name, is the group")  # fmt: skip
+    add("--network", type=command.named, metavar="NAME",
+        help="dense | cnn | a torchvision classifier | PACKAGE.MODULE:FUNCTION")  # fmt: skip
     add("--cut", metavar="LAYER", help="end an image backbone at this layer")
-    add("--weights", metavar="imagenet|none|PATH", help="what an image backbone starts from")
+    add("--weights", type=command.named, metavar="imagenet|none|PATH",
+        help="what an image backbone starts from")  # fmt: skip
     add("--image-size", type=command.positive, metavar="N", help="pixels per side")
     add("--minority", metavar="NAMES", action="append", help="rare classes, separated by commas, or given repeatedly")
     add("--majority", metavar="NAMES", action="append", help="frequent classes, likewise; 'others' = all the rest")
@@ -121,7 +127,7 @@ def read_changes(args: argparse.Namespace) -> Changes:
     """Returns the changes that parsed arguments ask for; `--data PATH` is `--data folder:PATH`."""
     source = args.data
     is_source = not source or SOURCES.fullmatch(source) or source.startswith(FOLDER)
-    if not is_source and Path(source).expanduser().is_dir():
+    if not is_source and os.path.isdir(os.path.expanduser(source)):
         source = f"{FOLDER}{source}"
     return Changes(
         defaults=args.defaults,

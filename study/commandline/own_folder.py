@@ -1,6 +1,7 @@
 """`--data folder:PATH`: what is in somebody's folder, and how a study fits it. What cannot work is refused here."""
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -110,7 +111,7 @@ def named_folder(changes: Changes) -> Folder:
     is_table = changes.groups not in ("", NEAR_DUPLICATES)
     groups = str(absolute(changes.groups)) if is_table else changes.groups
     labels = absolute(changes.labels) if changes.labels else None
-    if labels is not None and not labels.exists() and (path / changes.labels).exists():
+    if labels is not None and not os.path.exists(labels) and os.path.exists(path / changes.labels):
         labels = path / changes.labels
     return Folder(str(path), groups, changes.group_pattern, str(labels or ""))
 

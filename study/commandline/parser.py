@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import os
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from study.commandline import terminal
 from study.locations import without_password
 from trainables.configuration import near_field
 from trainables.errors import ConfigurationError
-from trainables.printable import printable
+from trainables.printable import printable, shortened
 from trainables.regular_file import MIB, read_regular
 
 CONSOLE_SCRIPT = "final-bn"
@@ -85,7 +86,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Says in one line what is wrong, and exits with 2; what it quotes is escaped where it needs to be."""
-        self.exit(2, f"error: {printable(message)}; {self.prog} --help says what there is\n")
+        self.exit(2, f"error: {shortened(printable(message))}; {self.prog} --help says what there is\n")
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """Prints a message, an error's on stderr, and exits."""
@@ -168,7 +169,7 @@ def _named_file(words: Sequence[str]) -> Path | None:
         name = only.parse_known_args(words)[0].config
     except argparse.ArgumentError:  # no name behind it: the command's parser says so
         return None
-    return None if name is None else Path(name).expanduser()
+    return None if name is None else Path(os.path.expanduser(name))
 
 
 def _read(file: Path) -> dict[str, Any]:

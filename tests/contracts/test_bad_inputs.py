@@ -10,12 +10,13 @@ from PIL import Image
 
 from study.commandline import WRONG_USAGE
 from study.studies import STUDIES
+from tests.contracts.bad_inputs import cases, warm_up
 from tests.support.commands import Ended, run_here
+from tests.support.no_files import Material
 from tests.support.records import make_records, write_runs
+from tests.support.refusals import ACTS, judge, nothing_starts
 from trainables.storage import RECORD
 
-# what acts on a terminal, turns a text around, or is not seen; a line end is allowed between lines
-ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 HOSTILE = {
     "colour": "\x1b[31mred",
     "title": "\x1b]0;owned\x07",
@@ -36,6 +37,24 @@ SPACES = {
     "50,000 batch sizes": "batch_size=" + ",".join(map(str, range(2, 50_002))),
     "50,000 image sizes": "data.image_size=" + ",".join(map(str, range(8, 50_008))),
 }
+
+
+EVERY = 13  # of the cases; `python -m tests.contracts.bad_inputs` gives all of them, in about two minutes
+
+
+@pytest.mark.timeout(180)
+def test_what_is_wrong_is_refused_in_one_line_and_nothing_starts(tmp_path: Path) -> None:
+    """Every command, every option, with another kind of wrong each; all kinds take turns."""
+    material = Material(tmp_path)
+    with nothing_starts():
+        warm_up(material)
+        # what starts a process of its own for each case is left to the command
+        verdicts = [
+            judge(case) for case in [*cases(material)][::EVERY] if case.kind not in ("path IN", "path --inputs")
+        ]
+    material.close()
+    assert [(v.case.command, v.case.kind, v.case.arguments, v.faults) for v in verdicts if v.faults] == []
+    assert len(verdicts) > 100
 
 
 def _is_one_line(ended: Ended) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 
 from export import edge
-from trainables.printable import for_spreadsheet, printable
+from trainables.printable import LONGEST, for_spreadsheet, printable, shortened
 
 NAMES = {
     "plain": ("sick leaf", "sick leaf"),
@@ -32,3 +32,10 @@ def test_a_spreadsheet_runs_no_text_and_gets_numbers_as_they_are(text: str) -> N
     assert for_spreadsheet(text) == f"'{text}"
     assert for_spreadsheet(-1.5) == -1.5
     assert for_spreadsheet("sick\tleaf") == "sick\\tleaf"
+
+
+def test_a_long_line_loses_its_middle_and_a_short_one_nothing() -> None:
+    shown = shortened("begin" + "x" * 10_000 + "end")
+    assert len(shown) <= LONGEST
+    assert (shown[:5], shown[-3:]) == ("begin", "end")
+    assert shortened("x" * LONGEST) == "x" * LONGEST
