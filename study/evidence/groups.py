@@ -182,3 +182,28 @@ def _change_in_words(name: str, value: object) -> str:
         return "weights of a file"
     subject = "network" if name == "network.name" else name.split(".")[1].replace("_", " ")
     return f"images of {text}" if name == "data.source" else f"{subject} {text}"
+
+
+def record_of_numbers(
+    study: Study,
+    arm: str,
+    configuration: Configuration,
+    seed: int,
+    history: Mapping[str, Sequence[float]],
+    seconds: float = 0,
+    finished_at: str = "",
+) -> Record:
+    """Returns the record of a run of which only its numbers are known: a paper's, or a row of a committed table."""
+    return Record(
+        study=study.name,
+        arm=arm,
+        key=configuration.key,
+        seed=seed,
+        status="complete",
+        configuration=configuration.flat(),
+        data_fingerprint="",
+        history={metric: list(values) for metric, values in history.items()},
+        seconds=seconds,
+        finished_at=finished_at,
+        device="",
+    )
