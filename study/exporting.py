@@ -129,7 +129,7 @@ def _export_selection(
 ) -> int:
     """Exports the runs of the arms, prints the table and the H1 verdict, and logs to MLflow; returns the exit code."""
     from study.commandline import console
-    from study.reporting import achieved_targets, as_markdown, operating_table, variants_table
+    from study.reporting import achieved_targets, as_markdown, operating_table, variants_overview, variants_table
 
     group, target = selection.group, request.target
     achieved = achieved_targets(group, selection.arms, target, folder) if target else []
@@ -142,15 +142,16 @@ def _export_selection(
     exported, code = _export_runs(records, selection, request, form, images_of_size, folder, output)
     if not exported:
         return code
-    title = f"{group.study.name} ({group.label}), {selection.source}: whole test sets through onnxruntime"
+    title = f"{group.study.name} ({group.shown_label}), {selection.source}: whole test sets through onnxruntime"
     tables = [variants_table(title, group, exported)]
     if target and achieved:
         tables.append(operating_table(group, achieved, target))
     if request.as_markdown:
         print(as_markdown(group, tables))
     else:
-        for table in tables:
-            console().print(table)
+        screen = console()
+        for table in [variants_overview(tables[0], screen.width), *tables[1:]]:
+            screen.print(table)
     _deploy(selection, exported, request, folder)
     if request.best or request.every_arm:
         return code

@@ -58,7 +58,7 @@ class Group:
         if self.title:
             return self.title
         parts = [f"the defaults of {self.profile}"] if self.profile else []
-        parts += [_change_in_words(name, value) for name, value in self.changes.items()]
+        parts += [change_in_words(name, value) for name, value in self.changes.items()]
         own = "the settings that its search chose" if self.search else "the study's own settings"
         return f"with {', '.join(parts) or own}"
 
@@ -175,7 +175,7 @@ def as_text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _change_in_words(name: str, value: object) -> str:
+def change_in_words(name: str, value: object) -> str:
     """Returns "learning rate 0.003"; what stands for a file or a folder by its content is called one."""
     text = as_text(value)
     if text.startswith("sha256:"):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         list_table,
         priors_table,
         trials_table,
+        variants_overview,
         variants_table,
         verdicts_table,
     )
@@ -61,6 +62,7 @@ else:
             "list_table",
             "priors_table",
             "trials_table",
+            "variants_overview",
             "variants_table",
             "verdicts_table",
         ),
@@ -92,6 +94,7 @@ __all__ = [
     "table_as_markdown",
     "tables_of",
     "trials_table",
+    "variants_overview",
     "variants_table",
     "verdicts_of",
     "verdicts_table",
