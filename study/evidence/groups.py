@@ -102,6 +102,11 @@ class Group:
         """Returns treated - control of a metric over the seeds that both arms have, with its 95 % interval."""
         return self.gain_over(self.values(treated, metric), self.values(control, metric))
 
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of the configurations that have runs."""
+        return frozenset(record.key for records in self.records.values() for record in records.values())
+
     def interval_over(self, values: Iterable[float]) -> Interval:
         """Returns the mean and 95 % interval of values, one a seed, that are not in the records.
 

@@ -6,8 +6,9 @@ if TYPE_CHECKING:
     from study.reporting.answer import AnswerText, answer_in_words, headline
     from study.reporting.figures import save_gain_at_both_priors
     from study.reporting.markdown import as_markdown, maker, table_as_markdown
-    from study.reporting.operating import achieved_targets, operating_table
+    from study.reporting.operating import AchievedTarget, achieved_targets, operating_table
     from study.reporting.output_files import output_folder, writing
+    from study.reporting.own_folder import own_title
     from study.reporting.page import publish_page
     from study.reporting.summary import (
         answer_of,
@@ -41,8 +42,9 @@ else:
             "maker",
             "table_as_markdown",
         ),
-        "operating": ("achieved_targets", "operating_table"),
+        "operating": ("AchievedTarget", "achieved_targets", "operating_table"),
         "output_files": ("output_folder", "writing"),
+        "own_folder": ("own_title",),
         "page": ("publish_page",),
         "summary": (
             "answer_of",
@@ -70,6 +72,7 @@ else:
     __getattr__ = public_names(__name__, _FILES)
 
 __all__ = [
+    "AchievedTarget",
     "AnswerText",
     "achieved_targets",
     "answer_in_words",
@@ -86,6 +89,7 @@ __all__ = [
     "maker",
     "operating_table",
     "output_folder",
+    "own_title",
     "print_study",
     "priors_table",
     "publish_figures",

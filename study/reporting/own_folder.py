@@ -39,6 +39,16 @@ def named_groups(groups: Iterable[Group], folder: RunFolder) -> list[Group]:
     return named
 
 
+def own_title(group: Group, folder: RunFolder) -> str:
+    """Returns "scab in leaves", the rare classes and the folder that they are in, as short as a file's name should be.
+
+    Without what else `Group.title` tells apart; the folder is left out where nobody remembers it.
+    """
+    minority = ", ".join(group.configuration(next(iter(group.records))).data.minority)
+    own = remembered(folder).get(_source(group))
+    return f"{minority} in {Path(own.path).name}" if own else minority
+
+
 def photos_of(group: Group, folder: RunFolder) -> str:
     """Returns "150 healthy, 25 scab; as they were at 2026-11-29 12:01"; "" where that was not kept."""
     version = recall_versions(folder).get(_source(group))
