@@ -3,10 +3,12 @@
 import argparse
 import platform
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from study import locations
@@ -25,9 +27,10 @@ def main(arguments: Sequence[str]) -> int:
     args = parser().parse_args(arguments)
     num_failed = 0
     for finding in _findings(read_locations(args), args.storage, args.fix):
-        say(f"{finding.state:<15} {finding.subject:<20} {finding.detail}")
+        for line in _lines(f"{finding.state:<15} {finding.subject:<20} {finding.detail}"):
+            say(line)
         num_failed += finding.state == "failed"
-    print(f"{num_failed} checks failed" if num_failed else "nothing failed")
+    print(f"{num_failed} check{'' if num_failed == 1 else 's'} failed" if num_failed else "nothing failed")
     return INCOMPLETE if num_failed else DONE
 
 
@@ -41,6 +44,14 @@ def parser() -> argparse.ArgumentParser:
     add("--storage", metavar="URL", help="an Optuna database; default the journal file in the run folder")
     add_locations(command)
     return command
+
+
+def _lines(text: str) -> list[str]:
+    """Returns the lines of a finding: its words whole on a terminal, details below one another; in a file one line."""
+    if not sys.stdout.isatty():
+        return [text]
+    columns = shutil.get_terminal_size().columns
+    return wrap(text, columns, subsequent_indent=" " * 37, break_long_words=False, break_on_hyphens=False)
 
 
 def _findings(places: "Locations", storage: str | None, fix: bool) -> "Iterator[Finding]":

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,9 @@ from trainables.errors import ConfigurationError, StudyError
 if TYPE_CHECKING:
     from export.conversion import GraphForm
     from export.runs import Exported
+    from study.deploying import Selection
     from study.evidence import Group
+    from study.reporting import AchievedTarget
     from study.studies import Study
     from trainables.data import Images
     from trainables.storage import Record, RunFolder
@@ -40,8 +41,9 @@ def export_study(request: ExportRequest) -> int:
         ConfigurationError: an unknown study, no finished runs of what is asked for.
     """
     from export.conversion import GraphForm
-    from study.reporting import groups_of
-    from study.studies import find, tool_of
+    from study.deploying import select
+    from study.reporting import answer_of, groups_of
+    from study.studies import OWN, find, tool_of
     from trainables.storage import RunFolder
 
     form = GraphForm(request.opset, request.batch, request.resize_inside)
@@ -52,65 +54,16 @@ def export_study(request: ExportRequest) -> int:
     if request.defaults is not None:
         tool = tool_of(study, request.defaults)
         groups = [group for group in groups if group.profile == tool]
-    selections = [_Selection(group, tuple(arms)) for group in groups for arms in _arms_to_export(group, request)]
+    if request.keys is not None:
+        groups = [group for group in groups if group.keys & request.keys]
+    if study.name_parts.base == OWN:
+        groups = groups[::-1]  # the newest last, so that the last lines are about it
+    selections = [each for group in groups for each in select(group, request, answer_of(group, folder))]
     if not selections:
         raise ConfigurationError(_without_runs(study, request))
     codes = [_export_selection(selection, request, form, folder, output) for selection in selections]
     say(f"files: {output}")
     return max(codes) if not say_left_out(folder) else max(INCOMPLETE, *codes)
-
-
-@dataclass(frozen=True)
-class _Selection:
-    """Arms of a group that are exported together: they tell the same classes of the same images apart."""
-
-    group: "Group"
-    arms: tuple[str, ...]
-
-    @property
-    def records(self) -> "list[Record]":
-        """Every run of the arms."""
-        records_of = self.group.records
-        return [records_of[arm][seed] for arm in self.arms for seed in sorted(records_of[arm])]
-
-    @property
-    def best_records(self) -> "list[Record]":
-        """The run of each arm with the best validation F1."""
-        from export.runs import best_run
-
-        return [best_run(self.group.records[arm].values()) for arm in self.arms]
-
-    @property
-    def source(self) -> str:
-        """The data set of the arms."""
-        return self.group.configuration(self.arms[0]).data.source
-
-
-def _arms_to_export(group: "Group", request: ExportRequest) -> list[list[str]]:
-    """Returns the arms to export together: of the one key, else the first declared pair with records of every data set.
-
-    With --all every arm, those on the same images and classes together; with --best also the arm that validation likes
-    best among those.
-    """
-    from export.runs import best_arm
-
-    source_of = {arm: group.configuration(arm).data.source for arm in group.records}
-    arms = [arm for arm, source in source_of.items() if request.source in (None, source)]
-    if request.key:
-        return [[arm] for arm in arms if group.first_record(arm).key == request.key]
-    if request.every_arm:
-        return [list(alike) for alike in dict.fromkeys(tuple(group.arms_on_same_classes(arm)) for arm in arms)]
-    pair_of_source: dict[str, list[str]] = {}
-    for pair in group.study.pairs:
-        if pair.treated in arms and pair.control in arms:
-            pair_of_source.setdefault(source_of[pair.treated], [pair.treated, pair.control])
-    if not request.best:
-        return list(pair_of_source.values())
-    selections = []
-    for treated, control in pair_of_source.values():
-        best = best_arm(record for arm in group.arms_on_same_classes(treated) for record in group.records[arm].values())
-        selections.append(list(dict.fromkeys((best, treated, control))))
-    return selections
 
 
 def _without_runs(study: "Study", request: ExportRequest) -> str:
@@ -125,11 +78,11 @@ def _without_runs(study: "Study", request: ExportRequest) -> str:
 
 
 def _export_selection(
-    selection: _Selection, request: ExportRequest, form: "GraphForm", folder: "RunFolder", output: Path
+    selection: "Selection", request: ExportRequest, form: "GraphForm", folder: "RunFolder", output: Path
 ) -> int:
     """Exports the runs of the arms, prints the table and the H1 verdict, and logs to MLflow; returns the exit code."""
     from study.commandline import console
-    from study.reporting import achieved_targets, as_markdown, operating_table, variants_table
+    from study.reporting import achieved_targets, as_markdown, operating_table, variants_overview, variants_table
 
     group, target = selection.group, request.target
     achieved = achieved_targets(group, selection.arms, target, folder) if target else []
@@ -142,19 +95,58 @@ def _export_selection(
     exported, code = _export_runs(records, selection, request, form, images_of_size, folder, output)
     if not exported:
         return code
-    title = f"{group.study.name} ({group.label}), {selection.source}: whole test sets through onnxruntime"
+    title = f"{group.study.name} ({group.shown_label}), {selection.source}: whole test sets through onnxruntime"
     tables = [variants_table(title, group, exported)]
     if target and achieved:
         tables.append(operating_table(group, achieved, target))
     if request.as_markdown:
         print(as_markdown(group, tables))
     else:
-        for table in tables:
-            console().print(table)
-    _deploy(selection, exported, request, folder)
+        screen = console()
+        for table in [variants_overview(tables[0], screen.width), *tables[1:]]:
+            screen.print(table)
+    code = max(code, _deploy(selection, exported, request, folder, images_of_size, achieved))
     if request.best or request.every_arm:
         return code
     return max(code, _judge_h1(group, exported, request.require_h1))
+
+
+def _deploy(
+    selection: "Selection",
+    exported: "list[Exported]",
+    request: ExportRequest,
+    folder: "RunFolder",
+    images_of_size: "dict[int | None, Images]",
+    achieved: "list[AchievedTarget]",
+) -> int:
+    """Says which file to deploy, if one is good enough, and puts all into MLflow; returns the exit code."""
+    from study.deploying import DEPLOY, choose_deployed, lines_on, write_deployed
+    from study.reporting import output_folder, own_title
+
+    group, answer = selection.group, None if request.key else selection.answer
+    best = [run for run in exported if any(run.record is record for record in selection.best_records)]
+    deployed = choose_deployed(best, selection.records, answer, request.target)
+    _log(group, exported, best, None if request.key else deployed, request.locations, folder)
+    if deployed is None:
+        return DONE
+    run, variant = deployed
+    file, code = run.files[variant], DONE
+    if answer is not None:
+        place = request.output / DEPLOY if request.output else output_folder(folder, DEPLOY)
+        images = images_of_size[_image_size(run.record)]
+        try:
+            title = own_title(group, folder)
+            file, card = write_deployed(place, title, group, answer, deployed, images, request.target, achieved)
+        except StudyError as error:  # a full disk, a folder that cannot be written
+            say(f"error: {error}", sys.stderr)
+            code = INCOMPLETE
+        else:
+            for line in lines_on(file, card):
+                say(line)
+            return DONE
+    edge = locations.command_line("export.edge", [str(file), "IMAGE"])
+    say(f"to deploy (numpy and onnxruntime run it): {edge}")
+    return code
 
 
 def _load_images(
@@ -174,7 +166,7 @@ def _image_size(record: "Record") -> int | None:
 
 def _export_runs(
     records: "list[Record]",
-    selection: _Selection,
+    selection: "Selection",
     request: ExportRequest,
     form: "GraphForm",
     images_of_size: "dict[int | None, Images]",
@@ -209,25 +201,6 @@ def _export_runs(
         else:
             exported.append(files)
     return exported, code
-
-
-def _deploy(selection: _Selection, exported: "list[Exported]", request: ExportRequest, folder: "RunFolder") -> None:
-    """Says which file to deploy, if one is good enough, and puts all into MLflow."""
-    from export.runs import best_arm, champion
-
-    best_records = selection.best_records
-    best = [run for run in exported if any(run.record is record for record in best_records)]
-    arm = best_arm(selection.records)
-    is_exported = arm in {run.record.arm for run in best}
-    to_deploy = champion(best, selection.records) if is_exported else None
-    _log(selection.group, exported, best, None if request.key else to_deploy, request.locations, folder)
-    if to_deploy is None:
-        why = "finds the rare class as the trained network does" if is_exported else "was exported"
-        print(f"nothing to deploy: of the best arm by validation, {arm}, no exact file {why}", file=sys.stderr)
-        return
-    run, variant = to_deploy
-    edge = locations.command_line("export.edge", [str(run.files[variant]), "IMAGE"])
-    say(f"to deploy (numpy and onnxruntime run it): {edge}")
 
 
 def _judge_h1(group: "Group", exported: "list[Exported]", required: bool) -> int:

@@ -48,10 +48,14 @@ def main(arguments: Sequence[str]) -> int:
     request, target = read_request(args), read_target(args)
     if target and not args.export:
         raise ConfigurationError("--target, --cost and --prevalence are of the exported files; add --export")
+    if args.refit and not args.export:
+        raise ConfigurationError("--refit makes a file to deploy; add --export")
     chosen = choose(request)
+    if args.refit and any(_own_source(study) is None for study in chosen.studies):
+        raise ConfigurationError(f"--refit is of the study of your own images, {OWN}")
     if args.dry_run:
         return _dry_run(chosen.studies, request, args.export)
-    return _run(chosen, request, args.export, target)
+    return _run(chosen, request, args.export, target, args.refit)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -72,13 +76,14 @@ def parser() -> argparse.ArgumentParser:
     add("--where", type=assignment, action="append", default=[], metavar="FIELD=VALUE", help="only these arms")
     add_changes(command)
     add("--export", action="store_true", help="then export to ONNX and verify")
+    add("--refit", action="store_true", help="own images: then train the chosen setting on all of them, to deploy")
     add_target(command)
     add_resources(command)
     add_locations(command)
     return command
 
 
-def _run(chosen: Chosen, request: Request, export: bool, target: Target | None) -> int:
+def _run(chosen: Chosen, request: Request, export: bool, target: Target | None, refits: bool) -> int:
     from study.commandline import changed_folders, console, remember
     from study.execution import Lease, Resources, Settings, doing, run_session
     from trainables.errors import RecordError
@@ -119,6 +124,10 @@ def _run(chosen: Chosen, request: Request, export: bool, target: Target | None) 
                 publish_figures(study, folder, uri, screen)
         if export:
             code = max(code, _export(studies, places, target))
+        if refits:
+            from study.refitting import refit
+
+            code = max(code, *(refit(study, settings, target, screen) for study in studies))
         for study in declared_studies if outcome.done_now or export else ():
             with doing(screen, f"writing the page of {study.name}"):
                 page = publish_page(study, folder, places.data_root, uri)
@@ -146,7 +155,9 @@ def _export(studies: "Sequence[Study]", places: "Locations", target: Target | No
     code = DONE
     for study in studies:
         source = _own_source(study)
-        request = ExportRequest(study.name, places, source=source, best=source is not None, target=target)
+        is_own = source is not None
+        keys = frozenset(arm.configuration.key for arm in study.arms) if is_own else None  # what ran now, alone
+        request = ExportRequest(study.name, places, source=source, keys=keys, best=is_own, target=target)
         try:
             code = max(code, export_study(request))
         except StudyError as error:

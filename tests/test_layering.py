@@ -18,8 +18,8 @@ ROOMS = (
     *("trainables.networks", "trainables.evaluation", "trainables.training", "trainables.run", "trainables.tune"),
     *("export.errors", "export.verification", "export.surgery", "export.conversion", "export.runs"),
     *("study.locations", "study.studies", "study.evidence", "study.answers", "study.tracking", "study.commandline"),
-    *("study.execution", "study.tuning", "study.reporting", "study.exporting"),
-    *("study.grid", "study.search", "study.report", "study.doctor"),
+    *("study.execution", "study.tuning", "study.reporting", "study.deploying", "study.exporting"),
+    *("study.refitting", "study.grid", "study.search", "study.report", "study.doctor"),
     *("export.__main__", "export.fold", "export.remove", "export.edge", "export.evaluate", "study.__main__"),
 )
 # package -> the only rooms that may import it

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from export.runs.choosing import BEST_FIRST, best_arm, best_run, champion
-    from export.runs.names import KEEP, NONE, REMOVE, VARIANTS
+    from export.runs.names import FOLD, KEEP, NONE, RECALIBRATED, REMOVE, TARGET, VARIANTS
+    from export.runs.thresholds import Threshold
     from export.runs.variants import Exported, export_run
 else:
     from trainables.lazy import public_names
@@ -17,11 +18,15 @@ else:
             "champion",
         ),
         "names": (
+            "FOLD",
             "KEEP",
             "NONE",
+            "RECALIBRATED",
             "REMOVE",
+            "TARGET",
             "VARIANTS",
         ),
+        "thresholds": ("Threshold",),
         "variants": (
             "Exported",
             "export_run",
@@ -31,11 +36,15 @@ else:
 
 __all__ = [
     "BEST_FIRST",
+    "FOLD",
     "KEEP",
     "NONE",
+    "RECALIBRATED",
     "REMOVE",
+    "TARGET",
     "VARIANTS",
     "Exported",
+    "Threshold",
     "best_arm",
     "best_run",
     "champion",

@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from export.runs.names import FOLD, KEEP, NONE
+from export.runs.names import FOLD, KEEP, NONE, RECALIBRATED, TARGET
 from trainables.evaluation import VALIDATION_F1
 from trainables.storage import Record
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from export.runs.variants import Exported
 
 BEST_FIRST = (FOLD, KEEP, NONE)  # a fold is its network, exactly, with a node less
+WITH_THRESHOLD = {name: (f"{FOLD}-{name}", f"{NONE}-{name}") for name in (RECALIBRATED, TARGET)}
 
 
 def best_run(records: Iterable[Record]) -> Record:
@@ -27,18 +28,29 @@ def best_arm(records: Iterable[Record]) -> str:
     return max(scores, key=lambda arm: sum(scores[arm]) / len(scores[arm]))
 
 
-def champion(exported: "Sequence[Exported]", records: Iterable[Record]) -> "tuple[Exported, str] | None":
-    """Returns the run to deploy and the variant of it that decides exactly as it was trained to; None for no good one.
+def champion(
+    exported: "Sequence[Exported]",
+    records: Iterable[Record],
+    arm: str | None = None,
+    threshold: Literal["", "recalibrated", "target"] = "",
+) -> "tuple[Exported, str] | None":
+    """Returns the run to deploy and the variant of it that decides exactly as it should; None for no good one.
 
     Args:
         exported: one run or more of each arm.
         records: all runs of these arms: the best arm is that of all its seeds.
+        arm: the arm to deploy; None for the best one that was exported.
+        threshold: which variant is asked for; "" is the one that decides as it was trained to.
     """
     exported_arms = {run.record.arm for run in exported}
-    arm = best_arm(record for record in records if record.arm in exported_arms)
+    if arm is None:
+        arm = best_arm(record for record in records if record.arm in exported_arms)
+    if arm not in exported_arms:
+        return None
     best_record = best_run(run.record for run in exported if run.record.arm == arm)
     best = next(run for run in exported if run.record is best_record)
-    deployable = [name for name in BEST_FIRST if name in best.verifications and best.verifications[name].deployable]
+    names = WITH_THRESHOLD[threshold] if threshold else BEST_FIRST
+    deployable = [name for name in names if name in best.verifications and best.verifications[name].deployable]
     return (best, deployable[0]) if deployable else None
 
 

@@ -48,14 +48,15 @@ class Threshold:
         return point_of_counts(np.array(measured.confusion), num_majority, self.chosen.odds)
 
     def metadata(self, measured: Verification, run: TrainedRun) -> dict[str, str]:
-        """Returns what a file says of its threshold: in words, and in numbers."""
-        content = {
+        """Returns what a file says of its threshold: in words, and in numbers; no test of images that it trained on."""
+        content: dict[str, object] = {
             "target": self.target.text,
             "confidence": self.chosen.confidence,
             "odds": self.chosen.odds,
             "validation": _as_data(self.chosen),
-            "test": _as_data(self.tested(measured, run)),
         }
+        if run.has_test_images:
+            content["test"] = _as_data(self.tested(measured, run))
         return {
             "target": self.target.text,
             "threshold": f"{self.chosen.probability:.6g}",

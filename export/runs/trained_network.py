@@ -39,6 +39,11 @@ class TrainedRun:
     network: Deployed
     test: HeldOut
 
+    @property
+    def has_test_images(self) -> bool:
+        """Whether its test images are others than those that it trained on."""
+        return self.configuration.data.split != "everything"
+
 
 def read_run(record: Record, folder: RunFolder, images: Images) -> TrainedRun:
     """Returns a run whose network was found to decide as recorded.

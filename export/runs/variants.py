@@ -12,8 +12,8 @@ fp16 and int8, which are approximate.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ import torch
 from export.conversion import DEFAULT_FORM, REDUCED, RESIZE, GraphForm, difference_to_pillow, to_onnx, with_resize
 from export.errors import ExportMismatchError
 from export.runs.files import json_ready, replacing
-from export.runs.names import EXACT, FOLD, KEEP, NONE, REMOVE, TARGET
+from export.runs.names import EXACT, FOLD, KEEP, NONE, REMOVE
 from export.runs.reduced import reduced_model
 from export.runs.thresholds import Threshold, thresholds_of
 from export.runs.trained_network import TrainedRun, probabilities, read_run
@@ -36,6 +36,7 @@ from trainables.networks import shared_weights_name
 from trainables.storage import WEIGHTS, Record, RunFolder
 
 MakeVariant = Callable[[onnx.ModelProto], onnx.ModelProto]
+NO_F1 = "trained on every image, so that none is left to tell its F1"
 SURGERY: Mapping[str, MakeVariant] = {KEEP: copy_model, FOLD: fold, REMOVE: remove}
 
 
@@ -51,11 +52,12 @@ class _Exact:
 
 @dataclass(frozen=True)
 class Exported:
-    """The files of one run and what each was measured to do."""
+    """The files of one run, what each was measured to do, and what its metadata say."""
 
     record: Record
     files: dict[str, Path]
     verifications: dict[str, Verification]
+    metadata: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def as_data(self) -> dict[str, Any]:
         """Returns what was measured as plain data for JSON."""
@@ -76,6 +78,7 @@ def export_run(
     thorough: int | None = None,
     form: GraphForm = DEFAULT_FORM,
     target: Target | None = None,
+    thresholds: Sequence[Threshold] | None = None,
 ) -> Exported:
     """Writes `<output>/<variant>.onnx` of a run, measures each, and writes `verification.json`: all of it or nothing.
 
@@ -88,6 +91,7 @@ def export_run(
         thorough: how many test images of a large network run at every level and batch size; None is all.
         form: what the device asks of the graphs.
         target: what the threshold of further files is chosen for; there are none where it cannot be reached.
+        thresholds: to take instead of those that the run's validation images choose; None for those.
 
     Raises:
         ExportMismatchError: a file differs from its PyTorch network, or the network from what was recorded.
@@ -102,27 +106,30 @@ def export_run(
     elif not reduced:
         thorough = 0
     verifications: dict[str, Verification] = {}
+    metadata: dict[str, dict[str, str]] = {}
 
     def add(variant: str, model: onnx.ModelProto, reference: Probabilities, threshold: Threshold | None = None) -> None:
         """Measures a model, and only then writes it; an exact one that is not what it should be is refused."""
         if form.resize_inside:
             model = with_resize(copy_model(model))
-        before = reference if threshold is not None and threshold.name == TARGET else run.test.trained
+        before = run.test.trained if threshold is None else reference
         measured = verify(variant, model, run.test, reference, thorough, before)
         if variant in EXACT and not measured.matches:
             raise ExportMismatchError(
                 f"{output / variant}.onnx ({record.arm}, seed {record.seed})", measured.difference
             )
         f1 = {name: value for name, value in measured.metrics.items() if name.startswith("f1/")}
-        said = {"variant": variant, "test_f1": json.dumps(json_ready(f1))}
+        said = {"variant": variant, "threshold": "0.5"}
+        said |= {"test_f1": json.dumps(json_ready(f1))} if run.has_test_images else {"refit": NO_F1}
         for name, value in (said | (threshold.metadata(measured, run) if threshold else {})).items():
             model.metadata_props.add(key=name, value=value)
+        metadata[variant] = {entry.key: entry.value for entry in model.metadata_props}
         content = model.SerializeToString()
         (part / f"{variant}.onnx").write_bytes(content)
         verifications[variant] = replace(measured, num_bytes=len(content))
 
     with replacing(output) as part:
-        for exact in _exact(run, graph, target):
+        for exact in _exact(run, graph, target, thresholds):
             add(exact.name, exact.model, exact.reference, exact.threshold)
         if reduced and not run.configuration.network.head:
             whole = FOLD if FOLD in verifications else NONE
@@ -130,12 +137,14 @@ def export_run(
             for kind in REDUCED:
                 add(f"{whole}-{kind}", reduced_model(kind, run, model, images), run.test.trained)
         files = {variant: output / f"{variant}.onnx" for variant in verifications}
-        exported = Exported(record, files, verifications)
+        exported = Exported(record, files, verifications, metadata)
         (part / "verification.json").write_text(json.dumps(exported.as_data(), indent=1, allow_nan=False))
     return exported
 
 
-def _exact(run: TrainedRun, graph: onnx.ModelProto, target: Target | None) -> Iterator[_Exact]:
+def _exact(
+    run: TrainedRun, graph: onnx.ModelProto, target: Target | None, given: Sequence[Threshold] | None
+) -> Iterator[_Exact]:
     """Yields every float32 variant of a run.
 
     Into a head of somebody's own nothing is folded, neither a norm nor another threshold.
@@ -152,7 +161,8 @@ def _exact(run: TrainedRun, graph: onnx.ModelProto, target: Target | None) -> It
         variants = [(FOLD, SURGERY[FOLD](graph), run.network), (REMOVE, SURGERY[REMOVE](graph), removed)]
     for variant, model, network in variants:
         yield _Exact(variant, copy_model(model), probabilities(network, run.test.scores))
-        for threshold in thresholds_of(run, variant == REMOVE, target):
+        of_kept = thresholds_of(run, variant == REMOVE, target) if given is None else given
+        for threshold in of_kept if given is None or variant != REMOVE else ():
             shift = threshold.shift(run)
             shifted = network.shifted(torch.from_numpy(shift).float())
             reference = probabilities(shifted, run.test.scores)
@@ -175,6 +185,7 @@ def _metadata(run: TrainedRun, folder: RunFolder, form: GraphForm, image_shape: 
         **_resize_metadata(form, image_shape),
         "versions": json.dumps({**record.versions, "onnx": onnx.__version__, "opset": str(form.opset)}),
         "study": record.study,
+        "arm": record.arm,
         "key": record.key,
         "seed": str(record.seed),
         "data_fingerprint": record.data_fingerprint,

@@ -79,8 +79,7 @@ class Verification:
         metrics: {"f1/8": ...}, see trainables/evaluation/names.py.
         confusion: images (label, decided).
         f1_loss: by how much the F1 of the minority or of the majority, whichever more, is below the trained network's
-            (with a target: below that of PyTorch at the target's threshold); 1 where the file's probabilities are not
-            finite.
+            (of a file with a threshold of its own: PyTorch's there); 1 where the file's probabilities are not finite.
         nodes: operators in the graph.
         num_bytes: size of the file.
         p50_ms, p95_ms: latency of one image, one thread.

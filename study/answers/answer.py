@@ -96,6 +96,7 @@ class Answer:
         f1, recall, precision: of the rare role, mean over seeds with an interval in [0, 1].
         confusion: counts of all seeds together.
         seeds: of the chosen arm.
+        best_seed: of those, the one with the best validation F1 as it decides.
         rare_tested: rare test photos of a seed, of the seed with the fewest.
         distinct_rare: different rare photos that any seed tests.
         final_norm: the best final BN on validation, as trained; None where none ran.
@@ -113,6 +114,7 @@ class Answer:
     precision: Interval
     confusion: Confusion
     seeds: tuple[int, ...]
+    best_seed: int
     rare_tested: int
     distinct_rare: int
     final_norm: Candidate | None
@@ -178,6 +180,7 @@ def answer_from(group: Group, decisions: Decisions) -> Answer | None:
         precision=precision.interval,
         confusion=reduce(add, (run.test for run in runs.values())),
         seeds=tuple(sorted(runs)),
+        best_seed=max(sorted(runs), key=lambda seed: _or_least(runs[seed].validation_f1)),
         rare_tested=rare_tested,
         distinct_rare=len(rare),
         final_norm=final_norm,
@@ -232,6 +235,10 @@ def _share_of(group: Group, runs: Mapping[int, RunDecisions]) -> MeasuredShare:
 
 def _f1(runs: Mapping[int, RunDecisions]) -> dict[int, float]:
     return {seed: run.test.f1 for seed, run in runs.items()}
+
+
+def _or_least(f1: float) -> float:
+    return -1.0 if math.isnan(f1) else f1
 
 
 def _together(sets: Iterable[frozenset[int]]) -> frozenset[int]:

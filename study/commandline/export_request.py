@@ -25,6 +25,7 @@ class ExportRequest:
         locations: where runs, MLflow and data lie.
         key: of one configuration to export instead of the declared pair; None for the pair.
         source: the only data to take, as a configuration names them; None for all.
+        keys: of configurations, one of which a group of runs has to have to be exported; None takes every group.
         defaults: only the runs with these defaults, as `--defaults` of study.grid names them; None for all.
         every_arm: whether every arm is exported instead of the first declared pair.
         best: whether only the best run of each arm is, by validation, and the best arm besides the pair.
@@ -44,6 +45,7 @@ class ExportRequest:
     locations: Locations
     key: str | None = None
     source: str | None = None
+    keys: frozenset[str] | None = None
     defaults: str | None = None
     every_arm: bool = False
     best: bool = False

@@ -185,6 +185,8 @@ def apply(study: Study, changes: Changes) -> Study:
     if changes.weights is not None:
         values["network.weights"] = changes.weights
     values.update(changes.assignments)
+    if values.get("data.split") == "everything":
+        raise ConfigurationError("data.split=everything leaves no image to test on; --refit trains so, for deployment")
     if values:
         study = study.map(lambda configuration: configuration.replace(values))
     if changes.ratio is not None:

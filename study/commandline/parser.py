@@ -52,7 +52,7 @@ def make_parser(program: str, description: str, example: str) -> "Parser":
 
 
 def version_of_project() -> str:
-    """Returns "final-bn 1.0.0"."""
+    """Returns "final-bn 2.0.0"."""
     try:
         return f"final-bn {version('final-bn')}"
     except PackageNotFoundError:

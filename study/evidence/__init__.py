@@ -12,7 +12,7 @@ from study.evidence.decisions import (
     decide,
 )
 from study.evidence.frames import histories, predictions, results
-from study.evidence.groups import AS_DECLARED, Group, as_text, group_records, interval_of_records
+from study.evidence.groups import AS_DECLARED, Group, as_text, change_in_words, group_records, interval_of_records
 from study.evidence.prevalence import MISS, Rates, f1_at_prevalence, has_adjusted, rates, training_prevalence
 from study.evidence.robustness import Robustness, groups_of_records, judge_robustness, pareto_front, tuned_groups
 from study.evidence.search_results import SearchResult, Setting, State, keep_search_result, recall_search_results
@@ -44,6 +44,7 @@ __all__ = [
     "Verdict",
     "as_text",
     "at_both_priors",
+    "change_in_words",
     "claim_rows",
     "decide",
     "f1_at_prevalence",

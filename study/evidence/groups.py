@@ -58,7 +58,7 @@ class Group:
         if self.title:
             return self.title
         parts = [f"the defaults of {self.profile}"] if self.profile else []
-        parts += [_change_in_words(name, value) for name, value in self.changes.items()]
+        parts += [change_in_words(name, value) for name, value in self.changes.items()]
         own = "the settings that its search chose" if self.search else "the study's own settings"
         return f"with {', '.join(parts) or own}"
 
@@ -101,6 +101,11 @@ class Group:
     def gain(self, treated: str, control: str, metric: str) -> PairedDifference:
         """Returns treated - control of a metric over the seeds that both arms have, with its 95 % interval."""
         return self.gain_over(self.values(treated, metric), self.values(control, metric))
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of the configurations that have runs."""
+        return frozenset(record.key for records in self.records.values() for record in records.values())
 
     def interval_over(self, values: Iterable[float]) -> Interval:
         """Returns the mean and 95 % interval of values, one a seed, that are not in the records.
@@ -175,10 +180,35 @@ def as_text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _change_in_words(name: str, value: object) -> str:
+def change_in_words(name: str, value: object) -> str:
     """Returns "learning rate 0.003"; what stands for a file or a folder by its content is called one."""
     text = as_text(value)
     if text.startswith("sha256:"):
         return "weights of a file"
     subject = "network" if name == "network.name" else name.split(".")[1].replace("_", " ")
     return f"images of {text}" if name == "data.source" else f"{subject} {text}"
+
+
+def record_of_numbers(
+    study: Study,
+    arm: str,
+    configuration: Configuration,
+    seed: int,
+    history: Mapping[str, Sequence[float]],
+    seconds: float = 0,
+    finished_at: str = "",
+) -> Record:
+    """Returns the record of a run of which only its numbers are known: a paper's, or a row of a committed table."""
+    return Record(
+        study=study.name,
+        arm=arm,
+        key=configuration.key,
+        seed=seed,
+        status="complete",
+        configuration=configuration.flat(),
+        data_fingerprint="",
+        history={metric: list(values) for metric, values in history.items()},
+        seconds=seconds,
+        finished_at=finished_at,
+        device="",
+    )

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from study.evidence.claims import F1_OF_ROLES
-from study.evidence.groups import Group, group_records
+from study.evidence.groups import Group, group_records, record_of_numbers
 from study.studies import DECLARED, Study, under_defaults
 from trainables.errors import ConfigurationError, RecordError
 from trainables.evaluation import F1_AT_TRAINING_PREVALENCE, MAJORITY_F1, MINORITY_F1, metric_key
@@ -83,18 +83,9 @@ def read_seed_table(study: Study, path: Path) -> list[Group]:
             if configuration.key != row["key"]:
                 raise ConfigurationError(f"the key is {row['key']}, as declared today it would be {configuration.key}")
             histories = {name: cell for name, cell in row.items() if name not in HEADER and cell}
-            record = Record(
-                study=study.name,
-                arm=row["arm"],
-                key=row["key"],
-                seed=int(row["seed"]),
-                status="complete",
-                configuration=configuration.flat(),
-                data_fingerprint="",
-                history={name: [float(value) for value in cell.split()] for name, cell in histories.items()},
-                seconds=float(row["seconds"]),
-                finished_at=row["finished"],
-                device="",
+            history = {name: [float(value) for value in cell.split()] for name, cell in histories.items()}
+            record = record_of_numbers(
+                study, row["arm"], configuration, int(row["seed"]), history, float(row["seconds"]), row["finished"]
             )
         except (KeyError, TypeError, ValueError, AttributeError, ConfigurationError) as error:
             raise RecordError(f"{path}, line {number}: not a run of {study.name}: {error}") from None

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -63,7 +64,7 @@ def paired_difference(treated: Mapping[int, float], control: Mapping[int, float]
     differences = [treated[seed] - control[seed] for seed in seeds]
     defined = [difference for difference in differences if not math.isnan(difference)]
     summary = interval(defined)
-    return PairedDifference(summary.mean, summary.low, summary.high, summary.n, _sign_flip_p(defined))
+    return PairedDifference(summary.mean, summary.low, summary.high, summary.n, _sign_flip_p(tuple(defined)))
 
 
 def widened(narrow: IntervalType, overlap: float) -> IntervalType:
@@ -148,7 +149,8 @@ def last_above(differences: Sequence[Mapping[int, float]], bound: float) -> tupl
     return int(leading(places)), math.floor(drawn.low), math.ceil(drawn.high)
 
 
-def _sign_flip_p(differences: Sequence[float]) -> float:
+@lru_cache(maxsize=4096)  # tables, figures and the page judge the same claims
+def _sign_flip_p(differences: tuple[float, ...]) -> float:
     """Two-sided p of the mean when every sign was a coin flip; exact up to EXACT_UP_TO pairs."""
     if len(differences) < 2:
         return math.nan

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from study.evidence.claims import TESTS, Verdict, judge
 from study.evidence.decisions import DECISIONS, FEWEST_SEEDS, NOT_REPRODUCED, REPRODUCED, UNDECIDED, decide
-from study.evidence.groups import Group, label_of
+from study.evidence.groups import Group, label_of, record_of_numbers
 from study.evidence.statistics import PairedDifference
 from study.studies import Claim, Study, family_of
-from trainables.storage import Record
 
 LEVEL = 0.05  # of the adjusted p
 STAND_IN = ("network.name", "network.weights", "network.cut")  # another backbone in the place of one not to be had
@@ -112,9 +111,11 @@ def at_both_priors(rows: Iterable[ClaimRow]) -> list[tuple[ClaimRow, ClaimRow]]:
 
 def published_effect(claim: Claim, study: Study) -> float:
     """Returns a claim's statistic of the paper's printed means, NaN where it does not print all that this takes."""
-    records = {
-        arm.name: {0: _record_of_published(study, arm.name, arm.published)} for arm in study.arms if arm.published
-    }
+    records = {}
+    for arm in study.arms:
+        if arm.published:
+            printed = {metric: [value] for metric, value in arm.published.items()}
+            records[arm.name] = {0: record_of_numbers(study, arm.name, arm.configuration, 0, printed)}
     if not (set(claim.treated) | set(claim.control)) <= records.keys():
         return math.nan
     _, difference = TESTS[claim.test](claim, Group(study, "published", records))
@@ -137,23 +138,6 @@ def read_before(path: Path) -> Before:
         return {}
     with path.open(newline="", encoding="utf-8") as file:
         return {(row["study"], row["changes"], row["claim"]): row["verdict"] for row in csv.DictReader(file)}
-
-
-def _record_of_published(study: Study, arm: str, published: Mapping[str, float]) -> Record:
-    configuration = study.arm(arm).configuration
-    return Record(
-        study=study.name,
-        arm=arm,
-        key=configuration.key,
-        seed=0,
-        status="complete",
-        configuration=configuration.flat(),
-        data_fingerprint="",
-        history={metric: [value] for metric, value in published.items()},
-        seconds=0,
-        finished_at="",
-        device="",
-    )
 
 
 def _paper_says(claim: Claim, published: float) -> str:

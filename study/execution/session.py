@@ -15,6 +15,7 @@ from study.execution.prepare import prepare_trials
 from study.execution.progress import RunProgress, doing
 from study.execution.resources import Resources, slots
 from study.execution.trials import run_trials
+from study.locations import is_remote
 from study.studies import Study, in_words
 from study.tracking import BackgroundTracker
 from trainables.configuration import Trial, own_functions
@@ -164,7 +165,8 @@ def _refuse_other_data(plan: Plan, fingerprints: dict[DataKey, str], runs: str) 
 
 def _start_tracking(settings: Settings, say: Callable[[str], None]) -> BackgroundTracker | None:
     if settings.tracking_uri is None:
-        say("MLflow: off, as the run folder is remote and no --tracking-uri is given")
+        if is_remote(settings.runs):
+            say("MLflow: off, as the run folder is remote and no --tracking-uri is given")
         return None
     return BackgroundTracker(settings.tracking_uri, settings.runs, say)
 

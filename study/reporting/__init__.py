@@ -6,8 +6,9 @@ if TYPE_CHECKING:
     from study.reporting.answer import AnswerText, answer_in_words, headline
     from study.reporting.figures import save_gain_at_both_priors
     from study.reporting.markdown import as_markdown, maker, table_as_markdown
-    from study.reporting.operating import achieved_targets, operating_table
+    from study.reporting.operating import AchievedTarget, achieved_targets, operating_table
     from study.reporting.output_files import output_folder, writing
+    from study.reporting.own_folder import own_title
     from study.reporting.page import publish_page
     from study.reporting.summary import (
         answer_of,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         list_table,
         priors_table,
         trials_table,
+        variants_overview,
         variants_table,
         verdicts_table,
     )
@@ -40,8 +42,9 @@ else:
             "maker",
             "table_as_markdown",
         ),
-        "operating": ("achieved_targets", "operating_table"),
+        "operating": ("AchievedTarget", "achieved_targets", "operating_table"),
         "output_files": ("output_folder", "writing"),
+        "own_folder": ("own_title",),
         "page": ("publish_page",),
         "summary": (
             "answer_of",
@@ -61,6 +64,7 @@ else:
             "list_table",
             "priors_table",
             "trials_table",
+            "variants_overview",
             "variants_table",
             "verdicts_table",
         ),
@@ -68,6 +72,7 @@ else:
     __getattr__ = public_names(__name__, _FILES)
 
 __all__ = [
+    "AchievedTarget",
     "AnswerText",
     "achieved_targets",
     "answer_in_words",
@@ -84,6 +89,7 @@ __all__ = [
     "maker",
     "operating_table",
     "output_folder",
+    "own_title",
     "print_study",
     "priors_table",
     "publish_figures",
@@ -92,6 +98,7 @@ __all__ = [
     "table_as_markdown",
     "tables_of",
     "trials_table",
+    "variants_overview",
     "variants_table",
     "verdicts_of",
     "verdicts_table",

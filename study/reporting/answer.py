@@ -15,6 +15,7 @@ from study.studies import ADJUSTED, COMBINED, FINAL, NONE, WEIGHTED_LOSS
 from trainables.printable import for_markdown, printable
 
 WIDTH = 80  # columns of the box, where the screen has them
+FRAME = 6  # of them beside its title
 METHODS = {
     NONE: "no remedy",
     WEIGHTED_LOSS: "a weighted loss",
@@ -81,8 +82,17 @@ def as_box(text: AnswerText, columns: int) -> RenderableType:
     for what, words in text.facts:
         lines.add_row(Text(what, style="dim"), Text(words))
     whole = Group(Text(text.headline, style="bold"), Text(), lines)
-    title = Text(f"the answer: {text.title}")
-    return Panel(whole, title=title, title_align="left", width=min(columns, WIDTH))
+    width = min(columns, WIDTH)
+    title = Text(_fitting(f"the answer: {text.title}", width - FRAME))
+    return Panel(whole, title=title, title_align="left", width=width)
+
+
+def _fitting(title: str, width: int) -> str:
+    """Returns a title without its last parts where it is too wide; the table below the box has all of it."""
+    parts = title.split(", ")
+    while len(parts) > 1 and len(", ".join(parts)) > width:
+        parts.pop()
+    return ", ".join(parts)
 
 
 def as_markdown_lines(text: AnswerText) -> str:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from study.answers import FolderVersion, recall_versions
 from study.commandline import remembered, remembered_weights
-from study.evidence import Group, as_text
+from study.evidence import Group, change_in_words
 from trainables.configuration import FOLDER, SMALL_NETWORKS
 from trainables.storage import RunFolder
 
-# what a title does not repeat: it names classes and folder, and the rest follows from the number of images
+# what a title says in other words or not at all: it names classes and folder, steps follow from the number of images
 SAID_OTHERWISE = ("data.source", "data.minority", "data.majority", "schedule.batch_size", "schedule.steps_per_epoch")
-BACKBONE = ("network.weights", "network.trainable")  # of a small network nothing to say
+COUNTS = ("data.train_minority", "data.train_majority")
+NETWORK = ("network.name", "network.cut", "network.weights")
 TABLES = {"labels": "--labels", "groups": "--groups", "pattern": "--group-pattern"}  # of a remembered folder
 
 
@@ -36,6 +37,16 @@ def named_groups(groups: Iterable[Group], folder: RunFolder) -> list[Group]:
             words["network.weights"] = f"--weights {shlex.quote(path)}"
         named.append(replace(group, title=", ".join([title, *_besides(group)]), words=words))
     return named
+
+
+def own_title(group: Group, folder: RunFolder) -> str:
+    """Returns "scab in leaves", the rare classes and the folder that they are in, as short as a file's name should be.
+
+    Without what else `Group.title` tells apart; the folder is left out where nobody remembers it.
+    """
+    minority = ", ".join(group.configuration(next(iter(group.records))).data.minority)
+    own = remembered(folder).get(_source(group))
+    return f"{minority} in {Path(own.path).name}" if own else minority
 
 
 def photos_of(group: Group, folder: RunFolder) -> str:
@@ -61,20 +72,22 @@ def _when(group: Group, version: FolderVersion | None) -> str:
 
 
 def _besides(group: Group) -> Iterable[str]:
-    """Yields what else the command line changed."""
-    is_small = group.changes.get("network.name") in SMALL_NETWORKS
-    for field, value in group.changes.items():
-        if field in SAID_OTHERWISE or (is_small and field in BACKBONE):
-            continue
-        text = as_text(value)
-        if field == "network.name":
-            yield text
-        elif field == "data.image_size":
-            yield f"{text} pixels"
-        elif text.startswith("sha256:"):
-            yield "weights from a file"
-        else:
-            yield f"{field}={text}"
+    """Yields what else the command line changed, in words."""
+    configuration = group.configuration(next(iter(group.records)))
+    data, network, changes = configuration.data, configuration.network, group.changes
+    is_small = network.name in SMALL_NETWORKS
+    if "data.image_size" in changes:
+        yield f"{data.image_size} pixels"
+    if not changes.keys().isdisjoint(COUNTS):
+        yield f"trained on {data.train_minority} rare and {data.train_majority} frequent"
+    if not changes.keys().isdisjoint(NETWORK):
+        cut = f" up to {network.cut}" if network.cut and not is_small else ""
+        weights = " with weights from a file" if network.weights.startswith("sha256:") and not is_small else ""
+        yield f"{network.name}{cut}{weights}"
+    for field, value in changes.items():
+        of_backbone = is_small and field == "network.trainable"  # of a small network nothing to say
+        if field not in (*SAID_OTHERWISE, "data.image_size", *COUNTS, *NETWORK) and not of_backbone:
+            yield change_in_words(field, value)
 
 
 def _options(path: str, kept: dict[str, str]) -> str:

@@ -32,6 +32,8 @@ from study.studies import OWN, Study
 from study.tracking import TrackingError, open_tracker
 from trainables.storage import RunFolder
 
+COLUMNS_OF_A_FILE = 120  # of tables that go to a file or a pipe, unless all columns are asked for
+
 
 def groups_of(study: Study, folder: RunFolder) -> list[Group]:
     """Returns the groups of a study's finished runs, empty where there are none; of own images the newest first."""
@@ -85,11 +87,12 @@ def print_study(study: Study, folder: RunFolder, screen: Console, wide: bool = F
         wide: print every table with all of its columns, however wide.
     """
     groups = groups_of(study, folder)
+    width = screen.width if screen.is_terminal else min(screen.width, COLUMNS_OF_A_FILE)
     for group in groups:
         text = answer_text(group, folder)
         if text is not None:
-            screen.print(as_box(text, screen.width))
-        for table in tables_of(group, folder) if wide else _overview(group, screen.width):
+            screen.print(as_box(text, width))
+        for table in tables_of(group, folder) if wide else _overview(group, width):
             screen.print(table)
             screen.print()
     if not groups:

@@ -56,8 +56,11 @@ def cases(material: Material) -> Iterator[Case]:
 
 def _numbers(material: Material) -> Iterator[Case]:
     """Yields every option that takes a number, with what is no such number."""
-    of_trials: dict[str, Sequence[str]] = {"--seeds": NO_COUNTS, "--cpus-per-trial": NO_NUMBERS, "--gpus-per-trial": NO_NUMBERS,
-                 "--stall-timeout": NO_COUNTS, "--image-size": NO_COUNTS, "--ratio": (*NO_NUMBERS, "0")}  # fmt: skip
+    of_trials: dict[str, Sequence[str]] = {
+        **dict.fromkeys(("--seeds", "--stall-timeout", "--image-size"), NO_COUNTS),
+        **dict.fromkeys(("--cpus-per-trial", "--gpus-per-trial"), NO_NUMBERS),
+        "--ratio": (*NO_NUMBERS, "0"),
+    }
     targets: dict[str, Sequence[str]] = {
         "--target": [f"{kind}={value}" for kind in ("recall", "precision") for value in (*NO_NUMBERS, "0", "2")],
         "--prevalence": (*NO_NUMBERS, "0", "1", "2"),

@@ -34,6 +34,15 @@ def test_help_names_every_command_and_fits_80_columns(capsys: pytest.CaptureFixt
     assert _said(capsys)[0] == 2  # no command is wrong usage, which help answers
 
 
+def test_the_version_is_told_alike_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where it is another one that `--version` says, install again: the installed package keeps its own note of it."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert _said(capsys, "--version") == (0, f"final-bn {version}\n", "")
+    assert f"version = {{{version}}}" in (ROOT / "README.md").read_text()
+    headings = [line for line in (ROOT / "study/CHANGELOG.md").read_text().splitlines() if line.startswith("## ")]
+    assert headings[0].split()[1] == version
+
+
 def test_version_and_a_misspelt_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert _said(capsys, "--version") == (0, f"{version_of_project()}\n", "")
     code, _, err = _said(capsys, "gird")

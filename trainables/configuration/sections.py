@@ -36,10 +36,10 @@ class Data(Section):
         "digits", description="digits | mnist | plantvillage:PLANT | plantvillage | folder:FINGERPRINT | of your own"
     )
     image_size: int | None = Field(None, ge=8, description="pixels per side; None leaves images as they are")
-    split: Literal["random", "blocked", "grouped", "given"] = Field(
+    split: Literal["random", "blocked", "grouped", "given", "everything"] = Field(
         "random",
         description="blocked: neighbours in a series stay together; grouped: whole groups, 3/5, 1/5, 1/5; given: as "
-        "the folder's own train, val and test say",
+        "the folder's own train, val and test say; everything: of --refit alone",
     )
     minority: tuple[str, ...] = Field(("8",), description="rare classes, may be none; 'a+b' merges two into one")
     majority: tuple[str, ...] = Field((OTHERS,), min_length=1, description="frequent classes; 'others' = all the rest")

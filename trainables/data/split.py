@@ -9,6 +9,7 @@ grouped  Whole groups (`Images.groups`) are dealt, about a fifth of every class 
 given    As `Images.parts` says, the same test images for every seed. Where nothing is given for validation, about a
          fifth of the training images validates, drawn by seed (whole groups, where there are groups); where nothing
          is given for test, what is given for validation tests.
+everything  Every image trains; the same ones validate and test, so that nothing is known of other images.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,6 +51,9 @@ def draw_split(data: Data, images: Images, seed: int) -> Split:
             too few images or groups (says how many are needed and how many there are).
     """
     classes = assign_classes(data, images)
+    if data.split == "everything":
+        everything = np.flatnonzero(classes >= 0)
+        return Split(everything, everything, everything, classes)
     _check_kind(data, images)
     part_of_image = None
     if data.split == "grouped":

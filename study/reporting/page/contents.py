@@ -1,7 +1,9 @@
 """The page of a study, with everything it shows read from the run folder; written there, and logged to MLflow."""
 
+import json
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from export.runs import best_arm
@@ -84,12 +86,26 @@ def _places(group: Group, folder: RunFolder, tracking_uri: str | None) -> dict[s
         words = [group.study.name, "--browse", "--runs", folder.url]
         words += [] if tracking_uri == locations.tracking_uri(None, folder.url) else ["--tracking-uri", tracking_uri]
         places["MLflow"] = locations.command_line("study.report", words)
+    deployed = _deployed(group, folder)
+    if deployed:
+        places |= {"file to deploy": str(deployed), "model card": str(deployed.with_suffix(".md"))}
     models = Path(folder.url, "onnx", group.study.name)
     if not locations.is_remote(folder.url) and models.is_dir():
         places["ONNX files"] = str(models)
     else:
         places["ONNX files"] = locations.command_line("export", [group.study.name, "--runs", folder.url])
     return places
+
+
+def _deployed(group: Group, folder: RunFolder) -> Path | None:
+    """Returns the file of the group's runs that was written last to be deployed, by its model card."""
+    cards = output_folder(folder, "deploy").glob("*.json")
+    for card in sorted(cards, key=lambda path: path.stat().st_mtime, reverse=True):
+        with suppress(OSError, ValueError, AttributeError):  # somebody's own file
+            said = json.loads(card.read_text(encoding="utf-8"))
+            if (said.get("refit_of") or said.get("key")) in group.keys:
+                return card.with_name(f"{card.stem}.onnx")
+    return None
 
 
 def _best(group: Group) -> str:

@@ -88,7 +88,8 @@ class Section:
     @property
     def title(self) -> str:
         """What a person calls the group, else what sets its runs apart."""
-        return self.name or self.group.title or f"{self.group.in_words[0].upper()}{self.group.in_words[1:]}"
+        words = self.name or self.group.in_words
+        return f"{words[0].upper()}{words[1:]}"
 
     @property
     def made(self) -> str:
@@ -107,8 +108,11 @@ class Section:
 
     @property
     def pictures(self) -> list[dict[str, str]]:
-        """Each figure with its caption."""
-        return [{"svg": svg, "caption": CAPTIONS.get(name, name)} for name, svg in self.figures]
+        """Each figure with its caption and its width in pixels."""
+        return [
+            {"svg": svg, "caption": CAPTIONS.get(name, name), "width": svg.partition(' width="')[2].partition('"')[0]}
+            for name, svg in self.figures
+        ]
 
     @property
     def thumbnails(self) -> list[dict[str, str]]:

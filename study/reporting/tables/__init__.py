@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from study.reporting.tables.claims import claims_table
     from study.reporting.tables.data import as_data
     from study.reporting.tables.declared import list_table, trials_table
-    from study.reporting.tables.export import h1_verdicts, variants_table
+    from study.reporting.tables.export import h1_verdicts, variants_overview, variants_table
     from study.reporting.tables.overview import claims_overview, overview_table
     from study.reporting.tables.pairs import defaults_table, pairs_table, samples_table
     from study.reporting.tables.search import search_tables
@@ -45,6 +45,7 @@ else:
         ),
         "export": (
             "h1_verdicts",
+            "variants_overview",
             "variants_table",
         ),
         "overview": (
@@ -89,6 +90,7 @@ __all__ = [
     "search_tables",
     "show",
     "trials_table",
+    "variants_overview",
     "variants_table",
     "verdicts_table",
 ]

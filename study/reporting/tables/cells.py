@@ -1,7 +1,8 @@
 """What tables have in common: how they begin, and how numbers are printed in their cells."""
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
@@ -29,6 +30,37 @@ def make_table(
             name, justify="left" if name in text else "right", no_wrap=unbroken is None or name in unbroken
         )
     return table
+
+
+def fit(table: Table, width: int, dispensable: Iterable[str]) -> Table:
+    """Leaves out columns of a table where a screen is too narrow for it, and returns it; names may take more lines.
+
+    Args:
+        table: with rows; its first column has names.
+        width: of the screen, in characters.
+        dispensable: headers, the first to go first.
+    """
+    whole = {column.header: _longest([column.header, *column.cells]) for column in table.columns}
+    broken = {column.header: _longest([*str(column.header).split(), *column.cells]) for column in table.columns}
+    names = table.columns[0]
+    broken[names.header] = _longest(word for cell in [names.header, *names.cells] for word in str(cell).split())
+
+    def total(widths: Mapping[Any, int]) -> int:
+        return sum(widths[column.header] + GAP for column in table.columns)
+
+    if total(whole) <= width:
+        return table
+    for header in dispensable:
+        if total(broken) > width:
+            table.columns = [column for column in table.columns if column.header != header]
+    for column in table.columns[1:]:
+        column.width = broken[column.header]
+    names.width = min(whole[names.header], max(broken[names.header], width - total(broken) + broken[names.header]))
+    return table
+
+
+def _longest(cells: Iterable[object]) -> int:
+    return max(len(str(cell)) for cell in cells)
 
 
 def show(interval: Interval) -> str:

@@ -33,7 +33,7 @@ def overview_table(group: Group, width: int) -> Table:
     fitting = [columns for columns, wraps in candidates if _width(columns, longest, wraps) <= width]
     columns = fitting[-1] if fitting else candidates[0][0]
     table = make_table(
-        f"{study.name}: {study.title}, {group.in_words}",
+        f"{study.name}: {study.title} ({group.in_words})",
         ["arm", *(header for header, _ in columns)],
         text=["arm", "verdict"],
         unbroken=[header for header, _ in columns if header != "verdict"] if fitting else [],

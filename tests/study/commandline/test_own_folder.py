@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,14 @@ def test_from_a_folder_to_a_page_and_a_device(photos: Path, tmp_path: Path, caps
     assert said.index("the answer: krank, sehr in leaves") < said.index("images: does a final BN help")
     assert page.index("Too little to decide") < page.index("Made by")
     file = Path(re.findall(r"export\.edge (\S+\.onnx) IMAGE", said)[-1])
+    card = json.loads(file.with_suffix(".json").read_text())
+    assert file.parent == runs / "deploy"
+    assert file.name.startswith("krank-sehr-in-leaves-74_")
+    assert f"arm        {card['arm']}, " in said  # the box, the file, the page and the card are about one model
+    assert f"recall     {card['recall']['mean']:.3f} [" in said
+    assert str(file) in page
+    assert card["sha256"] == sha256(file.read_bytes()).hexdigest()
+    assert card["photos"]["krank, sehr"] == {"train": 8, "validation": 3, "test": 3}
     assert edge.main([str(file), str(photos / "krank, sehr"), "--json"]) == 0
     decided = [json.loads(line)["class"] for line in capsys.readouterr().out.splitlines()]
     assert decided.count("krank, sehr") >= 12
@@ -80,6 +89,8 @@ WRONG = {
     "labels alone": (["--labels", "x.csv"], "--labels and --split say more of --data folder:PATH, which is not given"),
     "no table": (["--data", "folder:PHOTOS", "--labels", "x.csv", "--minority", "a"], "x.csv: cannot be read"),
     "groups alone": (["--groups", "x.csv"], "--groups and --group-pattern say more of --data folder:PATH"),
+    "every image": (["--minority", "a", "--set", "data.split=everything"], "leaves no image to test on; --refit"),
+    "refit alone": (["--data", "folder:PHOTOS", "--minority", "healthy", "--refit"], "--refit makes a file to deploy"),
     "ratio": (["--data", "folder:PHOTOS", "--minority", "other kind", "--ratio", "0.5"], "3 there"),
 }  # fmt: skip
 

@@ -32,6 +32,7 @@ def _answer(method: str = WEIGHTED_LOSS, way: str = AS_TRAINED, **changes: objec
         precision=Interval(0.89, 0.78, 0.99, 10),
         confusion=Confusion(46, 50, 1, 300),
         seeds=tuple(range(10)),
+        best_seed=3,
         rare_tested=12,
         distinct_rare=40,
         final_norm=Candidate("final BN, rate 0.001", FINAL, AS_TRAINED, 0.85),

@@ -1,24 +1,21 @@
 """Somebody's folder: every kind of image, what is left out, groups, and what is refused."""
 
 import os
-import shutil
 import sys
 import unicodedata
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
 
 from export import edge
+from tests.support.photos import load_folder_of, photo
 from trainables.configuration import Data
 from trainables.data import datasets, image_files
 from trainables.data.image_files import read
 from trainables.data.image_folder import Folder, load_folder, survey_folder
-from trainables.data.images import Images
 from trainables.data.split import draw_split
 from trainables.errors import ConfigurationError, DataError
 
@@ -26,33 +23,12 @@ SHARES = {f"{part}_{role}": 0.2 for part in ("validation", "test") for role in (
 EVERYTHING: dict[str, Any] = {"train_majority": "all", "train_minority": "all"} | SHARES
 
 
-def photo(path: Path, seed: int, size: tuple[int, int] = (20, 16)) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
-    Image.fromarray(noise).save(path)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "my photos"
-    for i in range(30):
-        photo(folder / "gesund" / f"pflanze {i // 3}_{i}.png", i)
-    for i in range(9):
-        photo(folder / "kränklich, sehr" / "more" / f"pflanze {i // 3}_{i}.jpg", 100 + i, size=(16 + i, 30))
-    return folder
-
-
-def _load(folder: Folder, size: int = 16) -> Images:
-    source = survey_folder(folder).source
-    return datasets.load_images(source, Path(), size, {source: folder})
-
-
 def test_classes_are_folders_and_the_name_of_the_folder_does_not_matter(root: Path) -> None:
     survey = survey_folder(Folder(str(root)))
     assert survey.class_names == ("gesund", "kränklich, sehr")
     assert survey.counts == {"gesund": 30, "kränklich, sehr": 9}
     assert survey.sizes[20, 16] == 30
-    images = _load(Folder(str(root)))
+    images = load_folder_of(Folder(str(root)))
     assert images.pixels.shape == (39, 3, 16, 16)
     assert images.sample_names[-1] == "kränklich, sehr/more/pflanze 2_8.jpg"
     moved = root.rename(root.with_name("moved"))
@@ -61,137 +37,6 @@ def test_classes_are_folders_and_the_name_of_the_folder_does_not_matter(root: Pa
     assert survey_folder(Folder(str(moved))).source != survey.source
     with pytest.raises(DataError, match="has changed: it is folder:"):
         datasets.load_images(survey.source, Path(), 16, {survey.source: Folder(str(moved))})
-
-
-def test_train_and_test_folders_are_taken_together(tmp_path: Path) -> None:
-    for i, part in enumerate(("train", "val", "test")):
-        for j, name in enumerate(("a", "b")):
-            photo(tmp_path / part / name / "x.png", 10 * i + j)
-    assert survey_folder(Folder(str(tmp_path))).counts == {"a": 3, "b": 3}
-
-
-def test_a_split_of_folders_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
-    for k, (part, number) in enumerate({"train": 20, "valid": 4, "testing": 6}.items()):
-        for j, name in enumerate(("a", "b")):
-            for i in range(number):
-                photo(tmp_path / part / name / f"{i}.png", 1000 * k + 100 * j + i)
-    images = _load(Folder(str(tmp_path)))
-    data = Data(minority=("b",), split="given", **EVERYTHING)
-    for seed in range(2):
-        split = draw_split(data, images, seed)
-        for positions, part, number in (
-            (split.train, "train/", 40), (split.validation, "valid/", 8), (split.test, "testing/", 12),
-        ):  # fmt: skip
-            assert len(positions) == number
-            assert all(images.sample_names[position].startswith(part) for position in positions)
-    shutil.rmtree(tmp_path / "valid")  # then training images validate, other ones for every seed
-    images = _load(Folder(str(tmp_path)))
-    drawn = [draw_split(data, images, seed) for seed in range(2)]
-    assert [len(drawn[0].train), len(drawn[0].validation), len(drawn[0].test)] == [32, 8, 12]
-    assert set(drawn[0].validation) != set(drawn[1].validation)
-    assert set(drawn[0].test) == set(drawn[1].test)
-    (tmp_path / "testing").rename(tmp_path / "validation")  # what is given for validation tests where nothing else does
-    images = _load(Folder(str(tmp_path)))
-    split = draw_split(data, images, 0)
-    assert all(images.sample_names[position].startswith("validation/") for position in split.test)
-    shutil.rmtree(tmp_path / "validation" / "b")
-    with pytest.raises(
-        DataError, match=r"class 'b' of digits: in the given split train 16, validation 4, test 0 of its"
-    ):
-        draw_split(data, _load(Folder(str(tmp_path))), 0)
-    with pytest.raises(DataError, match=r"data\.split=given: the images of digits are not in train, val, test"):
-        draw_split(data, replace(images, parts=None), 0)
-
-
-def test_groups_across_a_given_split_are_refused(tmp_path: Path) -> None:
-    for k, part in enumerate(("train", "val", "test")):
-        for j, name in enumerate(("a", "b")):
-            for i in range(4):
-                photo(tmp_path / part / name / f"{part}-plant{i}.png", 1000 * k + 100 * j + i)
-    data = Data(minority=("b",), split="given", **EVERYTHING)
-    draw_split(data, _load(Folder(str(tmp_path), pattern=r"(\w+-plant\d)")), 0)
-    with pytest.raises(DataError, match="4 groups are in more than one of train, val and test, such as that of test/a"):
-        draw_split(data, _load(Folder(str(tmp_path), pattern=r"(plant\d)")), 0)
-
-
-def test_a_tree_of_defects_has_masks_that_are_no_class(tmp_path: Path) -> None:
-    for i, place in enumerate(("train/good", "test/good", "test/scratch", "ground_truth/scratch")):
-        photo(tmp_path / "bottle" / place / "0.png", i)
-    survey = survey_folder(Folder(str(tmp_path / "bottle")))
-    assert survey.counts == {"good": 2, "scratch": 1}
-    assert [str(left_out) for left_out in survey.left_out] == ["ground_truth: masks of defects, no photos"]
-    photo(tmp_path / "wrapped" / "leaves" / "sick" / "0.png", 9)
-    with pytest.raises(
-        DataError, match=r"one class only \('leaves'\).*is it .*wrapped/leaves with sick that is meant\?"
-    ):
-        survey_folder(Folder(str(tmp_path / "wrapped")))
-    shutil.rmtree(tmp_path / "wrapped")
-    shutil.copytree(tmp_path / "bottle", tmp_path / "cable")
-    with pytest.raises(
-        DataError, match=r"\(bottle, cable\) are data sets of their own.* name one of them, such as .*bottle"
-    ):
-        survey_folder(Folder(str(tmp_path)))
-
-
-def test_a_table_names_the_classes(root: Path, tmp_path: Path) -> None:
-    flat = tmp_path / "flat"
-    for i in range(12):
-        photo(flat / f"x{i}.png", i)
-    (flat / "labels.csv").write_text(
-        "file, label ,group,split\nx0.png,healthy,1,train\nx1, sick,2,test\n"
-        + "".join(f"x{i}.png,{'sick' if i % 2 else 'healthy'},{i},train\n" for i in range(2, 10))
-        + "gone.png,sick,9,train\n",
-        encoding="utf-8",
-    )
-    survey = survey_folder(Folder(str(flat), labels=str(flat / "labels.csv")))
-    assert survey.counts == {"healthy": 5, "sick": 5}
-    assert [path.name for path in survey.files][:2] == ["x0.png", "x2.png"]
-    assert survey.parts is not None
-    assert survey.parts.tolist() == [2] * 5 + [0] + [2] * 4
-    assert survey.groups is not None
-    assert len(set(survey.groups.tolist())) == 9  # x1 and x2 belong together
-    assert [str(left_out) for left_out in survey.left_out if left_out.kind == "unlabelled"] == [
-        "x10.png: no row of the table", "x11.png: no row of the table",
-    ]  # fmt: skip
-    assert survey.unmatched_rows == ("gone.png",)
-    moved = flat.rename(tmp_path / "elsewhere")
-    table = moved / "labels.csv"
-    assert survey_folder(Folder(str(moved), labels=str(table))).source == survey.source
-    pd.read_csv(table, skipinitialspace=True).rename(columns=str.strip).to_parquet(moved / "labels.parquet")
-    assert survey_folder(Folder(str(moved), labels=str(moved / "labels.parquet"))).source == survey.source
-    table.write_text(table.read_text().replace("x2.png,healthy", "x2.png,sick"))  # the same bytes, another truth
-    assert survey_folder(Folder(str(moved), labels=str(table))).source != survey.source
-
-
-WRONG_TABLES = {
-    "no column": ("name,label\nx0,a\n", "columns name, label; file and label are needed"),
-    "two labels": ("file,label\nx0.png,a\nx0.png,b\n", r"x0\.png is in two labels, a and b; one is allowed"),
-    "no label": ("file,label\nx0.png,\nx1.png,b\n", r"x0\.png has no label \(1 such rows\)"),
-    "no file there": ("file,label\ny.png,a\n", "none of its 1 files is among the images, such as x0"),
-    "no row": ("file,label\n", "no row"),
-    "unknown part": ("file,label,split\nx0.png,a,later\n", r"x0\.png has split 'later'; allowed: train, training, val"),
-    "columns of classes": (
-        "file,a,b\nx0.png,1,1\nx1.png,0,1\n",
-        r"a column per class \(a, b\), 1 of 2 images in several classes \(multi-label\); needed is one column label",
-    ),
-    "lists": (
-        "file,label\nx0.png,a\nx1.png,b\nx2.png,a b\nx3.png,a|c\n",
-        r"2 images have several labels \(a b, a\|c\): multi-label tables are not read",
-    ),
-    "an escape": ("file,label\nx0.png,a\x1b[31m\nx1.png,b\n", r"label 'a\\x1b\[31m' cannot be shown in one line"),
-    "not text": ("\udcff", "cannot be read"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "says"), WRONG_TABLES.values(), ids=WRONG_TABLES.keys())
-def test_a_table_that_cannot_be_used_is_one_line(text: str, says: str, tmp_path: Path) -> None:
-    for i in range(4):
-        photo(tmp_path / f"x{i}.png", i)
-    table = tmp_path / "labels.csv"
-    table.write_bytes(text.encode(errors="surrogateescape"))
-    with pytest.raises(DataError, match=says) as caught:
-        survey_folder(Folder(str(tmp_path), labels=str(table)))
-    assert "\n" not in str(caught.value)
 
 
 def test_what_is_odd_is_named_and_nothing_waits(root: Path) -> None:
@@ -300,7 +145,7 @@ def test_a_group_is_in_one_split_only(root: Path, tmp_path: Path, by: str) -> No
     rows = [(p.relative_to(root).as_posix(), p.name.split("_")[0]) for p in root.rglob("*.*")]
     table.write_text("file,group\n" + "".join(f'"{name}",{group}\n' for name, group in rows), encoding="utf-8")
     folder = Folder(str(root), groups=str(table)) if by == "csv" else Folder(str(root), pattern=r"(pflanze \d+)_")
-    images = _load(folder)
+    images = load_folder_of(folder)
     assert images.groups is not None
     assert len(set(images.groups.tolist())) == 10  # ten plants, three of them with photos of both classes
     shares = {f"{part}_{role}": 0.2 for part in ("validation", "test") for role in ("majority", "minority")}
@@ -362,7 +207,7 @@ def test_what_is_wrong_is_said(root: Path, tmp_path: Path) -> None:
     for folder, says in cases.items():
         with pytest.raises(DataError, match=says):
             survey_folder(folder)
-    images = _load(Folder(str(root)))
+    images = load_folder_of(Folder(str(root)))
     with pytest.raises(ConfigurationError, match=r"unknown class 'gesundd' \(did you mean 'gesund'\?\)"):
         draw_split(Data(minority=("gesundd",)), images, 0)
 
@@ -414,7 +259,7 @@ def test_unusual_class_names(names: tuple[str, str], tmp_path: Path) -> None:
             photo(tmp_path / name / f"{i}.png", 10 * number + i)
     counts = dict.fromkeys(("validation_majority", "validation_minority", "test_majority", "test_minority"), 1)
     data = Data(minority=names[:1], majority=names[1:], train_majority=2, train_minority=2, **counts)
-    split = draw_split(data, _load(Folder(str(tmp_path))), 0)
+    split = draw_split(data, load_folder_of(Folder(str(tmp_path))), 0)
     assert len(split.train) == 4
     assert (split.classes == 1).sum() == 6
 

@@ -32,6 +32,13 @@ def test_no_image_is_in_two_splits(digits: Images) -> None:
     assert len(np.unique(everything)) == len(everything) == 1010 + 157 + 300
 
 
+def test_everything_trains_and_nothing_else_is_left_to_test(digits: Images) -> None:
+    data = Data(minority=("3",), majority=("8",), split="everything")
+    split = draw_split(data, digits, seed=3)
+    assert np.array_equal(split.train, np.flatnonzero(np.isin(digits.labels, (3, 8))))
+    assert np.array_equal(split.test, split.train)
+
+
 def test_the_seed_decides_and_nothing_else(digits: Images) -> None:
     assert np.array_equal(draw_split(SMALL, digits, 1).train, draw_split(SMALL, digits, 1).train)
     assert not np.array_equal(draw_split(SMALL, digits, 1).train, draw_split(SMALL, digits, 2).train)

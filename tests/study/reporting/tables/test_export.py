@@ -1,12 +1,14 @@
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from export.runs import KEEP, NONE, REMOVE, Exported
 from export.verification import Verification
 from export.verification.verify import Changed
 from study.evidence import Group, group_records
-from study.reporting.tables import h1_verdicts, variants_table
+from study.reporting.tables import h1_verdicts, variants_overview, variants_table
 from study.studies import Arm, Study
 from tests.support.records import make_records
 from tests.support.tables import rows_of
@@ -57,3 +59,17 @@ def test_h1_is_judged_on_what_onnxruntime_gives() -> None:
     assert majority.difference.mean == 0
     assert (half_kept.claim.id, majority.claim.id, half_kept.difference.n) == ("H1a", "H1b", 2)
     assert h1_verdicts(group, [run for run in exported if run.record.arm == "final"]) == []
+
+
+@pytest.mark.parametrize("width", [80, 100, 240])
+def test_a_screen_shows_the_columns_that_it_has_room_for_and_cuts_none(width: int) -> None:
+    screen = Console(file=io.StringIO(), width=width, markup=False)
+    screen.print(variants_overview(variants_table("t", *_exported()), width))
+    assert isinstance(screen.file, io.StringIO)
+    text = screen.file.getvalue()
+    assert "…" not in text
+    assert text.count("yes") == 3  # the last column
+    assert max(map(len, text.splitlines())) <= width
+    assert text.count("0.300 ± 1.271") == 1  # on one line
+    assert ("p95 ms" in text) == (width == 240)
+    assert ("--format markdown" in " ".join(text.split())) == (width < 240)
