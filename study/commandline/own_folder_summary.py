@@ -68,10 +68,10 @@ def _facts(plan: FolderPlan) -> Iterator[str]:
     yield from _near_duplicates(survey)
     duplicates = [str(left_out) for left_out in survey.left_out if left_out.kind in ("duplicate", "conflict")]
     others = [str(left_out) for left_out in survey.left_out if left_out.kind == "other"]
-    for kind, lines, most in (("duplicates", duplicates, LISTED_DUPLICATES), ("other files", others, LISTED)):
+    for kind, lines, most in (("duplicate", duplicates, LISTED_DUPLICATES), ("other file", others, LISTED)):
         if lines:
             end = "; ..." if len(lines) > most else ""
-            yield f"{len(lines)} {kind} left out: {'; '.join(lines[:most])}{end}"
+            yield f"{len(lines)} {kind}{'' if len(lines) == 1 else 's'} left out: {'; '.join(lines[:most])}{end}"
 
 
 def _num_given(survey: Survey) -> dict[str, int]:

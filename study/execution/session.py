@@ -125,7 +125,8 @@ def _run(
         plan.trials, settings.data_root, settings.runs, settings.weights, gpus, say, settings.folders, console
     )
     for source, files in prepared.left_out.items():
-        say(f"{source}: {len(files)} files left out: {'; '.join(files[:5])}{'; ...' if len(files) > 5 else ''}")
+        number = "1 file" if len(files) == 1 else f"{len(files)} files"
+        say(f"{source}: {number} left out: {'; '.join(files[:5])}{'; ...' if len(files) > 5 else ''}")
     runnable = []
     for trial in plan.trials:
         problem = prepared.problems.get(trial.configuration)

@@ -283,5 +283,5 @@ def test_a_file_name_does_not_say_why_it_is_left_out(
     assert _grid(*arguments) == 0
     said = capsys.readouterr().out
     assert "2 duplicates left out: healthy/zz.png: the same bytes as healthy/tree0 0.png; other kind/zz.png: " in said
-    assert "1 other files left out: healthy/the same bytes as, of another class.txt: not one of .jpg" in said
+    assert "1 other file left out: healthy/the same bytes as, of another class.txt: not one of .jpg" in said
     assert "warning: 1 images are in two classes: other kind/zz.png: the same bytes as krank, sehr/tree0 0.png" in said
