@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from study.evidence import MISS, Group, Interval, Rates, rates
 from study.reporting.figures.style import (
@@ -37,18 +37,21 @@ def over_ratio(group: Group, predictions: Predictions) -> Figure | None:
     for axes, part in zip(panels, parts, strict=True):
         arms_of_part = [arm for arm in arms if arm.configuration.network.trainable == part]
         for label, norm, metric, colour in (
-            ("none", "none", MINORITY_F1, NONE_COLOUR),
+            ("plain", "none", MINORITY_F1, NONE_COLOUR),
             ("final BN", "batch", MINORITY_F1, FINAL_COLOUR),
-            ("final BN, removed", "batch", REMOVED_MINORITY_F1, THIRD_COLOUR),
+            ("final BN, removed at inference", "batch", REMOVED_MINORITY_F1, THIRD_COLOUR),
         ):
             arms_of_curve = _with_norm(arms_of_part, norm)
-            ratios = [group.configuration(arm.name).data.ratio for arm in arms_of_curve]
+            per_1000 = [1000 * group.configuration(arm.name).data.ratio for arm in arms_of_curve]
             intervals = [group.interval(arm.name, metric) for arm in arms_of_curve]
-            draw_band(axes, ratios, intervals, label, colour)
-        axes.axvline(0.1, color="grey", linestyle=":", linewidth=0.8)
+            draw_band(axes, per_1000, intervals, label, colour)
+        axes.axvline(100, color="grey", linestyle=":", linewidth=0.8, label="up to here there is a gain, says K21 (H2)")
         axes.set(title=TITLES[part], xscale="log")
-        axes.set_xlabel("minority / majority training images")
-    panels[0].set_ylabel("test F1 of the minority")
+        axes.xaxis.set_major_locator(FixedLocator((5, 10, 20, 50, 100, 200, 400)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xlabel("rare training images per 1000 frequent ones")
+    panels[0].set_ylabel("test F1 of the rare class (band: 95 % interval)")
     panels[0].legend()
     return figure
 
@@ -65,7 +68,7 @@ def over_batch_size(group: Group, predictions: Predictions) -> Figure | None:
         (panels[0], epochs_held, "epochs held"),
         (panels[1], steps_held, f"steps held at those of batch {PAPER_BATCH_SIZE}"),
     ):
-        for label, norm, colour in (("none", "none", NONE_COLOUR), ("final BN", "batch", FINAL_COLOUR)):
+        for label, norm, colour in (("plain", "none", NONE_COLOUR), ("final BN", "batch", FINAL_COLOUR)):
             arms_of_curve = _with_norm(arms_of_panel, norm)
             sizes = [_batch_size(arm) for arm in arms_of_curve]
             intervals = [group.interval(arm.name, MINORITY_F1) for arm in arms_of_curve]
