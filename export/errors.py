@@ -1,6 +1,6 @@
 """What can go wrong between a network and its ONNX file."""
 
-from trainables.errors import StudyError
+from trainables.common import StudyError
 
 ATOL = 1e-5  # on probabilities: float32 sums in another order differ by about 1e-7 per operation
 

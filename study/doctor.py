@@ -16,7 +16,7 @@ from study.commandline import DONE, INCOMPLETE, add_locations, make_parser, read
 
 if TYPE_CHECKING:
     from study.locations import Locations
-    from trainables.finding import Finding
+    from trainables.common import Finding
 
 PACKAGES = ("final-bn", "torch", "torchvision", "ray", "optuna", "mlflow", "onnx")
 ENOUGH_DISK = 5.0  # GB
@@ -68,7 +68,7 @@ def _findings(places: "Locations", storage: str | None, fix: bool) -> "Iterator[
     import torch
 
     from export.verification import check_installation
-    from trainables.finding import Finding
+    from trainables.common import Finding
 
     cuda = torch.cuda.is_available()
     devices = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())] if cuda else []
@@ -88,7 +88,7 @@ def _findings(places: "Locations", storage: str | None, fix: bool) -> "Iterator[
 
 
 def _versions() -> "Finding":
-    from trainables.finding import Finding
+    from trainables.common import Finding
 
     installed, missing = [f"python {platform.python_version()}"], []
     for package in PACKAGES:
@@ -101,8 +101,7 @@ def _versions() -> "Finding":
 
 
 def _run_folder(runs: str) -> "Finding":
-    from trainables.errors import RecordError
-    from trainables.finding import Finding
+    from trainables.common import Finding, RecordError
     from trainables.storage import RunFolder
 
     try:
@@ -113,7 +112,7 @@ def _run_folder(runs: str) -> "Finding":
 
 
 def _disk(runs: str) -> "Finding":
-    from trainables.finding import Finding
+    from trainables.common import Finding
 
     if locations.is_remote(runs):
         return Finding("disk", "not applicable", "the run folder is remote")

@@ -9,7 +9,7 @@ from study import locations
 from study.commandline import DONE, INCOMPLETE, ExportRequest, read_export_request, say, say_left_out
 from study.commandline import export_parser as parser  # every command's module has one
 from study.locations import Locations
-from trainables.errors import ConfigurationError, StudyError
+from trainables.common import ConfigurationError, StudyError
 
 if TYPE_CHECKING:
     from export.conversion import GraphForm

@@ -30,7 +30,7 @@ from study.commandline import (
     up_to,
 )
 from study.studies import DEFAULT, OWN, PAPER, STUDIES, find, in_words
-from trainables.errors import ConfigurationError
+from trainables.common import ConfigurationError
 from trainables.evaluation import Target
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
 def _run(chosen: Chosen, request: Request, export: bool, target: Target | None, refits: bool) -> int:
     from study.commandline import changed_folders, console, remember
     from study.execution import Lease, Resources, Settings, doing, run_session
-    from trainables.errors import RecordError
+    from trainables.common import RecordError
     from trainables.storage import RunFolder
 
     import_meanwhile("study.reporting.page.contents", "scipy.stats")
@@ -150,7 +150,7 @@ def _run(chosen: Chosen, request: Request, export: bool, target: Target | None, 
 def _export(studies: "Sequence[Study]", places: "Locations", target: Target | None) -> int:
     """Exports what was run; a study that cannot be is named, the others are."""
     from study.exporting import export_study
-    from trainables.errors import StudyError
+    from trainables.common import StudyError
 
     code = DONE
     for study in studies:

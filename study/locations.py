@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.errors import ConfigurationError
+from trainables.common import ConfigurationError
 
 RUNS_VARIABLE, DATA_VARIABLE, MLFLOW_VARIABLE = "FINALBN_RUNS", "FINALBN_DATA", "MLFLOW_TRACKING_URI"
 _HOME = Path("~/final-bn/runs")  # inside a Ray job, whose working directory is temporary

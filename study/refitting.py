@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from study.commandline import DONE, INCOMPLETE, say
-from trainables.errors import StudyError
+from trainables.common import StudyError
 from trainables.evaluation import Target
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from study.commandline import (
     say_left_out,
 )
 from study.studies import DEFAULT, OWN, STUDIES, find, names_of_studies
-from trainables.errors import ConfigurationError
+from trainables.common import ConfigurationError
 
 RECORDED = Path(__file__).parent / "results" / "data"  # the numbers per seed that the project keeps
 
@@ -108,7 +108,7 @@ def _print_json(studies: "list[Study]", folder: "RunFolder") -> bool:
 def _print_csv(studies: "list[Study]", folder: "RunFolder") -> bool:
     """Prints a line per run; returns whether there is one."""
     from study.evidence import results
-    from trainables.printable import for_spreadsheet
+    from trainables.common import for_spreadsheet
 
     runs = results(folder, [study.name for study in studies])
     if len(runs):

@@ -37,7 +37,7 @@ from study.studies import (
     space_of,
 )
 from study.tuning import parse_dimension
-from trainables.errors import ConfigurationError, StudyError
+from trainables.common import ConfigurationError, StudyError
 
 if TYPE_CHECKING:
     from rich.console import Console

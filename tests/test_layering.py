@@ -12,8 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # A room (or a file at the top of a package) imports only what stands before it, and of other rooms public names only.
 ROOMS = (
-    *("trainables.errors", "trainables.lazy", "trainables.seeding", "trainables.finding", "trainables.own_code"),
-    *("trainables.regular_file", "trainables.printable"),
+    *("trainables.common", "trainables.own_code"),
     *("trainables.final_norm", "trainables.configuration", "trainables.storage", "trainables.data"),
     *("trainables.networks", "trainables.evaluation", "trainables.training", "trainables.run", "trainables.tune"),
     *("export.errors", "export.verification", "export.surgery", "export.conversion", "export.runs"),
@@ -103,7 +102,7 @@ def test_a_room_imports_only_public_names_of_rooms_before_it(path: Path) -> None
         ("study.grid", "import trainables.storage.run_folder"),
         ("export.runs.variants", "from trainables.networks import _load"),
         ("study.evidence.groups", "import mlflow"),  # a package that another room owns
-        ("trainables.final_norm.algebra", "from trainables.errors import StudyError"),  # a room that stands alone
+        ("trainables.final_norm.algebra", "from trainables.common import StudyError"),  # a room that stands alone
         ("export.edge", "from trainables.data import Images"),
         ("export.evaluate", "from export.errors import ExportError"),
         ("trainables.training.fit", "from trainables.training import Inputs"),  # a circle

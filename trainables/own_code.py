@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from trainables.errors import ConfigurationError, first_line
+from trainables.common import ConfigurationError, first_line
 
 FORM = "package.module:function"
 _SPEC = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")

@@ -13,8 +13,8 @@ from typing import Literal
 
 import torch
 
+from trainables.common import StudyError
 from trainables.configuration import Configuration, Trial
-from trainables.errors import StudyError
 from trainables.evaluation import metric_key
 from trainables.storage import Record, RunFolder
 from trainables.training import Epoch, Inputs, State, fit, part_under, put_under

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from export.conversion.resize import RESIZE, difference_to_pillow, with_resize
     from export.conversion.torch_to_onnx import Deployed, to_onnx
 else:
-    from trainables.lazy import public_names
+    from trainables.common import public_names
 
     _FILES = {
         "graph_form": (

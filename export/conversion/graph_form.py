@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from onnx import ModelProto, checker, helper, version_converter
 
 from export.errors import ExportError
-from trainables.errors import ConfigurationError, first_line
+from trainables.common import ConfigurationError, first_line
 
 OPSETS = range(13, 19)  # what the graph can be written for; torch's exporter writes the newest, older are converted
 _OLDEST_CONVERTED = 15

@@ -28,7 +28,7 @@ from export.conversion.graph_form import lean
 from export.errors import ExportError
 from export.surgery import OUTPUT_ACTIVATIONS, copy_model
 from export.verification import infer, open_session
-from trainables.errors import first_line
+from trainables.common import first_line
 
 CALIBRATION_IMAGES = 200
 SENSITIVITY_IMAGES = 32  # of them, to rank the layers

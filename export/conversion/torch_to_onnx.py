@@ -21,7 +21,7 @@ from export.conversion.graph_form import DEFAULT_FORM, OPSETS, GraphForm, at_ops
 from export.conversion.names import INPUT, OUTPUT
 from export.errors import ExportError
 from export.surgery import fuse_inner_norms
-from trainables.errors import first_line
+from trainables.common import first_line
 from trainables.networks import Classifier
 from trainables.training import probabilities
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from export.runs.thresholds import Threshold
     from export.runs.variants import Exported, export_run
 else:
-    from trainables.lazy import public_names
+    from trainables.common import public_names
 
     _FILES = {
         "choosing": (

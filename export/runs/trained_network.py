@@ -9,9 +9,9 @@ import torch
 from export.conversion import Deployed
 from export.errors import ExportMismatchError
 from export.verification import BATCH, HeldOut, Pixels
+from trainables.common import RecordError
 from trainables.configuration import Configuration
 from trainables.data import Images, Split, draw_split
-from trainables.errors import RecordError
 from trainables.final_norm import with_batch_norms
 from trainables.networks import Classifier, build_network, shared_weights_name
 from trainables.storage import PREDICTIONS, WEIGHTS, Record, RunFolder, Tensors

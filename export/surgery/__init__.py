@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from export.surgery.final_norm import OUTPUT_ACTIVATIONS
     from export.surgery.graph import copy_model
 else:
-    from trainables.lazy import public_names
+    from trainables.common import public_names
 
     _FILES = {
         "changes": ("fold", "fuse_inner_norms", "remove", "shift_scores"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.errors import SurgeryError
-from trainables.printable import printable
+from trainables.common import printable
 
 if TYPE_CHECKING:
     from export.surgery.proof import Claim

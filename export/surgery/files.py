@@ -14,7 +14,7 @@ from export.surgery.final_norm import find
 from export.surgery.graph import FREE_CONSTANTS, copy_model, sort_nodes
 from export.surgery.proof import Claim, Evidence, prove
 from export.surgery.trial_inputs import graph_inputs
-from trainables.errors import first_line
+from trainables.common import first_line
 
 KINDS = {stat.S_ISDIR: "a folder", stat.S_ISLNK: "a link", stat.S_ISFIFO: "a FIFO", stat.S_ISSOCK: "a socket"}
 

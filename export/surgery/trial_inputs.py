@@ -21,7 +21,7 @@ from onnx import ModelProto, TensorProto, ValueInfoProto
 from export.errors import SurgeryError
 from export.surgery.graph import GraphView, attribute, operator
 from export.surgery.nodes import MOVING, constant_or_none
-from trainables.errors import first_line
+from trainables.common import first_line
 
 Feeds = dict[str, npt.NDArray[Any]]
 USUAL = 1.0  # the scale at which an original has to give finite scores

@@ -20,7 +20,7 @@ from export.surgery.graph import GraphView, attribute, copy_model, node_uses
 from export.surgery.layers import absorb, make_absolute
 from export.surgery.nodes import Affine, constant
 from export.surgery.trial_inputs import SCALES, Feeds
-from trainables.errors import first_line
+from trainables.common import first_line
 
 Value = npt.NDArray[Any]
 FEATURES = "features of the last layer"

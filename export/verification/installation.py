@@ -2,7 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from trainables.finding import Finding
+from trainables.common import Finding
 
 WHEELS = ("onnxruntime", "onnxruntime-gpu")
 

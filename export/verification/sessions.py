@@ -5,7 +5,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from export.errors import ExportError
-from trainables.errors import first_line
+from trainables.common import first_line
 
 Pixels = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]

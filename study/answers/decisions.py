@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from study.evidence import Group
+from trainables.common import RecordError
 from trainables.configuration import Data
-from trainables.errors import RecordError
 from trainables.evaluation import Confusion, odds_of, score_shift
 from trainables.storage import PREDICTIONS, Record, RunFolder
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from study.commandline.request import Chosen, Request, choose, read_request
     from study.commandline.terminal import console, is_quiet, say, say_left_out, shown_table
 else:
-    from trainables.lazy import public_names
+    from trainables.common import public_names
 
     _FILES = {
         "command": (

@@ -14,8 +14,7 @@ from importlib import import_module
 from study import locations
 from study.commandline.stopping import Stopped, leave_terminal, stop_on_signals
 from study.locations import Locations
-from trainables.errors import StudyError, UnavailableError
-from trainables.printable import printable, shortened
+from trainables.common import StudyError, UnavailableError, printable, shortened
 
 DONE, INCOMPLETE, WRONG_USAGE = 0, 1, 2
 MOST_SEEDS = 10_000

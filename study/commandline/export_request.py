@@ -9,7 +9,7 @@ from study.commandline.command import add_locations, read_locations
 from study.commandline.parser import make_parser
 from study.locations import Locations
 from study.studies import DEFAULTS
-from trainables.errors import ConfigurationError
+from trainables.common import ConfigurationError
 from trainables.evaluation import Target
 
 REACHABLE = ("recall", "precision")

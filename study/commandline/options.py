@@ -10,8 +10,8 @@ from typing import Any
 from study.commandline import command
 from study.locations import absolute
 from study.studies import DEFAULTS, UNNAMED, Study, under_defaults, with_fingerprint
+from trainables.common import ConfigurationError
 from trainables.configuration import FOLDER, SOURCES, Configuration, has_backbone, resolve_field
-from trainables.errors import ConfigurationError
 
 OPTIONS = {  # field of a configuration -> the option that changes it alone
     "data.source": "--data",

@@ -14,9 +14,9 @@ from rich.progress import track
 from study.commandline.options import Changes
 from study.locations import absolute
 from study.studies import SHARE, Study
+from trainables.common import ConfigurationError, DataError
 from trainables.configuration import FOLDER, OTHERS, SMALL_NETWORKS, Configuration, Data, merged
 from trainables.data import NEAR_DUPLICATES, Folder, Images, Survey, as_nfc, assign_classes, draw_split, survey_folder
-from trainables.errors import ConfigurationError, DataError
 
 Indices = npt.NDArray[np.int64]
 FEWEST = 3  # images of a class: one to train, one to validate, one to test

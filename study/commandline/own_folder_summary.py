@@ -9,9 +9,9 @@ from rich.table import Table
 
 from study.commandline.own_folder import FolderPlan, class_folders
 from study.commandline.terminal import say, shown_table
+from trainables.common import printable
 from trainables.configuration import OTHERS
 from trainables.data import IMAGE_SIZE, NEAR_DUPLICATES, TEST, TRAIN, VALIDATION, Survey
-from trainables.printable import printable
 
 FEW, FEW_TESTED = 10, 10  # images of a class below which a result says little
 SERIES_SHARE = 0.2  # of photos in series from which on they are worth a line

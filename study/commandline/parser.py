@@ -14,10 +14,8 @@ from typing import Any, NoReturn
 
 from study.commandline import terminal
 from study.locations import without_password
+from trainables.common import MIB, ConfigurationError, printable, read_regular, shortened
 from trainables.configuration import near_field
-from trainables.errors import ConfigurationError
-from trainables.printable import printable, shortened
-from trainables.regular_file import MIB, read_regular
 
 CONSOLE_SCRIPT = "final-bn"
 LARGEST_FILE = 1 * MIB  # with options

@@ -7,9 +7,8 @@ from typing import Any
 
 from study.answers import keep_version, recall_versions, what_changed
 from study.studies import Study
+from trainables.common import MIB, RecordError
 from trainables.data import Folder, Folders
-from trainables.errors import RecordError
-from trainables.regular_file import MIB
 from trainables.storage import RunFolder
 
 FILE, WEIGHTS_FILE = "folders.json", "weights.json"

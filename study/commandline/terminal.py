@@ -7,7 +7,7 @@ import sys
 from io import IOBase
 from typing import TYPE_CHECKING, Any, TextIO
 
-from trainables.printable import printable
+from trainables.common import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from study.deploying.refit import held_out_thresholds, refit_study
     from study.deploying.selection import Selection, select
 else:
-    from trainables.lazy import public_names
+    from trainables.common import public_names
 
     _FILES = {
         "choosing": ("choose_deployed",),

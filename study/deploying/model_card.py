@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from study.evidence import Interval
+from trainables.common import for_markdown
 from trainables.evaluation import Estimate
-from trainables.printable import for_markdown
 
 OF_RUNS = "The F1, recall and precision over seeds are those of the runs of this arm; the file is one of these runs."
 OF_REFIT = (

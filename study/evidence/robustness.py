@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from study.evidence.groups import Group, group_records, label_of, sorted_groups
 from study.evidence.search_results import SearchResult, Setting, recall_search_results
 from study.studies import Range, Study, Values, tuned_study
-from trainables.errors import RecordError
+from trainables.common import RecordError
 from trainables.storage import Record, RunFolder
 
 ROBUST, FRAGILE, REVERSED = "robust", "fragile", "reversed"

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from study.studies import Dimension, Values
-from trainables.errors import RecordError
+from trainables.common import RecordError
 from trainables.storage import RunFolder
 
 State = Literal["complete", "pruned", "failed"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from study.evidence.claims import F1_OF_ROLES
 from study.evidence.groups import Group, group_records, record_of_numbers
 from study.studies import DECLARED, Study, under_defaults
-from trainables.errors import ConfigurationError, RecordError
+from trainables.common import ConfigurationError, RecordError
 from trainables.evaluation import F1_AT_TRAINING_PREVALENCE, MAJORITY_F1, MINORITY_F1, metric_key
 from trainables.storage import Record
 

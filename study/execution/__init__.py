@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from study.execution.session import Outcome, Settings, run_session
     from study.execution.trials import run_search
 else:
-    from trainables.lazy import public_names
+    from trainables.common import public_names
 
     _FILES = {
         "cluster": ("check_ray", "check_resources", "cluster_nodes", "connect", "probe_nodes"),

@@ -16,9 +16,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from study.execution.ray_settings import hush, keep_token_private
 from study.execution.resources import Resources, check_requests
 from trainables import own_code
+from trainables.common import Finding, RecordError, UnavailableError, first_line
 from trainables.configuration import Configuration
-from trainables.errors import RecordError, UnavailableError, first_line
-from trainables.finding import Finding
 from trainables.storage import RunFolder
 
 SECONDS_TO_ANSWER = 10.0

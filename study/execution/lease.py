@@ -17,8 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from trainables.errors import ConfigurationError, RecordError
-from trainables.regular_file import MIB
+from trainables.common import MIB, ConfigurationError, RecordError
 from trainables.storage import RunFolder
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.console import Console
 
 from study.execution.progress import CountProgress
+from trainables.common import StudyError
 from trainables.configuration import Configuration, Data, Network, Trial, own_functions, trains_on_features
 from trainables.data import Folders, Images, draw_split, load_images
-from trainables.errors import StudyError
 from trainables.storage import RunFolder
 from trainables.tune import DataKey, FeaturesKey, Store, WeightsKey, data_key, features_key, weights_key
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from trainables.errors import first_line
-from trainables.finding import Finding
+from trainables.common import Finding, first_line
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
 
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration, is_light
-from trainables.errors import ConfigurationError
 
 Node = Mapping[str, float]  # what a node has: {"CPU": 8, "GPU": 1, ...}
 

@@ -18,9 +18,9 @@ from study.execution.trials import run_trials
 from study.locations import is_remote
 from study.studies import Study, in_words
 from study.tracking import BackgroundTracker
+from trainables.common import DataError
 from trainables.configuration import Trial, own_functions
 from trainables.data import Folders, is_same_data
-from trainables.errors import DataError
 from trainables.storage import RunFolder, remove_left_checkpoints
 from trainables.tune import DataKey, data_key
 

@@ -23,7 +23,7 @@ import ray
 from ray import tune
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from trainables.errors import first_line
+from trainables.common import first_line
 
 log = logging.getLogger(__name__)
 

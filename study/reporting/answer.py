@@ -12,7 +12,7 @@ from rich.text import Text
 from study.answers import RECALIBRATED, RIVALS, TARGET_WIDTH, Answer, Candidate, Comparison
 from study.evidence import FEWEST_SEEDS, MARGIN, NOT_REPRODUCED, REPRODUCED, Interval
 from study.studies import ADJUSTED, COMBINED, FINAL, NONE, WEIGHTED_LOSS
-from trainables.printable import for_markdown, printable
+from trainables.common import for_markdown, printable
 
 WIDTH = 80  # columns of the box, where the screen has them
 FRAME = 6  # of them beside its title

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from study.evidence import Group
-from trainables.errors import RecordError
+from trainables.common import RecordError
 from trainables.evaluation import (
     ADJUSTED,
     NATURAL,

@@ -11,8 +11,8 @@ from study.locations import command_line
 from study.reporting.answer import AnswerText, as_markdown_lines
 from study.studies import OWN, StudyName
 from trainables import own_code
+from trainables.common import for_markdown, printable
 from trainables.configuration import FOLDER, has_backbone
-from trainables.printable import for_markdown, printable
 from trainables.storage import Record
 
 

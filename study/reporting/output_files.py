@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from study import locations
-from trainables.errors import RecordError
+from trainables.common import RecordError
 from trainables.storage import RunFolder
 
 

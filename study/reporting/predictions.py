@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from study.evidence import Group
-from trainables.errors import RecordError
+from trainables.common import RecordError
 from trainables.storage import PREDICTIONS, RunFolder
 
 Arrays = dict[str, np.ndarray[Any, Any]]  # "scores" (images, classes), "labels" (images,), "positions" (images,)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from study.studies.names import StudyName
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration, has_backbone, resolve_field
-from trainables.errors import ConfigurationError
 from trainables.evaluation import MINORITY_F1
 
 

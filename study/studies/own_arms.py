@@ -12,8 +12,8 @@ from typing import Any
 from study.studies.arms import NONE
 from study.studies.declaration import Arm, Claim, Pair, Study
 from trainables import own_code
+from trainables.common import ConfigurationError, first_line
 from trainables.configuration import FOLDER, SOURCES, Configuration, resolve_field
-from trainables.errors import ConfigurationError, first_line
 
 GROUP = "final_bn.arms"
 OWN_FIELDS = ("data.source", "network.name", "network.head", "loss.function")  # that take a function of one's own

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.studies.declaration import Study
+from trainables.common import ConfigurationError
 from trainables.configuration import SMALL_NETWORKS, Configuration, has_backbone
-from trainables.errors import ConfigurationError
 
 DECLARED, PAPER_TOOL = "declared", "paper"  # no profile at all; the one of the tool that a study's paper seems to use
 

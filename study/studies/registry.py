@@ -24,7 +24,7 @@ from study.studies.ours.tuned import tuned_study
 from study.studies.own_arms import with_own_arms
 from study.studies.y19.class_balanced_bn import class_balanced_bn
 from study.studies.y19.weighted_bn import weighted_bn
-from trainables.errors import ConfigurationError
+from trainables.common import ConfigurationError
 
 DEFAULT = "digits"
 PAPER = "paper"

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from study.studies.declaration import Study
 from study.studies.own_arms import own_arms
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration, has_backbone
-from trainables.errors import ConfigurationError
 
 Values = dict[str, Any]  # field -> value
 Direction = Literal["minimize", "maximize"]

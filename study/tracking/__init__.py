@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from study.tracking.scores_view import scores_address, show_scores
     from study.tracking.tracker import Tracker, check_tracking, open_tracker
 else:
-    from trainables.lazy import public_names
+    from trainables.common import public_names
 
     _FILES = {
         "background": ("BackgroundTracker",),

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from study.locations import without_password
-from trainables.errors import UnavailableError, first_line
+from trainables.common import UnavailableError, first_line
 
 # MLflow's own settings of its requests, which a user's win over: without them one waits for minutes, and for as long as
 # a server asks it to. A thread that nobody waits for is patient.

@@ -8,9 +8,9 @@ from pathlib import Path
 from study.answers import Versions
 from study.evidence import interval_of_records
 from study.studies import Study
+from trainables.common import for_markdown
 from trainables.configuration import Configuration
 from trainables.evaluation import MINORITY_F1, PER_CLASS, REMOVED_MINORITY_F1, VALIDATION_F1
-from trainables.printable import for_markdown
 from trainables.storage import Record
 
 NOTE = "mlflow.note.content"  # the description that MLflow's pages show

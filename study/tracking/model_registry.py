@@ -17,7 +17,7 @@ from study.studies import Study
 from study.tracking.connection import tracking_errors
 from study.tracking.contents import NOTE, labels_of
 from study.tracking.tracker import KEY, SEED, Tracker
-from trainables.printable import for_markdown
+from trainables.common import for_markdown
 
 CHAMPION = "champion"
 ONNX = "onnx"  # folder of a run's artifacts

@@ -31,7 +31,7 @@ from study.tracking.contents import (
     started_at,
     values_of,
 )
-from trainables.finding import Finding
+from trainables.common import Finding
 from trainables.storage import Record, RunFolder
 
 log = logging.getLogger(__name__)

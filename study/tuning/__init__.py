@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from study.tuning.trial_storage import check_trial_storage, database_errors, open_storage
     from study.tuning.tune import SearchPlan, tune_arms
 else:
-    from trainables.lazy import public_names
+    from trainables.common import public_names
 
     _FILES = {
         "space": ("parse_dimension",),

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from study.studies import NUISANCES, TELLS_ARMS_APART, Choice, Dimension, Range, Values
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration, resolve_field
-from trainables.errors import ConfigurationError
 
 MOST_OPTIONS = 100  # values of a dimension that are listed; data and features are prepared for each image size
 

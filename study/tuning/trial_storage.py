@@ -15,10 +15,8 @@ from study import locations
 from study.evidence import Setting, State
 from study.studies import Dimension, Direction, Values
 from study.tuning.space import space_as_text, space_differences
+from trainables.common import GIB, ConfigurationError, Finding, check_regular, first_line
 from trainables.configuration import FOLDER
-from trainables.errors import ConfigurationError, first_line
-from trainables.finding import Finding
-from trainables.regular_file import GIB, check_regular
 
 # attributes that Optuna keeps
 DESIGN, LOST, REASON = "design", "lost with its driver", "reason"  # of a trial

@@ -37,8 +37,8 @@ from study.tuning.arm_search import Arms, ArmSearch, PerArm
 from study.tuning.space import shared_design
 from study.tuning.trial_storage import Storage
 from study.tuning.winners import winners_of
+from trainables.common import ConfigurationError, DataError
 from trainables.configuration import FOLDER, Configuration, Trial, own_functions
-from trainables.errors import ConfigurationError, DataError
 from trainables.evaluation import VALIDATION_F1, metric_key
 from trainables.storage import RunFolder
 from trainables.tune import Search, Store

@@ -29,8 +29,8 @@ from study.commandline import remembered
 from study.locations import data_root
 from tests.support.chromium import chromium_options
 from tests.support.runtimes import ORT_WEB, RUNTIMES, Runtime, in_browser, served_page
+from trainables.common import first_line
 from trainables.data import load_images
-from trainables.errors import first_line
 from trainables.storage import RunFolder
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from study import exporting as export_command
 from study.studies import find
+from trainables.common import ConfigurationError
 from trainables.configuration import Trial
 from trainables.data import datasets
 from trainables.data.images import Images
-from trainables.errors import ConfigurationError
 from trainables.run import run
 from trainables.storage.run_folder import RunFolder
 from trainables.training.inputs import Inputs

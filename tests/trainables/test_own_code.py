@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from trainables import own_code
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration
-from trainables.errors import ConfigurationError
 
 
 @pytest.fixture

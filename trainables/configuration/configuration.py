@@ -12,6 +12,7 @@ from typing import Any, Self
 from pydantic import ValidationError, model_validator
 
 from trainables import own_code
+from trainables.common import ConfigurationError
 from trainables.configuration.fields import explain, resolve_field
 from trainables.configuration.sections import (
     SMALL_NETWORKS,
@@ -24,7 +25,6 @@ from trainables.configuration.sections import (
     Section,
     has_backbone,
 )
-from trainables.errors import ConfigurationError
 
 SCHEMA_VERSION = 1
 CLASS_LISTS = ("data.minority", "data.majority")  # "3,5" is the list of 3 and 5

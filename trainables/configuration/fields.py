@@ -4,8 +4,8 @@ from difflib import get_close_matches
 
 from pydantic import ValidationError
 
+from trainables.common import ConfigurationError
 from trainables.configuration.sections import SECTIONS
-from trainables.errors import ConfigurationError
 
 FIELDS = tuple(f"{section}.{field}" for section, kind in SECTIONS.items() for field in kind.model_fields)
 

@@ -10,13 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables import own_code
+from trainables.common import MIB, DataError, Finding, check_regular, first_line, read_regular
 from trainables.configuration import FOLDER
 from trainables.data import image_folder, plantvillage
 from trainables.data.image_files import ImageFiles
 from trainables.data.images import Images
-from trainables.errors import DataError, first_line
-from trainables.finding import Finding
-from trainables.regular_file import MIB, check_regular, read_regular
 
 LARGEST_MNIST = 64 * MIB  # a file; the largest official one has 45
 Folders = Mapping[str, image_folder.Folder]

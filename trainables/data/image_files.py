@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
+from trainables.common import MIB, DataError, read_regular
 from trainables.data.near_duplicates import Appearance, appearance
-from trainables.errors import DataError
-from trainables.regular_file import MIB, read_regular
 
 HEIC = (".heic", ".heif")  # read where pillow-heif is installed
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from trainables.common import DataError
 from trainables.configuration import FOLDER
 from trainables.data.image_files import SUFFIXES, ImageFiles, Look, inspect
 from trainables.data.image_groups import NEAR_DUPLICATES, groups_of, num_in_series, numbered
@@ -25,7 +26,6 @@ from trainables.data.image_tables import Labels, as_nfc, read_labels
 from trainables.data.image_tree import FoundFile, Tree, files_below, folders_in, is_text, read_tree
 from trainables.data.images import Images, LeftOut
 from trainables.data.near_duplicates import groups_of_twins
-from trainables.errors import DataError
 
 IMAGE_SIZE = 224  # pixels per side, where a configuration does not say
 SHARE_OF_MEMORY = 0.25  # of the machine's, that pixels may take before they are left on disk

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from trainables.common import DataError
 from trainables.data.image_tables import FILE, GROUP, by_file, match, read_rows
-from trainables.errors import DataError
 
 NEAR_DUPLICATES = "near-duplicates"  # instead of a table: images that show the same picture belong together
 ONE_SERIES = timedelta(seconds=60)  # at most between neighbours

@@ -8,10 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainables.common import MIB, DataError, check_regular, printable
 from trainables.data.images import PART_OF_NAME
-from trainables.errors import DataError
-from trainables.printable import printable
-from trainables.regular_file import MIB, check_regular
 
 LARGEST_TABLE = 256 * MIB
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from trainables.common import DataError, printable
 from trainables.data.image_files import SUFFIXES
 from trainables.data.image_tables import as_nfc
 from trainables.data.images import PART_OF_NAME, LeftOut
-from trainables.errors import DataError
-from trainables.printable import printable
 
 MASKS = {"ground_truth", "ground truth", "groundtruth"}
 

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from trainables.common import printable
 from trainables.data.image_files import Pixels, content
-from trainables.printable import printable
 
 DEALING = ("test", "validation", "train")
 TEST, VALIDATION, TRAIN = range(3)  # places in DEALING

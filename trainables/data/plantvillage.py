@@ -17,9 +17,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from trainables.common import DataError
 from trainables.data.image_files import ImageFiles, read
 from trainables.data.images import Images, LeftOut
-from trainables.errors import DataError
 
 BLOCK = 20  # photos
 NUM_CLASSES = 38  # of the published data set

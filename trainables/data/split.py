@@ -20,10 +20,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from trainables.common import ConfigurationError, DataError, seed_for
 from trainables.configuration import FOLDER, OTHERS, Data, merged
 from trainables.data.images import DEALING, TEST, TRAIN, VALIDATION, Images
-from trainables.errors import ConfigurationError, DataError
-from trainables.seeding import seed_for
 
 Indices = npt.NDArray[np.int64]
 Number = int | Literal["all"]  # of images

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from trainables.evaluation.target import Target
     from trainables.evaluation.thresholds import choose_threshold, f1_at_thresholds, odds_of, score_shift
 else:
-    from trainables.lazy import public_names
+    from trainables.common import public_names
 
     _FILES = {
         "confusion": ("Confusion",),

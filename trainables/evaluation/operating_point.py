@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trainables.common import ConfigurationError
 from trainables.configuration import Data
-from trainables.errors import ConfigurationError
 from trainables.evaluation.target import COST, F1, PRECISION, RECALL, Target
 from trainables.evaluation.thresholds import choose_threshold, odds_of
 from trainables.storage import PREDICTIONS, Record, RunFolder

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.errors import ConfigurationError
+from trainables.common import ConfigurationError
 
 F1, RECALL, PRECISION, COST = "f1", "recall", "precision", "cost"
 

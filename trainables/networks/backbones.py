@@ -18,9 +18,8 @@ import torch
 from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
+from trainables.common import GIB, ConfigurationError, DataError, first_line, read_regular
 from trainables.configuration import Network
-from trainables.errors import ConfigurationError, DataError, first_line
-from trainables.regular_file import GIB, read_regular
 
 BackboneState = Mapping[str, npt.NDArray[np.float32]]
 IMAGENET = "imagenet"

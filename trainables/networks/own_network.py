@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from trainables import own_code
+from trainables.common import ConfigurationError, first_line
 from trainables.configuration import Network
-from trainables.errors import ConfigurationError, first_line
 
 TRIED = 3  # images
 ATOL = 1e-4  # of an image alone to the same image beside others, in float32

@@ -14,8 +14,7 @@ import safetensors.numpy
 from pydantic import ValidationError
 from safetensors import SafetensorError
 
-from trainables.errors import ConfigurationError, RecordError
-from trainables.regular_file import MIB
+from trainables.common import MIB, ConfigurationError, RecordError
 from trainables.storage.record import Record
 from trainables.storage.shared_folder import SharedFolder
 

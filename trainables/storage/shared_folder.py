@@ -13,8 +13,7 @@ from pathlib import Path
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from trainables.errors import RecordError
-from trainables.regular_file import GIB, read_regular, sha256_of_regular
+from trainables.common import GIB, RecordError, read_regular, sha256_of_regular
 
 LARGEST = 16 * GIB  # a file that is read; features of 50,000 images are 1 GiB
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from trainables.common import StudyError
 from trainables.configuration import SMALL_NETWORKS, Configuration
 from trainables.data import ImageFiles, Split, draw_split
-from trainables.errors import StudyError
 from trainables.training.inputs import Inputs
 from trainables.training.predictions import Predictions
 from trainables.training.stack_training import HELD_OUT, StackTraining

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from trainables import own_code
+from trainables.common import ConfigurationError, first_line
 from trainables.configuration import Configuration, Loss, Network
-from trainables.errors import ConfigurationError, first_line
 from trainables.networks import check_own_network
 
 OwnLoss = Callable[[Tensor, Tensor, Tensor], Tensor]

@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from trainables.common import NonFiniteLossError, seed_for
 from trainables.configuration import SMALL_NETWORKS, Configuration, trains_on_features
 from trainables.data import Split
-from trainables.errors import NonFiniteLossError
 from trainables.evaluation import metric_key
 from trainables.final_norm import averaging_statistics, weighted_norms
 from trainables.networks import Classifier, Stack, build_network, lower_precision, tf32
-from trainables.seeding import seed_for
 from trainables.training import losses
 from trainables.training.batches import SplitImages, load_split_images
 from trainables.training.inputs import Inputs

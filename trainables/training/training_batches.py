@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from trainables.common import ConfigurationError, generator, seed_for
 from trainables.configuration import Configuration
-from trainables.errors import ConfigurationError
-from trainables.seeding import generator, seed_for
 from trainables.training import augmentation
 from trainables.training.batches import SplitImages
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     )
     from trainables.tune.study_trainable import INDEX, StudyTrainable, Work
 else:
-    from trainables.lazy import public_names
+    from trainables.common import public_names
 
     _FILES = {
         "reports": (

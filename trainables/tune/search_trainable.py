@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trainables.common import StudyError
 from trainables.configuration import Configuration
-from trainables.errors import StudyError
 from trainables.tune.actor import ReusedActor
 from trainables.tune.reports import SearchReport
 from trainables.tune.shared_inputs import Store

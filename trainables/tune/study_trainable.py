@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
+from trainables.common import RecordError
 from trainables.configuration import Trial
-from trainables.errors import RecordError
 from trainables.evaluation import VALIDATION_F1
 from trainables.storage import Checkpoint, RunFolder
 from trainables.tune.actor import ReusedActor

@@ -19,8 +19,8 @@ from study.reporting.summary import answer_text, groups_of, tables_of, verdicts_
 from study.reporting.tables import show
 from study.studies import Study
 from study.tracking import TrackingError, open_tracker
+from trainables.common import StudyError
 from trainables.data import Images, is_available, is_same_data, load_images
-from trainables.errors import StudyError
 from trainables.evaluation import MINORITY_F1, probabilities_of
 from trainables.storage import Record, RunFolder
 

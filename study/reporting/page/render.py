@@ -19,7 +19,7 @@ from study.evidence import MARGIN, NOT_JUDGED, NOT_REPRODUCED, REPRODUCED, TOO_F
 from study.reporting.answer import AnswerText
 from study.reporting.markdown import how_made
 from study.studies import Study
-from trainables.printable import printable
+from trainables.common import printable
 
 THUMBNAIL = 128  # pixels
 MOST_WRONG = 12  # images

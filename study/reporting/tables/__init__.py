@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         verdicts_table,
     )
 else:
-    from trainables.lazy import public_names
+    from trainables.common import public_names
 
     _FILES = {
         "arms": (

@@ -9,7 +9,7 @@ from rich.table import Table
 from study.evidence import Group, Robustness, SearchResult, Setting, judge_robustness
 from study.reporting.tables.cells import make_table, show
 from study.studies import FINAL, Values
-from trainables.errors import RecordError
+from trainables.common import RecordError
 from trainables.evaluation import f1_at_thresholds
 from trainables.storage import PREDICTIONS, Record, RunFolder
 

@@ -16,8 +16,8 @@ from export import edge
 from export.conversion import Deployed, GraphForm, difference_to_pillow, resize, to_onnx, with_resize
 from export.verification import infer, open_session
 from study.commandline.export_request import export_parser
+from trainables.common import ConfigurationError
 from trainables.configuration import Network
-from trainables.errors import ConfigurationError
 from trainables.networks import build_network
 
 NETWORKS = {

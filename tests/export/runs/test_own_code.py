@@ -9,9 +9,9 @@ import pytest
 from export.edge import Classifier
 from export.runs.variants import export_run
 from trainables import own_code
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration, Trial
 from trainables.data.images import Images
-from trainables.errors import ConfigurationError
 from trainables.run import run
 from trainables.storage import Record
 from trainables.storage.run_folder import RunFolder

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from study.commandline import run_command
-from trainables.errors import ConfigurationError, DataError, RecordError, UnavailableError
+from trainables.common import ConfigurationError, DataError, RecordError, UnavailableError
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import argparse
 import pytest
 
 from study.commandline import add_target, read_target
-from trainables.errors import ConfigurationError
+from trainables.common import ConfigurationError
 from trainables.evaluation import Target
 
 

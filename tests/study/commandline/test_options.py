@@ -8,7 +8,7 @@ import torch
 from study.commandline import choose, read_request
 from study.grid import parser
 from study.studies import Study, find
-from trainables.errors import ConfigurationError
+from trainables.common import ConfigurationError
 
 
 def _applied(study: str, *arguments: str) -> Study:

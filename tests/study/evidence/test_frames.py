@@ -10,8 +10,8 @@ from study.evidence import histories, predictions, results
 from study.report import main
 from study.studies import find
 from tests.support.records import make_record, make_records, write_runs
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration
-from trainables.errors import ConfigurationError
 from trainables.evaluation import MAJORITY_F1, MINORITY_F1
 from trainables.storage import RunFolder
 

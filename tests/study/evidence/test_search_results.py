@@ -9,8 +9,8 @@ from study.evidence import robustness, search_results
 from study.evidence.search_results import SearchResult, Setting
 from study.studies.ours.tuned import tuned_study
 from study.studies.search_space import SEARCH_ARMS, Choice, Range, Values
+from trainables.common import RecordError
 from trainables.configuration import Configuration
-from trainables.errors import RecordError
 from trainables.storage.record import Record
 from trainables.storage.run_folder import RunFolder
 

@@ -20,7 +20,7 @@ from study.reporting import priors_table, save_gain_at_both_priors
 from study.studies import Arm, Study, family_of, find, under_defaults
 from tests.support.records import make_records
 from tests.support.tables import rows_of
-from trainables.errors import RecordError
+from trainables.common import RecordError
 from trainables.evaluation import metric_key
 from trainables.storage import Record
 

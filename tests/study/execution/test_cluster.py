@@ -10,7 +10,7 @@ import pytest
 import ray
 
 from study.execution import cluster, connect, probe_nodes
-from trainables.errors import RecordError, UnavailableError
+from trainables.common import RecordError, UnavailableError
 from trainables.storage import RunFolder
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from study.execution import lease
 from study.execution.lease import NAME, Lease
-from trainables.errors import ConfigurationError
+from trainables.common import ConfigurationError
 from trainables.storage.run_folder import RunFolder
 
 

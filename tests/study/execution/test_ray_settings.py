@@ -11,7 +11,7 @@ from ray.exceptions import RayTaskError
 
 from study.execution import check_ports, ray_settings
 from study.execution.ray_settings import OneLine, keep_token_private, open_ports
-from trainables.errors import RecordError
+from trainables.common import RecordError
 
 
 class _WrappedError(Exception):

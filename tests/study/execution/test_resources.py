@@ -4,8 +4,8 @@ import pytest
 
 from study.execution import resources
 from study.execution.resources import Resources
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration
-from trainables.errors import ConfigurationError
 
 CPU_NODE, GPU_NODE = {"CPU": 4.0}, {"CPU": 16.0, "GPU": 2.0}
 DENSE = Configuration()

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from study.reporting.output_files import output_folder, writing
-from trainables.errors import RecordError
+from trainables.common import RecordError
 from trainables.storage import RunFolder
 
 

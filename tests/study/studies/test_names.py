@@ -4,7 +4,7 @@ import pytest
 
 from study.studies.names import StudyName
 from study.studies.registry import STUDIES, find, names_of_studies
-from trainables.errors import ConfigurationError
+from trainables.common import ConfigurationError
 
 NAMES = {
     "digits": StudyName("digits"),

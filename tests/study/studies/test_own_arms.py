@@ -6,7 +6,7 @@ import pytest
 from study.search import parser
 from study.studies import find, search_arms, tuned_study
 from study.studies.own_arms import own_arms
-from trainables.errors import ConfigurationError
+from trainables.common import ConfigurationError
 
 SOURCE = """
 def loss(scores, targets, counts):

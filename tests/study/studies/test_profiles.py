@@ -6,8 +6,8 @@ from study.evidence import group_records
 from study.studies import DEFAULTS, find, under_defaults
 from study.studies.profiles import PROFILES, TOOL_OF_STUDY, profile_of
 from tests.support.records import make_record
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration
-from trainables.errors import ConfigurationError
 
 
 def _changed(study: str, profile: str, arm: str) -> dict[str, object]:

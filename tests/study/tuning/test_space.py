@@ -4,8 +4,8 @@ import pytest
 
 from study.studies import Choice, Range
 from study.tuning.space import parse_dimension, shared_design
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration
-from trainables.errors import ConfigurationError
 
 SPACE = (Range("optimiser.learning_rate", 1e-4, 1e-1, log=True), Choice("schedule.batch_size", (16, 32)))
 

@@ -10,7 +10,7 @@ from study.studies import Choice, Range
 from study.tuning import trial_storage
 from study.tuning.arm_search import ArmSearch
 from study.tuning.space import shared_design
-from trainables.errors import ConfigurationError
+from trainables.common import ConfigurationError
 from trainables.tune import SearchReport
 
 SPACE = (Range("optimiser.learning_rate", 1e-4, 1e-1, log=True), Choice("schedule.batch_size", (16, 32)))

@@ -1,7 +1,7 @@
 import pytest
 
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration
-from trainables.errors import ConfigurationError
 
 PINNED = {  # literal keys: a change here orphans every record that was ever made
     "default": ({}, "ede0de807492"),

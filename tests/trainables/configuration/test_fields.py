@@ -1,8 +1,8 @@
 import pytest
 
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration, resolve_field
 from trainables.configuration.fields import FIELDS
-from trainables.errors import ConfigurationError
 
 
 def test_a_short_name_that_several_sections_have_is_ambiguous() -> None:

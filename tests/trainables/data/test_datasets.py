@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from trainables.common import DataError
 from trainables.data import datasets
 from trainables.data.images import Images
-from trainables.errors import DataError
 
 
 def test_digits_are_embedded(digits: Images) -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from trainables.common import DataError
 from trainables.configuration import Data
 from trainables.data.images import Images
 from trainables.data.split import draw_split
-from trainables.errors import DataError
 
 
 def _unequal(counts: dict[str, list[int]]) -> Images:

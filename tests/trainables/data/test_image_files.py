@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from trainables.common import DataError
 from trainables.configuration import Configuration
 from trainables.data import datasets, image_files
 from trainables.data.image_files import ImageFiles, inspect
 from trainables.data.images import Images
 from trainables.data.split import draw_split
-from trainables.errors import DataError
 from trainables.training.fit import fit
 from trainables.training.inputs import Inputs
 

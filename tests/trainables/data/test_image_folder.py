@@ -12,12 +12,12 @@ from PIL import Image
 
 from export import edge
 from tests.support.photos import load_folder_of, photo
+from trainables.common import ConfigurationError, DataError
 from trainables.configuration import Data
 from trainables.data import datasets, image_files
 from trainables.data.image_files import read
 from trainables.data.image_folder import Folder, load_folder, survey_folder
 from trainables.data.split import draw_split
-from trainables.errors import ConfigurationError, DataError
 
 SHARES = {f"{part}_{role}": 0.2 for part in ("validation", "test") for role in ("majority", "minority")}
 EVERYTHING: dict[str, Any] = {"train_majority": "all", "train_minority": "all"} | SHARES

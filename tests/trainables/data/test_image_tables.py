@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from tests.support.photos import photo
+from trainables.common import DataError
 from trainables.data.image_folder import Folder, survey_folder
-from trainables.errors import DataError
 
 
 def test_a_table_names_the_classes(root: Path, tmp_path: Path) -> None:

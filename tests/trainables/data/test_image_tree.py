@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from tests.support.photos import load_folder_of, photo
+from trainables.common import DataError
 from trainables.configuration import Data
 from trainables.data.image_folder import Folder, survey_folder
 from trainables.data.split import draw_split
-from trainables.errors import DataError
 
 SHARES = {f"{part}_{role}": 0.2 for part in ("validation", "test") for role in ("majority", "minority")}
 EVERYTHING: dict[str, Any] = {"train_majority": "all", "train_minority": "all"} | SHARES

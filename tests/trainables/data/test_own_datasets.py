@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from trainables import own_code
+from trainables.common import DataError
 from trainables.data import is_available, load_images
-from trainables.errors import DataError
 
 SOURCE = """
 import numpy as np

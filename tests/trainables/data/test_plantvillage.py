@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from trainables.common import DataError
 from trainables.configuration import Data
 from trainables.data import datasets, plantvillage
 from trainables.data.images import Images
 from trainables.data.split import assign_classes, draw_split
-from trainables.errors import DataError
 
 
 def _leaf(path: Path, colour: int, size: int = 16, mode: str = "RGB") -> None:

@@ -5,10 +5,10 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from trainables.common import ConfigurationError, DataError
 from trainables.configuration import Data
 from trainables.data.images import Images
 from trainables.data.split import assign_classes, draw_split
-from trainables.errors import ConfigurationError, DataError
 
 SMALL = Data(
     train_majority=30,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.support.records import make_record, write_runs
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration
-from trainables.errors import ConfigurationError
 from trainables.evaluation import (
     OperatingPoint,
     Target,

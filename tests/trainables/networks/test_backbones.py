@@ -6,9 +6,9 @@ import torch
 from safetensors.torch import save_file
 from torchvision import models
 
+from trainables.common import ConfigurationError, DataError
 from trainables.configuration import Configuration, Network, trains_on_features
 from trainables.data.images import Images
-from trainables.errors import ConfigurationError, DataError
 from trainables.networks import backbones, classifier, features
 from trainables.training.fit import fit
 from trainables.training.inputs import Inputs

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration, Network
-from trainables.errors import ConfigurationError
 from trainables.final_norm import fold, remove, weighted_norms
 from trainables.networks import Classifier, build_network
 

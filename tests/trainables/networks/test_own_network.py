@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from trainables import own_code
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration, Network
-from trainables.errors import ConfigurationError
 from trainables.networks import build_network, check_own_network
 from trainables.training.losses import check_own_loss
 

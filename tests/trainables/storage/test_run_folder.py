@@ -11,9 +11,9 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
+from trainables.common import RecordError
 from trainables.configuration import Configuration, Trial
 from trainables.data.images import Images
-from trainables.errors import RecordError
 from trainables.run import run
 from trainables.storage.record import Record
 from trainables.storage.run_folder import LARGEST_RECORD, PREDICTIONS, RECORD, WEIGHTS, RunFolder, as_bytes

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from trainables.errors import RecordError
+from trainables.common import RecordError
 from trainables.storage import SharedFolder
 
 

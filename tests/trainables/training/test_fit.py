@@ -3,11 +3,11 @@ import sys
 import pytest
 import torch
 
+from trainables.common import DataError
 from trainables.configuration import Configuration, Data
 from trainables.data import split
 from trainables.data.images import Images
 from trainables.data.split import Split
-from trainables.errors import DataError
 from trainables.training.fit import Epoch, fit
 from trainables.training.inputs import Inputs
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from trainables.common import ConfigurationError
 from trainables.configuration import Configuration
-from trainables.errors import ConfigurationError
 from trainables.training.batches import SplitImages
 from trainables.training.training_batches import TrainingBatches, batch_sizes
 

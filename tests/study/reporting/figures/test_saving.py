@@ -7,7 +7,7 @@ from study.reporting.figures import save_figures
 from study.reporting.figures.saving import LONGEST, folder_name
 from study.studies import find
 from tests.support.records import make_records, write_runs
-from trainables.errors import RecordError
+from trainables.common import RecordError
 from trainables.evaluation import MINORITY_F1
 from trainables.storage import RunFolder
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trainables.regular_file import MIB, NotRegularError, check_regular, read_regular, sha256_of_regular
+from trainables.common import MIB, NotRegularError, check_regular, read_regular, sha256_of_regular
 
 
 def _socket(path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from export import edge
-from trainables.printable import LONGEST, for_spreadsheet, printable, shortened
+from trainables.common import LONGEST, for_spreadsheet, printable, shortened
 
 NAMES = {
     "plain": ("sick leaf", "sick leaf"),

@@ -10,7 +10,7 @@ def printable(text: object) -> str:
     r"""Returns a text as one line in which nothing acts on a terminal or a reader: what is not printable is escaped.
 
     Control characters, line ends, marks that turn the direction of text, bytes that are no text: a line end becomes
-    the two characters `\n`. `export/edge.py` has its own; tests/trainables/test_printable.py holds them together.
+    the two characters `\n`. `export/edge.py` has its own; tests/trainables/common/test_escaping.py holds them together.
     """
     line = str(text)
     if line.isprintable():
