@@ -52,7 +52,7 @@ def test_from_a_folder_to_a_page_and_a_device(photos: Path, tmp_path: Path, caps
     assert "20 runs done, 0 were there, 0 failed" in said
     page = (runs / "pages" / "images.html").read_text()
     assert f"page to read: {runs / 'pages' / 'images.html'}" in said
-    assert "krank, sehr in leaves" in page
+    assert "Krank, sehr in leaves" in page  # a heading begins in upper case
     for shown in (said, page):  # the answer comes first
         assert "Too little to decide: 2 seeds where 6 are needed, 3 rare test photos a seed" in shown
     assert said.index("the answer: krank, sehr in leaves") < said.index("images: does a final BN help")
