@@ -89,7 +89,7 @@ def test_a_damaged_best_run_leaves_nothing_to_deploy(
         if "final BN" in (path.parent / "record.json").read_text():
             path.write_bytes(b"")
     assert _export(tmp_path / "runs") == 1
-    assert "nothing to deploy: of the best arm by validation, final BN, no exact file was exported" in (
+    assert "nothing to deploy: of the best arm by validation, final BN, nothing was exported" in (
         capsys.readouterr().err
     )
 

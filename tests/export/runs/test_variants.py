@@ -124,6 +124,7 @@ def test_a_removal_that_is_a_fold_is_refused(
         export_run(record, runs, digits, tmp_path / "onnx")
 
 
+@pytest.mark.timeout(180)
 def test_the_command_fails_on_a_wrong_fold(
     digits: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

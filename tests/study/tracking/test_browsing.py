@@ -23,7 +23,10 @@ def test_browsing_prints_an_address_on_a_free_port_and_ends_with_ctrl_c(tmp_path
     plain = digits.arm("plain")
     write_runs(tmp_path, [make_record(plain.name, 0, plain.configuration, SCORES, study="digits")])
     command = [sys.executable, "-m", "study.report", "digits", "--browse", "--runs", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as browsing:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background has it off
+    ) as browsing:  # fmt: skip
         assert browsing.stdout is not None and browsing.stderr is not None
         lines = iter(browsing.stdout.readline, "Ctrl-C ends it\n")
         address = next(line.split()[-1] for line in lines if "http://" in line)

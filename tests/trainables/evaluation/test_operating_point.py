@@ -159,6 +159,7 @@ def test_a_run_is_judged_on_test_images_at_the_threshold_of_validation(tmp_path:
         predictions |= {
             f"{split}/scores": np.stack([np.zeros(4), leads], axis=1).astype(np.float32),
             f"{split}/labels": np.array([0, 0, 1, 1]),
+            f"{split}/positions": np.arange(4),
         }
     folder = write_runs(tmp_path, [make_record(configuration=configuration)], predictions)
     (record,) = folder.records("s")

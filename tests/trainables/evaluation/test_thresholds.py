@@ -79,6 +79,7 @@ def test_f1_of_sigmoid_outputs_is_that_of_their_shares(with_validation: bool, tm
     predictions: dict[str, np.ndarray] = {}
     for split in ("test", "validation") if with_validation else ("test",):
         predictions |= {f"{split}/scores": scores, f"{split}/labels": np.array([0, 0, 1, 1])}
+        predictions[f"{split}/positions"] = np.arange(4)
     folder = write_runs(tmp_path, [make_record(configuration=configuration)], predictions)
     (record,) = folder.records("s")
     at_half, at_chosen = f1_at_thresholds(record, folder)
