@@ -82,6 +82,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, digits: Images) -> Path:
     return folder
 
 
+@pytest.mark.timeout(180)  # the verdicts of all studies
 @pytest.mark.parametrize("command", dict.fromkeys(_commands()), ids=str)
 def test_the_command_works(command: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if any(command.startswith(known) for known in ELSEWHERE):
